@@ -1,0 +1,67 @@
+/* config.h - settings: rows of one table, read from flags, environment, a file and defaults.
+ *
+ * A program declares one table of rows and reads it into a struct config. Flag over environment
+ * (USHER_DATABASE_HOST) over file (database.host = ...) over default. NAME_file takes a secret from
+ * a file. An unknown name in the file is an error that names the nearest right one.
+ * Threads: read-only after config_load(), but for reloadable rows through config_reload(). */
+#ifndef USHER_BASE_CONFIG_H
+#define USHER_BASE_CONFIG_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum config_type {
+	CONFIG_TEXT,
+	CONFIG_BOOL,    /* on/off, true/false, yes/no, 1/0 */
+	CONFIG_INT,
+	CONFIG_BYTES,   /* 64KiB, 1MiB, or plain bytes */
+	CONFIG_DURATION /* 250ms, 15m, 7d; kept in microseconds */
+};
+
+struct config_row {
+	const char *name;          /* "database.host" */
+	enum config_type type;
+	const char *default_text;  /* "" when unset */
+	int64_t min, max;          /* of the number; of the length for TEXT (0, 0: no limit) */
+	bool secret;               /* printed as *** */
+	bool reloadable;
+	const char *help;          /* one sentence */
+};
+
+enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };
+
+/* All settings of usherd, usher-bridge and usher: the one table. Ends with a NULL name. */
+extern const struct config_row config_rows[];
+
+struct config;
+
+/* Read the settings. argv holds flags "--database.host=x" or "--database.host x"; what is no setting
+ * is left for the caller in *rest (argv order, NULL-terminated, borrowed).
+ * file may be NULL: then USHER_CONFIG, else ./usher.conf if it exists.
+ * Errors: INVALID_ARGUMENT with a message for people ("usher.conf:12: unknown setting
+ * \"databse.host\"; did you mean \"database.host\"?"), written to message. */
+MUST_USE status config_load(int argc, char **argv, const char *file, struct config **out,
+    char ***rest, struct strbuf *message);
+void config_free(struct config **config);
+/* Read file and environment again; takes over reloadable rows only and names the others changed. */
+MUST_USE status config_reload(struct config *config, struct strbuf *message);
+
+/* Asking for a name that is not in the table, or with another type, is a bug (assert). */
+const char *config_text(const struct config *config, const char *name);
+bool config_bool(const struct config *config, const char *name);
+int64_t config_int(const struct config *config, const char *name); /* INT, BYTES, DURATION (us) */
+enum config_origin config_origin(const struct config *config, const char *name);
+/* A default that depends on others (--prod and so on): set a row that is still at its default. */
+MUST_USE status config_set_default(struct config *config, const char *name, const char *text);
+
+/* name = value   # origin, one line a row, secrets hidden; or a JSON object. */
+void config_print(const struct config *config, FILE *out);
+
+/* The row of that name or NULL. */
+const struct config_row *config_row_find(const char *name);
+
+#endif

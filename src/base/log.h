@@ -1,0 +1,33 @@
+/* log.h - one line an event, written by a thread of its own.
+ *
+ * Lines go to a ring, so that nothing blocks that logs; a full ring drops the line and counts it,
+ * and the count is logged when there is room again. The format is logfmt:
+ *     ts=2026-01-31T12:00:00.123Z level=info event=rpc method=... code=OK us=412
+ * Values are escaped, so nobody can forge a line.
+ * Threads: any, after log_start(). Before it, and after log_stop(), lines go straight to stderr. */
+#ifndef USHER_BASE_LOG_H
+#define USHER_BASE_LOG_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status log_start(int fd, enum log_level level);
+/* Writes what is in the ring, then stops the writer. */
+void log_stop(void);
+/* Lines lost since the start. */
+uint64_t log_dropped(void);
+int log_is_on(enum log_level level);
+
+/* log_event(LOG_INFO, "listen", "url", url, "services", "auth,user", NULL): pairs of key and value.
+ * A NULL value is printed as "". Use log_number() below for numbers. */
+void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
+
+/* A number as a value: lives until the end of the statement's block, 24 bytes on the stack. */
+#define log_number(n) (log_number_text((char[24]){0}, (int64_t)(n)))
+const char *log_number_text(char out[24], int64_t n);
+
+#endif
