@@ -5,7 +5,7 @@
 #define USHER_BASE_STATUS_H
 
 #define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 enum status_code {
 	ST_OK = 0,
