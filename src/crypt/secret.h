@@ -43,8 +43,8 @@ MUST_USE status secret_make(const struct rand_source *rand, enum secret_kind kin
 bool secret_parse(struct slice text, enum secret_kind kind, struct secret *out);
 /* Does it begin like one? For choosing between a key and a token. */
 bool secret_looks_like(struct slice text, enum secret_kind kind);
-/* "ush_live_0198f3c0…": enough to tell keys apart in a list, nothing to guess from. */
-#define SECRET_HINT_BYTES 24
+/* What comes before the secret part: enough to tell keys apart in a list, nothing to guess from. */
+#define SECRET_HINT_BYTES 48
 void secret_hint(enum secret_kind kind, const struct uuid *id, char out[SECRET_HINT_BYTES]);
 
 /* Is it the one whose digest is stored? In constant time. */

@@ -18,7 +18,7 @@
 #define TOKEN_TEXT_BYTES_MAX 2048 /* longer ones are refused unread */
 #define TOKEN_NAME_BYTES_MAX 255  /* iss and aud */
 #define TOKEN_KEYS_MAX 8
-#define TOKEN_KID_BYTES 44 /* with NUL */
+#define TOKEN_KID_BYTES BASE64_TEXT_BYTES(32) /* with NUL */
 #define TOKEN_USE_ACCESS "access"
 
 struct token_key;
