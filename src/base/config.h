@@ -1,8 +1,9 @@
 /* config.h - settings: rows of one table, read from flags, environment, a file and defaults.
  *
  * A program declares one table of rows and reads it into a struct config. Flag over environment
- * (USHER_DATABASE_HOST) over file (database.host = ...) over default. NAME_file takes a secret from
- * a file. An unknown name in the file is an error that names the nearest right one.
+ * (USHER_DATABASE_HOST) over file (database.host = ...) over default. For a secret, NAME_file takes
+ * it from a file (less the newline at its end). An unknown name in the file is an error that names
+ * the nearest right one. The file's grammar stands in config_file.h.
  * Threads: read-only after config_load(), but for reloadable rows through config_reload(). */
 #ifndef USHER_BASE_CONFIG_H
 #define USHER_BASE_CONFIG_H
@@ -16,20 +17,21 @@
 
 enum config_type {
 	CONFIG_TEXT,
-	CONFIG_BOOL,    /* on/off, true/false, yes/no, 1/0 */
+	CONFIG_BOOL, /* on/off, true/false, yes/no, 1/0 */
 	CONFIG_INT,
 	CONFIG_BYTES,   /* 64KiB, 1MiB, or plain bytes */
 	CONFIG_DURATION /* 250ms, 15m, 7d; kept in microseconds */
 };
 
 struct config_row {
-	const char *name;          /* "database.host" */
+	const char *name; /* "database.host" */
 	enum config_type type;
-	const char *default_text;  /* "" when unset */
-	int64_t min, max;          /* of the number; of the length for TEXT (0, 0: no limit) */
-	bool secret;               /* printed as *** */
+	const char *default_text; /* "" when unset */
+	int64_t min, max;         /* of the number; of the length for TEXT (0, 0: no limit) */
+	bool secret;              /* printed as *** */
 	bool reloadable;
-	const char *help;          /* one sentence */
+	const char *help;    /* one sentence */
+	const char *choices; /* of TEXT: "none|files|smtp", or NULL */
 };
 
 enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };
@@ -39,9 +41,10 @@ extern const struct config_row config_rows[];
 
 struct config;
 
-/* Read the settings. argv holds flags "--database.host=x" or "--database.host x"; what is no setting
- * is left for the caller in *rest (argv order, NULL-terminated, borrowed).
- * file may be NULL: then USHER_CONFIG, else ./usher.conf if it exists.
+/* Read the settings. argv holds flags "--database.host=x" or "--database.host x" (a BOOL may stand
+ * alone: on); what is no setting is left for the caller in *rest (argv order without argv[0],
+ * NULL-terminated, lives as long as *out; rest may be NULL). "--" ends the flags.
+ * file may be NULL: then the flag --config, else USHER_CONFIG, else ./usher.conf if it exists.
  * Errors: INVALID_ARGUMENT with a message for people ("usher.conf:12: unknown setting
  * \"databse.host\"; did you mean \"database.host\"?"), written to message. */
 MUST_USE status config_load(int argc, char **argv, const char *file, struct config **out,
@@ -55,13 +58,19 @@ const char *config_text(const struct config *config, const char *name);
 bool config_bool(const struct config *config, const char *name);
 int64_t config_int(const struct config *config, const char *name); /* INT, BYTES, DURATION (us) */
 enum config_origin config_origin(const struct config *config, const char *name);
+/* For people: "default", "usher.conf:12", "USHER_MODE", "--mode". */
+const char *config_where(const struct config *config, const char *name);
+/* Any row's value as it was written; "***" for a secret that is set. */
+const char *config_shown(const struct config *config, const char *name);
 /* A default that depends on others (--prod and so on): set a row that is still at its default. */
 MUST_USE status config_set_default(struct config *config, const char *name, const char *text);
 
-/* name = value   # origin, one line a row, secrets hidden; or a JSON object. */
+/* name = value   # origin, one line a row, secrets hidden. What it prints can be read as a file. */
 void config_print(const struct config *config, FILE *out);
 
 /* The row of that name or NULL. */
 const struct config_row *config_row_find(const char *name);
+/* The row's name that name is a slip of, or NULL when none is near. */
+const char *config_name_nearest(const char *name);
 
 #endif
