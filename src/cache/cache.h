@@ -1,0 +1,60 @@
+/* cache.h - memory that is right or empty: a bounded map from bytes to a counted entry.
+ *
+ * A fill takes a generation before it reads the database and is thrown away if the key, or one of
+ * the tags it depends on, was dropped meanwhile. One fill at a time per key: others are parked.
+ * Threads: any; sharded locks, nothing blocks. */
+#ifndef USHER_CACHE_CACHE_H
+#define USHER_CACHE_CACHE_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/str.h"
+#include "base/uuid.h"
+
+#include <stdatomic.h>
+
+/* What a cache holds: embedded first in the caller's struct. */
+struct cache_entry {
+	atomic_uint references;
+	int64_t expires_at_us;  /* realtime; 0: never. The earliest expiry of what it holds */
+	uint64_t hash;
+	size_t cost_bytes;      /* of the whole entry */
+	bool negative;          /* "there is no such thing": a budget of its own */
+	struct list lru, bucket;
+	struct cache_tag *tags; /* what it depends on: any of them dropped drops it */
+	size_t tags_count;
+	struct slice key;       /* in the entry's own memory */
+	void *internal;
+};
+
+/* A parent of entries: (kind, id). */
+struct cache_tag {
+	uint32_t kind;          /* enum change_kind */
+	struct uuid id;
+};
+
+struct cache;
+struct cache_stats {
+	const char *name;
+	int64_t entries, bytes, bytes_max, hits, misses, dropped;
+};
+
+MUST_USE status cache_new(const char *name, size_t bytes_max, const struct clock *clock,
+    void (*release)(struct cache_entry *), struct cache **out);
+void cache_free(struct cache **cache);
+
+/* The entry with a reference taken, or NULL (absent or expired). */
+struct cache_entry *cache_find(struct cache *cache, struct slice key);
+void cache_release(struct cache *cache, struct cache_entry **entry);
+
+/* Before reading the database. */
+uint64_t cache_generation(struct cache *cache);
+/* Give the entry to the cache (it takes one reference; the caller keeps its own). Not kept when the
+ * generation says that one of its tags, or its key, has been dropped since. */
+void cache_insert(struct cache *cache, struct cache_entry *entry, uint64_t generation);
+/* Drop all that depend on the tag. */
+void cache_drop_tag(struct cache *cache, uint32_t kind, const struct uuid *id);
+void cache_drop_all(struct cache *cache);
+void cache_get_stats(struct cache *cache, struct cache_stats *out);
+
+#endif

@@ -1,0 +1,68 @@
+/* call.h - one call, as its handler sees it.
+ * Lifetime: the call and its arena live until the reply is packed. Threads: the worker's. */
+#ifndef USHER_RPC_CALL_H
+#define USHER_RPC_CALL_H
+
+#include "access/principal.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/rand.h"
+#include "rpc/method.h"
+#include "store/store.h"
+
+struct rpc_server;
+
+struct rpc_call {
+	struct arena *arena;
+	const struct rpc_method *method;
+	const struct principal *principal; /* never NULL; kind ANONYMOUS without a credential */
+	struct store_conn *conn;           /* QUERY, BULK and HASH lanes; NULL on INLINE and CPU */
+	const struct clock *clock;
+	const struct rand_source *rand;
+	int64_t now_us;                    /* realtime when the call came */
+	int64_t deadline_us;               /* on boottime */
+	const char *client_ip;             /* believed: asserted by a via that may, or the pipe's peer */
+	const char *request_id;            /* for logs and for people */
+	struct slice idempotency_key;
+	struct revision at_least;          /* xid 0: none given */
+	bool has_at_least;
+	bool development;                  /* development mode: replies may carry debug_code */
+	enum effect effect;                /* the method's, until rpc_become_write() */
+
+	/* What the handler leaves behind. */
+	uint32_t retry_after_ms;
+	struct revision revision;          /* set by the commit */
+	bool no_barrier;                   /* RESTRICT that turned out to change nothing visible */
+	const char *audit_action;          /* overrides the method's name */
+	struct uuid audit_subject;         /* what the action was on; nil: nothing */
+	struct uuid audit_org;             /* overrides the principal's; nil: that */
+	int64_t not_before_us;             /* boottime; the reply is parked until then (padding) */
+	void *internal;                    /* rpc's own */
+};
+
+/* What handler_cached returns when memory does not have it: the call moves to QUERY. */
+#define RPC_NOT_CACHED ((status){ST_UNAVAILABLE, "not in memory", "NOT_CACHED"})
+static inline bool
+rpc_is_not_cached(status st)
+{
+	return st.code == ST_UNAVAILABLE && st.reason && __builtin_strcmp(st.reason, "NOT_CACHED") == 0;
+}
+
+/* Start writing: opens the transaction (on HASH, and on calls that rpc_become_write() made writes;
+ * the dispatcher has done it for QUERY and BULK writes) and checks the idempotency key.
+ * The dispatcher commits when the handler succeeds, and rolls back when it fails. */
+MUST_USE status rpc_begin(struct rpc_call *call);
+/* A READ method that has found it must write (Resolve with a conversation). */
+MUST_USE status rpc_become_write(struct rpc_call *call);
+/* Commit what the call has written although the call will be refused: attempts that count. */
+MUST_USE status rpc_commit_refusal(struct rpc_call *call);
+
+/* A field-level refusal: INVALID_ARGUMENT with BadRequest naming the field.
+ * message is formatted into the arena. */
+status rpc_refuse_field(struct rpc_call *call, const char *field, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* RESOURCE_EXHAUSTED with retry_after. */
+status rpc_refuse_rate(struct rpc_call *call, int64_t retry_after_us, const char *reason,
+    const char *message);
+
+#endif

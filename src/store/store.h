@@ -1,0 +1,201 @@
+/* store.h - PostgreSQL: connections, statements, transactions. The only libpq user.
+ *
+ * A statement is a .sql file under src/store/sql, known by its enum statement. Parameters and
+ * results are binary. A read is one statement and one round trip: the deadline travels with it as
+ * statement_timeout in the same pipeline.
+ * Threads: the pool from any; a connection belongs to one thread while it is leased.
+ * Blocks: store_lease, store_query, store_commit; never from a transport's callback. */
+#ifndef USHER_STORE_STORE_H
+#define USHER_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/str.h"
+#include "base/uuid.h"
+#include "store/statements.h" /* made at build time from src/store/sql */
+
+struct store;
+struct store_conn;
+
+/* Starts even while the database is away; leases answer UNAVAILABLE until it is back.
+ * Errors: INVALID_ARGUMENT (settings), RESOURCE_EXHAUSTED. */
+MUST_USE status store_new(const struct config *config, const struct clock *clock, struct store **out);
+void store_free(struct store **store);
+
+/* A connection with every statement prepared (or not, as database.prepared says).
+ * deadline_us is on the clock's boottime.
+ * Errors: UNAVAILABLE DATABASE_AWAY, UNAVAILABLE SCHEMA_MISMATCH, RESOURCE_EXHAUSTED,
+ *         DEADLINE_EXCEEDED. */
+MUST_USE status store_lease(struct store *store, int64_t deadline_us, struct store_conn **out);
+/* Rolls back what is open, gives it back; sets *conn to NULL. */
+void store_return(struct store_conn **conn);
+/* Deadline of what follows on this connection, on boottime. */
+void store_set_deadline(struct store_conn *conn, int64_t deadline_us);
+
+/* One parameter. Borrowed until the statement returns. */
+enum param_type {
+	PARAM_NULL,
+	PARAM_TEXT,
+	PARAM_BYTES,
+	PARAM_UUID,
+	PARAM_INT,   /* int8; int4 columns are cast in the statement */
+	PARAM_BOOL,
+	PARAM_TIME,  /* timestamptz from microseconds since 1970 */
+	PARAM_JSON,  /* jsonb from text */
+	PARAM_DOUBLE,
+	PARAM_TEXTS, /* text[] */
+	PARAM_UUIDS, /* uuid[] */
+	PARAM_INTS,  /* int8[] */
+};
+
+struct param {
+	enum param_type type;
+	struct slice bytes;          /* TEXT BYTES JSON */
+	const struct uuid *uuid;     /* UUID, UUIDS (count of them) */
+	int64_t number;              /* INT BOOL TIME */
+	double real;
+	const struct slice *texts;   /* TEXTS */
+	const int64_t *numbers;      /* INTS */
+	size_t count;
+};
+
+#define P_NULL ((struct param){.type = PARAM_NULL})
+static inline struct param
+p_text(const char *text) /* NULL: SQL's NULL */
+{
+	return text ? (struct param){.type = PARAM_TEXT, .bytes = slice_text(text)} : P_NULL;
+}
+static inline struct param
+p_slice(struct slice text)
+{
+	return (struct param){.type = PARAM_TEXT, .bytes = text};
+}
+static inline struct param
+p_bytes(struct slice bytes)
+{
+	return (struct param){.type = PARAM_BYTES, .bytes = bytes};
+}
+static inline struct param
+p_uuid(const struct uuid *uuid) /* NULL: SQL's NULL */
+{
+	return uuid ? (struct param){.type = PARAM_UUID, .uuid = uuid} : P_NULL;
+}
+static inline struct param
+p_int(int64_t number)
+{
+	return (struct param){.type = PARAM_INT, .number = number};
+}
+static inline struct param
+p_bool(bool b)
+{
+	return (struct param){.type = PARAM_BOOL, .number = b};
+}
+static inline struct param
+p_time(int64_t time_us)
+{
+	return (struct param){.type = PARAM_TIME, .number = time_us};
+}
+static inline struct param
+p_json(const char *text) /* NULL: SQL's NULL */
+{
+	return text ? (struct param){.type = PARAM_JSON, .bytes = slice_text(text)} : P_NULL;
+}
+static inline struct param
+p_texts(const struct slice *texts, size_t count)
+{
+	return (struct param){.type = PARAM_TEXTS, .texts = texts, .count = count};
+}
+static inline struct param
+p_uuids(const struct uuid *uuids, size_t count)
+{
+	return (struct param){.type = PARAM_UUIDS, .uuid = uuids, .count = count};
+}
+
+/* What a statement gave. Columns are the statement's own enum. Borrowed texts live until
+ * rows_done(). Asking for a column in another type than the .sql file declares is a bug (assert). */
+struct rows {
+	void *result;
+	enum statement statement;
+	int count;
+};
+void rows_done(struct rows *rows);
+#define ROWS_AUTO __attribute__((cleanup(rows_done))) struct rows
+
+bool row_is_null(const struct rows *rows, int row, int column);
+struct slice row_slice(const struct rows *rows, int row, int column); /* text, bytea, jsonb's text */
+/* In the arena; "" for NULL. NULL only when the arena is exhausted. */
+char *row_text(const struct rows *rows, int row, int column, struct arena *arena);
+int64_t row_int(const struct rows *rows, int row, int column);        /* int4, int8; 0 for NULL */
+bool row_bool(const struct rows *rows, int row, int column);
+double row_double(const struct rows *rows, int row, int column);
+int64_t row_time_us(const struct rows *rows, int row, int column);    /* since 1970; 0 for NULL */
+struct uuid row_uuid(const struct rows *rows, int row, int column);   /* nil for NULL */
+/* text[]: an array of slices in the arena. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status row_texts(const struct rows *rows, int row, int column, struct arena *arena,
+    struct slice **out, size_t *count);
+
+/* Run a statement. rows may be NULL when nothing comes back. rows is untouched on failure.
+ * Errors: one function maps SQLSTATE: 23505 ALREADY_EXISTS (reason: the constraint's name in upper
+ * case), 23503 FAILED_PRECONDITION, 40001/40P01 ABORTED, 57014 DEADLINE_EXCEEDED,
+ * 22xxx INVALID_ARGUMENT, 08xxx/57P0x UNAVAILABLE, the rest INTERNAL. */
+MUST_USE status store_query(struct store_conn *conn, enum statement statement,
+    const struct param *params, size_t params_count, struct rows *rows);
+#define STORE_QUERY(conn, statement, rows, ...)                                                    \
+	store_query((conn), (statement), (const struct param[]){__VA_ARGS__},                      \
+	    sizeof((const struct param[]){__VA_ARGS__}) / sizeof(struct param), (rows))
+/* A read of at most one row: NOT_FOUND with the given message when there is none. */
+MUST_USE status store_query_one(struct store_conn *conn, enum statement statement,
+    const struct param *params, size_t params_count, const char *not_found, struct rows *rows);
+
+/* Transactions. BEGIN and the deadline travel with the first statement. */
+MUST_USE status store_begin(struct store_conn *conn);
+bool store_in_transaction(const struct store_conn *conn);
+/* A savepoint's worth of undo is not offered: a failed statement fails the transaction. */
+void store_rollback(struct store_conn *conn);
+
+/* Say in this transaction that something cached has changed; sent with the commit.
+ * restrict: a barrier waits for it. id may be NULL (the whole organisation). */
+enum change_kind {
+	CHANGE_KEY = 1,
+	CHANGE_SESSION,
+	CHANGE_ACCOUNT,
+	CHANGE_USER,
+	CHANGE_PROFILE,
+	CHANGE_CHATBOT,
+	CHANGE_ORG,
+	CHANGE_ROLE,
+	CHANGE_POLICY,
+	CHANGE_TEMPLATE,
+	CHANGE_QUOTA,
+	CHANGE_SIGNING_KEY,
+	CHANGE_SETTINGS,
+	CHANGE_CONVERSATION,
+};
+MUST_USE status store_change(struct store_conn *conn, enum change_kind kind, const struct uuid *id,
+    const struct uuid *org_id, bool restrict_);
+
+/* Where a transaction stands: the epoch (system identifier and timeline) and its full xid. */
+struct revision {
+	uint64_t epoch; /* hash of system identifier and timeline */
+	uint64_t xid;
+};
+#define REVISION_BYTES 16
+void revision_pack(const struct revision *revision, uint8_t out[REVISION_BYTES]);
+bool revision_unpack(struct slice bytes, struct revision *out); /* false: not one of ours */
+
+/* Commit; the revision names the state that contains it.
+ * Errors: UNKNOWN COMMIT_UNKNOWN when the connection died before the answer came. */
+MUST_USE status store_commit(struct store_conn *conn, struct revision *revision);
+
+/* For /ready, GetHealth and GetStatus. */
+struct store_health {
+	bool reachable;
+	bool schema_fits;
+	int schema_version, schema_version_needed;
+	char message[256]; /* what is wrong and the command that mends it; "" when nothing is */
+};
+void store_health(struct store *store, struct store_health *out);
+void store_connections(struct store *store, int *used, int *max);
+
+#endif
