@@ -1,0 +1,212 @@
+/* ops.c - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
+#include "gen/meta/ops.h"
+#include "gen/meta/well_known.h"
+
+const struct meta_message meta_usher_v1_get_health_request = {
+	.full_name = "usher.v1.GetHealthRequest",
+};
+
+static const struct meta_field fields_of_meta_usher_v1_get_health_reply[] = {
+	{.number = 1, .type = META_BOOL, .oneof = -1,
+	    .name = "ready", .json_name = "ready"},
+	{.number = 2, .type = META_STRING, .oneof = -1,
+	    .name = "reason", .json_name = "reason"},
+	{.number = 3, .type = META_STRING, .oneof = -1,
+	    .name = "version", .json_name = "version"},
+	{.number = 4, .type = META_BOOL, .oneof = -1,
+	    .name = "database_reachable", .json_name = "databaseReachable"},
+	{.number = 5, .type = META_INT32, .oneof = -1,
+	    .name = "schema_version", .json_name = "schemaVersion"},
+	{.number = 6, .type = META_INT32, .oneof = -1,
+	    .name = "schema_version_needed", .json_name = "schemaVersionNeeded"},
+	{.number = 7, .type = META_STRING, .flags = META_REPEATED, .oneof = -1,
+	    .name = "services", .json_name = "services"},
+	{.number = 8, .type = META_STRING, .oneof = -1,
+	    .name = "mode", .json_name = "mode"},
+	{.number = 9, .type = META_BOOL, .oneof = -1,
+	    .name = "mail_configured", .json_name = "mailConfigured"},
+	{.number = 10, .type = META_BOOL, .oneof = -1,
+	    .name = "lease_held", .json_name = "leaseHeld"},
+};
+
+const struct meta_message meta_usher_v1_get_health_reply = {
+	.full_name = "usher.v1.GetHealthReply",
+	.fields = fields_of_meta_usher_v1_get_health_reply,
+	.fields_count = 10,
+};
+
+const struct meta_message meta_usher_v1_get_descriptors_request = {
+	.full_name = "usher.v1.GetDescriptorsRequest",
+};
+
+static const struct meta_field fields_of_meta_usher_v1_get_descriptors_reply[] = {
+	{.number = 1, .type = META_BYTES, .oneof = -1,
+	    .name = "file_descriptor_set", .json_name = "fileDescriptorSet"},
+	{.number = 2, .type = META_STRING, .flags = META_REPEATED, .oneof = -1,
+	    .name = "services", .json_name = "services"},
+};
+
+const struct meta_message meta_usher_v1_get_descriptors_reply = {
+	.full_name = "usher.v1.GetDescriptorsReply",
+	.fields = fields_of_meta_usher_v1_get_descriptors_reply,
+	.fields_count = 2,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_get_status_request[] = {
+	{.number = 1, .type = META_BOOL, .oneof = -1,
+	    .name = "exact_counts", .json_name = "exactCounts"},
+};
+
+const struct meta_message meta_usher_v1_get_status_request = {
+	.full_name = "usher.v1.GetStatusRequest",
+	.fields = fields_of_meta_usher_v1_get_status_request,
+	.fields_count = 1,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_database_status[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "host", .json_name = "host"},
+	{.number = 2, .type = META_STRING, .oneof = -1,
+	    .name = "port", .json_name = "port"},
+	{.number = 3, .type = META_STRING, .oneof = -1,
+	    .name = "database", .json_name = "database"},
+	{.number = 4, .type = META_STRING, .oneof = -1,
+	    .name = "role", .json_name = "role"},
+	{.number = 5, .type = META_STRING, .oneof = -1,
+	    .name = "server_version", .json_name = "serverVersion"},
+	{.number = 6, .type = META_INT32, .oneof = -1,
+	    .name = "schema_version", .json_name = "schemaVersion"},
+	{.number = 7, .type = META_DOUBLE, .oneof = -1,
+	    .name = "latency_ms", .json_name = "latencyMs"},
+	{.number = 8, .type = META_INT32, .oneof = -1,
+	    .name = "connections_used", .json_name = "connectionsUsed"},
+	{.number = 9, .type = META_INT32, .oneof = -1,
+	    .name = "connections_max", .json_name = "connectionsMax"},
+};
+
+const struct meta_message meta_usher_v1_database_status = {
+	.full_name = "usher.v1.DatabaseStatus",
+	.fields = fields_of_meta_usher_v1_database_status,
+	.fields_count = 9,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_table_status[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "name", .json_name = "name"},
+	{.number = 2, .type = META_INT64, .oneof = -1,
+	    .name = "rows", .json_name = "rows"},
+	{.number = 3, .type = META_BOOL, .oneof = -1,
+	    .name = "estimated", .json_name = "estimated"},
+	{.number = 4, .type = META_INT64, .oneof = -1,
+	    .name = "bytes", .json_name = "bytes"},
+};
+
+const struct meta_message meta_usher_v1_table_status = {
+	.full_name = "usher.v1.TableStatus",
+	.fields = fields_of_meta_usher_v1_table_status,
+	.fields_count = 4,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_cache_status[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "name", .json_name = "name"},
+	{.number = 2, .type = META_INT64, .oneof = -1,
+	    .name = "entries", .json_name = "entries"},
+	{.number = 3, .type = META_INT64, .oneof = -1,
+	    .name = "bytes", .json_name = "bytes"},
+	{.number = 4, .type = META_INT64, .oneof = -1,
+	    .name = "bytes_max", .json_name = "bytesMax"},
+	{.number = 5, .type = META_INT64, .oneof = -1,
+	    .name = "hits", .json_name = "hits"},
+	{.number = 6, .type = META_INT64, .oneof = -1,
+	    .name = "misses", .json_name = "misses"},
+	{.number = 7, .type = META_INT64, .oneof = -1,
+	    .name = "dropped", .json_name = "dropped"},
+};
+
+const struct meta_message meta_usher_v1_cache_status = {
+	.full_name = "usher.v1.CacheStatus",
+	.fields = fields_of_meta_usher_v1_cache_status,
+	.fields_count = 7,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_lane_status[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "name", .json_name = "name"},
+	{.number = 2, .type = META_INT32, .oneof = -1,
+	    .name = "workers", .json_name = "workers"},
+	{.number = 3, .type = META_INT32, .oneof = -1,
+	    .name = "busy", .json_name = "busy"},
+	{.number = 4, .type = META_INT32, .oneof = -1,
+	    .name = "queued", .json_name = "queued"},
+	{.number = 5, .type = META_INT32, .oneof = -1,
+	    .name = "queue_max", .json_name = "queueMax"},
+	{.number = 6, .type = META_INT64, .oneof = -1,
+	    .name = "done", .json_name = "done"},
+	{.number = 7, .type = META_INT64, .oneof = -1,
+	    .name = "refused", .json_name = "refused"},
+	{.number = 8, .type = META_INT64, .oneof = -1,
+	    .name = "expired", .json_name = "expired"},
+};
+
+const struct meta_message meta_usher_v1_lane_status = {
+	.full_name = "usher.v1.LaneStatus",
+	.fields = fields_of_meta_usher_v1_lane_status,
+	.fields_count = 8,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_job_status[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "name", .json_name = "name"},
+	{.number = 2, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "last_run_at", .json_name = "lastRunAt", .message = &meta_google_protobuf_timestamp},
+	{.number = 3, .type = META_DOUBLE, .oneof = -1,
+	    .name = "last_duration_ms", .json_name = "lastDurationMs"},
+	{.number = 4, .type = META_INT64, .oneof = -1,
+	    .name = "runs", .json_name = "runs"},
+	{.number = 5, .type = META_INT64, .oneof = -1,
+	    .name = "errors", .json_name = "errors"},
+	{.number = 6, .type = META_INT64, .oneof = -1,
+	    .name = "backlog", .json_name = "backlog"},
+	{.number = 7, .type = META_STRING, .oneof = -1,
+	    .name = "last_error", .json_name = "lastError"},
+};
+
+const struct meta_message meta_usher_v1_job_status = {
+	.full_name = "usher.v1.JobStatus",
+	.fields = fields_of_meta_usher_v1_job_status,
+	.fields_count = 7,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_get_status_reply[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "version", .json_name = "version"},
+	{.number = 2, .type = META_STRING, .oneof = -1,
+	    .name = "node_id", .json_name = "nodeId"},
+	{.number = 3, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "started_at", .json_name = "startedAt", .message = &meta_google_protobuf_timestamp},
+	{.number = 4, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "database", .json_name = "database", .message = &meta_usher_v1_database_status},
+	{.number = 5, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "tables", .json_name = "tables", .message = &meta_usher_v1_table_status},
+	{.number = 6, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "caches", .json_name = "caches", .message = &meta_usher_v1_cache_status},
+	{.number = 7, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "lanes", .json_name = "lanes", .message = &meta_usher_v1_lane_status},
+	{.number = 8, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "jobs", .json_name = "jobs", .message = &meta_usher_v1_job_status},
+	{.number = 9, .type = META_DOUBLE, .oneof = -1,
+	    .name = "feed_age_ms", .json_name = "feedAgeMs"},
+	{.number = 10, .type = META_INT32, .oneof = -1,
+	    .name = "live_nodes", .json_name = "liveNodes"},
+	{.number = 11, .type = META_INT64, .oneof = -1,
+	    .name = "resident_bytes", .json_name = "residentBytes"},
+	{.number = 12, .type = META_INT64, .oneof = -1,
+	    .name = "log_lines_dropped", .json_name = "logLinesDropped"},
+};
+
+const struct meta_message meta_usher_v1_get_status_reply = {
+	.full_name = "usher.v1.GetStatusReply",
+	.fields = fields_of_meta_usher_v1_get_status_reply,
+	.fields_count = 12,
+};

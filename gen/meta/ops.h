@@ -1,0 +1,19 @@
+/* ops.h - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
+#ifndef USHER_GEN_META_OPS_H
+#define USHER_GEN_META_OPS_H
+
+#include "base/meta.h"
+
+extern const struct meta_message meta_usher_v1_get_health_request;
+extern const struct meta_message meta_usher_v1_get_health_reply;
+extern const struct meta_message meta_usher_v1_get_descriptors_request;
+extern const struct meta_message meta_usher_v1_get_descriptors_reply;
+extern const struct meta_message meta_usher_v1_get_status_request;
+extern const struct meta_message meta_usher_v1_database_status;
+extern const struct meta_message meta_usher_v1_table_status;
+extern const struct meta_message meta_usher_v1_cache_status;
+extern const struct meta_message meta_usher_v1_lane_status;
+extern const struct meta_message meta_usher_v1_job_status;
+extern const struct meta_message meta_usher_v1_get_status_reply;
+
+#endif

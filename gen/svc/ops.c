@@ -1,0 +1,113 @@
+/* ops.c - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
+#include "gen/svc/ops.h"
+
+#include "gen/meta/ops.h"
+
+static status
+call_ops_get_health(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_get_health(env, call, (const Usher__V1__GetHealthRequest *)req, (Usher__V1__GetHealthReply *)reply);
+}
+
+static status
+call_ops_get_health_cached(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_get_health_cached(env, call, (const Usher__V1__GetHealthRequest *)req, (Usher__V1__GetHealthReply *)reply);
+}
+
+static const struct access_rule access_ops_get_health[] = {
+	{ACCESS_PUBLIC, ""},
+};
+
+static status
+call_ops_get_descriptors(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_get_descriptors(env, call, (const Usher__V1__GetDescriptorsRequest *)req, (Usher__V1__GetDescriptorsReply *)reply);
+}
+
+static status
+call_ops_get_descriptors_cached(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_get_descriptors_cached(env, call, (const Usher__V1__GetDescriptorsRequest *)req, (Usher__V1__GetDescriptorsReply *)reply);
+}
+
+static const struct access_rule access_ops_get_descriptors[] = {
+	{ACCESS_PUBLIC, ""},
+};
+
+static status
+call_ops_get_status(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_get_status(env, call, (const Usher__V1__GetStatusRequest *)req, (Usher__V1__GetStatusReply *)reply);
+}
+
+static const struct access_rule access_ops_get_status[] = {
+	{ACCESS_PLATFORM, "ops.status"},
+	{ACCESS_KEY, "ops.status"},
+};
+
+static const struct rpc_method methods[] = {
+	{
+		.id = UINT32_C(0xd912364d),
+		.name = "usher.v1.OpsService/GetHealth",
+		.lane = LANE_INLINE,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.batchable = true,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_get_health,
+		.access_count = 1,
+		.request_meta = &meta_usher_v1_get_health_request,
+		.reply_meta = &meta_usher_v1_get_health_reply,
+		.request = &usher__v1__get_health_request__descriptor,
+		.reply = &usher__v1__get_health_reply__descriptor,
+		.handle = call_ops_get_health,
+		.handle_cached = call_ops_get_health_cached,
+	},
+	{
+		.id = UINT32_C(0x5df5bd7b),
+		.name = "usher.v1.OpsService/GetDescriptors",
+		.lane = LANE_INLINE,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_get_descriptors,
+		.access_count = 1,
+		.request_meta = &meta_usher_v1_get_descriptors_request,
+		.reply_meta = &meta_usher_v1_get_descriptors_reply,
+		.request = &usher__v1__get_descriptors_request__descriptor,
+		.reply = &usher__v1__get_descriptors_reply__descriptor,
+		.handle = call_ops_get_descriptors,
+		.handle_cached = call_ops_get_descriptors_cached,
+	},
+	{
+		.id = UINT32_C(0xe0e20d9d),
+		.name = "usher.v1.OpsService/GetStatus",
+		.lane = LANE_BULK,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_get_status,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_get_status_request,
+		.reply_meta = &meta_usher_v1_get_status_reply,
+		.request = &usher__v1__get_status_request__descriptor,
+		.reply = &usher__v1__get_status_reply__descriptor,
+		.handle = call_ops_get_status,
+	},
+};
+
+const struct rpc_service ops_service = {
+	.name = "usher.v1.OpsService",
+	.short_name = "ops",
+	.methods = methods,
+	.methods_count = 3,
+};

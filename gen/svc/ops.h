@@ -1,0 +1,33 @@
+/* ops.h - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
+#ifndef USHER_GEN_SVC_OPS_H
+#define USHER_GEN_SVC_OPS_H
+
+#include "base/status.h"
+#include "gen/pb/usher/v1/ops.pb-c.h"
+#include "rpc/method.h"
+
+/* What the handlers work with: the service defines it. */
+struct ops_env;
+struct rpc_call;
+
+extern const struct rpc_service ops_service;
+
+/* Is it up, and does it reach its database? Answers even when it does not. */
+status ops_get_health(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__GetHealthRequest *req, Usher__V1__GetHealthReply *reply);
+/* The same from memory alone, or RPC_NOT_CACHED. */
+status ops_get_health_cached(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__GetHealthRequest *req, Usher__V1__GetHealthReply *reply);
+
+/* The schema of every service that this server has, for clients that were not built with it. */
+status ops_get_descriptors(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__GetDescriptorsRequest *req, Usher__V1__GetDescriptorsReply *reply);
+/* The same from memory alone, or RPC_NOT_CACHED. */
+status ops_get_descriptors_cached(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__GetDescriptorsRequest *req, Usher__V1__GetDescriptorsReply *reply);
+
+/* Where it is connected, what is in there, and how it is doing. */
+status ops_get_status(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__GetStatusRequest *req, Usher__V1__GetStatusReply *reply);
+
+#endif

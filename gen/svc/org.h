@@ -1,0 +1,29 @@
+/* org.h - made by protoc-gen-usher from usher/v1/org.proto: change that. */
+#ifndef USHER_GEN_SVC_ORG_H
+#define USHER_GEN_SVC_ORG_H
+
+#include "base/status.h"
+#include "gen/pb/usher/v1/org.pb-c.h"
+#include "rpc/method.h"
+
+/* What the handlers work with: the service defines it. */
+struct org_env;
+struct rpc_call;
+
+extern const struct rpc_service org_service;
+
+/* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+ * and the same content, the answer is the organisation as it is.
+ * Errors: ALREADY_EXISTS (that id or slug, other content or another's). */
+status org_create_org(const struct org_env *env, struct rpc_call *call,
+    const Usher__V1__CreateOrgRequest *req, Usher__V1__Org *reply);
+
+/* Errors: NOT_FOUND (or another organisation's). */
+status org_get_org(const struct org_env *env, struct rpc_call *call,
+    const Usher__V1__GetOrgRequest *req, Usher__V1__Org *reply);
+
+/* Users of the organisation that have an account, with their roles. */
+status org_list_members(const struct org_env *env, struct rpc_call *call,
+    const Usher__V1__ListMembersRequest *req, Usher__V1__ListMembersReply *reply);
+
+#endif

@@ -1,0 +1,45 @@
+/* path_template.h - the path of an `http` option, in google.api.http's syntax:
+ *
+ *     template = "/" segments [ ":" literal ]
+ *     segments = segment { "/" segment }
+ *     segment  = "*" | "**" | literal | "{" field { "." field } [ "=" segments ] "}"
+ *
+ * "**" stands last. Lifetime: what is parsed borrows the text and lives in the arena. */
+#ifndef USHER_PLUGIN_PATH_TEMPLATE_H
+#define USHER_PLUGIN_PATH_TEMPLATE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+enum segment_kind { SEGMENT_LITERAL, SEGMENT_ONE, SEGMENT_REST };
+
+struct path_segment {
+	enum segment_kind kind;
+	struct slice literal;
+	int variable; /* index of the variable that it belongs to, or -1 */
+};
+
+struct path_variable {
+	const char *field; /* "user_id", "user.id" */
+	size_t segment_first, segments_count;
+};
+
+struct path_template {
+	const char *text;
+	struct path_segment *segments;
+	size_t segments_count;
+	struct path_variable *variables;
+	size_t variables_count;
+	struct slice verb; /* after the colon; empty if there is none */
+};
+
+/* Errors: INVALID_ARGUMENT with a message that says what is wrong, RESOURCE_EXHAUSTED. */
+MUST_USE status path_template_parse(
+    struct arena *arena, const char *text, struct path_template *out);
+
+/* Would the two match exactly the same paths? */
+bool path_template_same_shape(const struct path_template *a, const struct path_template *b);
+
+#endif
