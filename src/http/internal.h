@@ -1,0 +1,106 @@
+/* internal.h - what the files of src/http share. Nobody else includes it. */
+#ifndef USHER_HTTP_INTERNAL_H
+#define USHER_HTTP_INTERNAL_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define HTTP_TARGET_BYTES_MAX 8192
+#define HTTP_HEADERS_MAX 100
+#define HTTP_HEADER_BYTES_MAX (16u << 10)
+#define HTTP_NEVER_US INT64_MAX
+
+struct http_server {
+	struct http_config config;
+	http_handler *handler;
+	void *env;
+	struct MHD_Daemon *daemon;
+	uint16_t port;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* an exchange ended, or the server stops */
+	struct list exchanges;  /* given to the handler, not yet completed */
+	struct list peers;      /* open connections, for the sweeper */
+	size_t busy;
+	bool stopping;
+	pthread_t sweeper;
+
+	atomic_int refs; /* the owner's, and one for each exchange that lives */
+};
+
+/* An open connection. */
+struct http_peer {
+	struct list node;
+	int fd;
+	_Atomic int64_t
+	    deadline_us; /* CLOCK_BOOTTIME; the sweeper shuts the socket down after it */
+	char address[INET6_ADDRSTRLEN];
+};
+
+enum exchange_stage {
+	EXCHANGE_LINE,  /* the request line is read */
+	EXCHANGE_BODY,  /* the header is accepted */
+	EXCHANGE_GIVEN, /* the handler has it */
+};
+
+/* One request and its reply. The library's side and the handler's side hold a reference each. */
+struct exchange {
+	struct http_request request; /* first, so that one pointer leads to the other */
+	struct http_server *server;
+	struct http_peer *peer;
+	struct MHD_Connection *connection;
+	enum exchange_stage stage;
+	atomic_int refs;
+
+	/* Under the server's lock. */
+	struct list node;
+	bool parked; /* the connection is suspended until the reply comes */
+	bool replied;
+	struct MHD_Response *response;
+	uint32_t response_status;
+
+	const char *target; /* in the connection's buffer, before anybody unescapes it */
+	size_t target_bytes;
+	uint64_t content_length;
+	struct strbuf body;
+	char id[33];
+	char *text; /* what the request's members point to */
+	size_t text_bytes;
+};
+
+/* Why a request is refused; http_status 0 when it is not. */
+struct refusal {
+	uint32_t http_status;
+	status failure;
+};
+
+/* Check the header of a request and copy it into the exchange. */
+struct refusal
+exchange_take_header(struct exchange *exchange, const char *method, const char *version);
+
+/* A response as the library wants it, with the headers that every reply has; NULL without memory or
+ * when a header's value can't be sent. */
+struct MHD_Response *
+http_response_make(const struct http_response *response, const char *id, bool close);
+struct MHD_Response *http_problem_make(uint32_t http_status, status failure, uint32_t retry_after_s,
+    const struct http_header *headers, size_t headers_count, const char *id, bool close);
+/* The headers that every reply has and that it may override, ended by a NULL name. */
+extern const struct http_header http_headers_always[];
+
+/* The library's callbacks; cls is the server. */
+void *exchange_begin(void *cls, const char *target, struct MHD_Connection *connection);
+enum MHD_Result
+exchange_continue(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_bytes, void **context);
+void exchange_end(void *cls, struct MHD_Connection *connection, void **context,
+    enum MHD_RequestTerminationCode why);
+
+void http_server_release(struct http_server *server);
+
+#endif
