@@ -185,9 +185,9 @@ walk_begin(struct header_walk *walk, const struct exchange *exchange, const char
 	const union MHD_ConnectionInfo *size =
 	    MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-	if (!size || method + strlen(method) + 1 != exchange->target)
+	if (!size || method + strlen(method) + 1 != exchange->sent_target)
 		return false;
-	if (exchange->target + exchange->target_bytes + 1 != version)
+	if (exchange->sent_target + exchange->target_bytes + 1 != version)
 		return false;
 	walk->end = method + size->header_size;
 	walk->cursor = version + strlen(version);
@@ -199,7 +199,7 @@ walk_begin(struct header_walk *walk, const struct exchange *exchange, const char
 	(void)method;
 	(void)version;
 	walk->end = NULL;
-	return exchange->target != NULL;
+	return exchange->sent_target != NULL;
 #endif
 }
 

@@ -23,6 +23,7 @@ exchange_release(struct exchange *exchange)
 		explicit_bzero(exchange->text, exchange->text_bytes);
 		free(exchange->text);
 	}
+	free(exchange->target);
 	free(exchange);
 	http_server_release(server);
 }
@@ -50,8 +51,9 @@ exchange_begin(void *cls, const char *target, struct MHD_Connection *connection)
 	exchange->peer = peer;
 	exchange->connection = connection;
 	exchange->refs = 1;
-	exchange->target = target;
+	exchange->sent_target = target;
 	exchange->target_bytes = target ? strlen(target) : 0;
+	exchange->target = strdup(target ? target : "");
 	list_init(&exchange->node);
 	strbuf_init(&exchange->body, server->config.body_bytes_max + 1);
 	/* Without randomness an id is no secret lost: it only names the request in the log. */
@@ -172,7 +174,7 @@ exchange_continue(void *cls, struct MHD_Connection *connection, const char *url,
 	(void)cls;
 	(void)connection;
 	(void)url;
-	if (!exchange)
+	if (!exchange || !exchange->target)
 		return MHD_NO;
 	if (exchange->stage == EXCHANGE_LINE) {
 		struct refusal refusal = exchange_take_header(exchange, method, version);

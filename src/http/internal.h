@@ -65,7 +65,8 @@ struct exchange {
 	struct MHD_Response *response;
 	uint32_t response_status;
 
-	const char *target; /* in the connection's buffer, before anybody unescapes it */
+	const char *sent_target; /* where it lies in the connection's buffer */
+	char *target;            /* a copy: the library picks the query to pieces */
 	size_t target_bytes;
 	uint64_t content_length;
 	struct strbuf body;

@@ -16,6 +16,14 @@
 #define SWEEPER_STACK_BYTES (64u << 10)
 #define LISTEN_BACKLOG 511
 
+/* Strict means little before 1.0 (what it would refuse is refused here), and refusing for want of a
+ * Host makes that version write its reply's header twice. */
+#if MHD_VERSION < 0x01000000
+#define STRICT_LEVEL 0
+#else
+#define STRICT_LEVEL 1
+#endif
+
 void
 http_config_init(struct http_config *config)
 {
@@ -241,8 +249,8 @@ daemon_start(struct http_server *server, int fd)
 
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
 	    NULL, exchange_continue, server, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)HTTP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned int)config->connections_max,
+	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)HTTP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
+	    STRICT_LEVEL, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)config->connections_max,
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)config->connections_per_address_max,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_memory_bytes,
 	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing,
