@@ -17,8 +17,8 @@ add_varint(struct strbuf *out, uint64_t n)
 	strbuf_add_char(out, (char)n);
 }
 
-static void
-add_bytes(struct strbuf *out, unsigned number, const void *data, size_t bytes)
+void
+output_encode_bytes(struct strbuf *out, unsigned number, const void *data, size_t bytes)
 {
 	add_varint(out, number << 3 | WIRE_BYTES);
 	add_varint(out, bytes);
@@ -51,7 +51,7 @@ output_fail(struct output *output, const char *message)
 {
 	strbuf_reset(&output->encoded);
 	add_features(&output->encoded);
-	add_bytes(&output->encoded, RESPONSE_ERROR, message, strlen(message));
+	output_encode_bytes(&output->encoded, RESPONSE_ERROR, message, strlen(message));
 }
 
 status
@@ -61,12 +61,12 @@ output_add(struct output *output, const char *name, struct strbuf *text)
 	status result = strbuf_status(text);
 
 	strbuf_init(&file, OUTPUT_BYTES_MAX);
-	add_bytes(&file, FILE_NAME, name, strlen(name));
-	add_bytes(&file, FILE_CONTENT, text->data, text->bytes);
+	output_encode_bytes(&file, FILE_NAME, name, strlen(name));
+	output_encode_bytes(&file, FILE_CONTENT, text->data, text->bytes);
 	if (result.code == ST_OK)
 		result = strbuf_status(&file);
 	if (result.code == ST_OK) {
-		add_bytes(&output->encoded, RESPONSE_FILE, file.data, file.bytes);
+		output_encode_bytes(&output->encoded, RESPONSE_FILE, file.data, file.bytes);
 		result = strbuf_status(&output->encoded);
 	}
 	strbuf_done(&file);
@@ -79,6 +79,9 @@ emit_all(const struct model *model, struct output *output)
 {
 	TRY(emit_meta(model, output));
 	TRY(emit_svc(model, output));
+	TRY(emit_client(model, output));
+	TRY(emit_descriptors(model, output));
+	TRY(emit_methods(model, output));
 	return STATUS_OK;
 }
 
@@ -195,8 +198,29 @@ emit_c_include_metas(
 	}
 }
 
-const char *
-emit_bool(bool value)
+void
+emit_access_text(struct strbuf *out, const Usher__V1__AccessRule *rule)
 {
-	return value ? "true" : "false";
+	switch (rule->rule_case) {
+	case USHER__V1__ACCESS_RULE__RULE_PUBLIC:
+		strbuf_add_text(out, "anybody");
+		break;
+	case USHER__V1__ACCESS_RULE__RULE_ACCOUNT:
+		strbuf_add_text(out, "a login");
+		break;
+	case USHER__V1__ACCESS_RULE__RULE_SELF:
+		strbuf_add_text(out, "the user themself");
+		if (*rule->self)
+			strbuf_add_format(out, " (`%s`)", rule->self);
+		break;
+	case USHER__V1__ACCESS_RULE__RULE_ORG:
+		strbuf_add_format(out, "a login with the permission `%s`", rule->org);
+		break;
+	case USHER__V1__ACCESS_RULE__RULE_KEY:
+		strbuf_add_format(out, "a key with the scope `%s`", rule->key);
+		break;
+	default:
+		strbuf_add_format(
+		    out, "an operator of the platform with the permission `%s`", rule->platform);
+	}
 }

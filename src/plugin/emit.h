@@ -9,8 +9,7 @@
 
 #define OUTPUT_BYTES_MAX (64u << 20)
 
-/* A CodeGeneratorResponse in the making. It is encoded here, because protobuf-c's strings end at a
- * NUL and descriptors.pb holds some. */
+/* A CodeGeneratorResponse in the making: encoded as it grows, so that no text is held twice. */
 struct output {
 	struct strbuf encoded;
 };
@@ -21,6 +20,8 @@ void output_done(struct output *output);
 MUST_USE status output_add(struct output *output, const char *name, struct strbuf *text);
 /* Say that nothing could be generated, and why. */
 void output_fail(struct output *output, const char *message);
+/* Append a length-delimited Protobuf field. */
+void output_encode_bytes(struct strbuf *out, unsigned number, const void *data, size_t bytes);
 
 MUST_USE status emit_meta(const struct model *model, struct output *output);
 MUST_USE status emit_svc(const struct model *model, struct output *output);
@@ -52,6 +53,7 @@ void emit_c_include_metas(
     struct strbuf *out, const struct model *model, const struct model_service *service);
 /* The file in gen/meta that a message's or an enum's table is in. */
 const char *emit_meta_stem(const struct model_file *file);
-const char *emit_bool(bool value);
+/* One alternative of access, in words: "a key with the scope context.read". */
+void emit_access_text(struct strbuf *out, const Usher__V1__AccessRule *rule);
 
 #endif

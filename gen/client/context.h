@@ -1,0 +1,199 @@
+/* context.h - made by protoc-gen-usher from usher/v1/context.proto: change that. */
+#ifndef USHER_GEN_CLIENT_CONTEXT_H
+#define USHER_GEN_CLIENT_CONTEXT_H
+
+#include "client/client.h"
+#include "client/method.h"
+#include "gen/pb/usher/v1/context.pb-c.h"
+
+/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
+ * back. It lives as long as the result. X_method is for client_start() and the like. */
+extern const struct client_method context_create_chatbot_method;
+extern const struct client_method context_get_chatbot_method;
+extern const struct client_method context_list_chatbots_method;
+extern const struct client_method context_create_api_key_method;
+extern const struct client_method context_list_api_keys_method;
+extern const struct client_method context_revoke_api_key_method;
+extern const struct client_method context_get_profile_method;
+extern const struct client_method context_put_profile_method;
+extern const struct client_method context_append_turns_method;
+extern const struct client_method context_list_turns_method;
+extern const struct client_method context_resolve_method;
+extern const struct client_method context_get_context_method;
+extern const struct client_method context_batch_get_context_method;
+
+static inline status
+context_create_chatbot_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__CreateChatbotRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_create_chatbot_method, options, &request->base, result);
+}
+static inline const Usher__V1__Chatbot *
+context_create_chatbot_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Chatbot *)result->reply;
+}
+
+/* chatbot_id may be an alias. */
+static inline status
+context_get_chatbot_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetChatbotRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_get_chatbot_method, options, &request->base, result);
+}
+static inline const Usher__V1__Chatbot *
+context_get_chatbot_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Chatbot *)result->reply;
+}
+
+/* Oldest first. */
+static inline status
+context_list_chatbots_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ListChatbotsRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_list_chatbots_method, options, &request->base, result);
+}
+static inline const Usher__V1__ListChatbotsReply *
+context_list_chatbots_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ListChatbotsReply *)result->reply;
+}
+
+/* The key's text is in this reply and nowhere else.
+ * Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give). */
+static inline status
+context_create_api_key_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__CreateApiKeyRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_create_api_key_method, options, &request->base, result);
+}
+static inline const Usher__V1__CreateApiKeyReply *
+context_create_api_key_reply(const struct client_result *result)
+{
+	return (const Usher__V1__CreateApiKeyReply *)result->reply;
+}
+
+/* Without their secrets. Revoked and expired ones are listed too. */
+static inline status
+context_list_api_keys_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ListApiKeysRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_list_api_keys_method, options, &request->base, result);
+}
+static inline const Usher__V1__ListApiKeysReply *
+context_list_api_keys_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ListApiKeysReply *)result->reply;
+}
+
+/* When this is answered, no node accepts the key any more. Revoking it again is no error.
+ * Errors: NOT_FOUND, UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call). */
+static inline status
+context_revoke_api_key_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__RevokeApiKeyRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_revoke_api_key_method, options, &request->base, result);
+}
+static inline const Usher__V1__ApiKey *
+context_revoke_api_key_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ApiKey *)result->reply;
+}
+
+/* By the user themself, an administrator, or a key with the scope. */
+static inline status
+context_get_profile_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetProfileRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_get_profile_method, options, &request->base, result);
+}
+static inline const Usher__V1__GetProfileReply *
+context_get_profile_reply(const struct client_result *result)
+{
+	return (const Usher__V1__GetProfileReply *)result->reply;
+}
+
+/* Fields absent from update_mask stay; without a mask the whole profile is replaced.
+ * Errors: NOT_FOUND (user), ABORTED VERSION_MISMATCH. */
+static inline status
+context_put_profile_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__PutProfileRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_put_profile_method, options, &request->base, result);
+}
+static inline const Usher__V1__GetProfileReply *
+context_put_profile_reply(const struct client_result *result)
+{
+	return (const Usher__V1__GetProfileReply *)result->reply;
+}
+
+/* Append to a conversation; made if it does not exist.
+ * Errors: NOT_FOUND (user), ABORTED SEQUENCE_MISMATCH (expect_seq is not the next one). */
+static inline status
+context_append_turns_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__AppendTurnsRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_append_turns_method, options, &request->base, result);
+}
+static inline const Usher__V1__AppendTurnsReply *
+context_append_turns_reply(const struct client_result *result)
+{
+	return (const Usher__V1__AppendTurnsReply *)result->reply;
+}
+
+/* Newest first. */
+static inline status
+context_list_turns_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ListTurnsRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_list_turns_method, options, &request->base, result);
+}
+static inline const Usher__V1__ListTurnsReply *
+context_list_turns_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ListTurnsReply *)result->reply;
+}
+
+/* The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
+ * trip. With a conversation the message is appended to it (a write, durable when answered).
+ * Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after. */
+static inline status
+context_resolve_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ResolveRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_resolve_method, options, &request->base, result);
+}
+static inline const Usher__V1__ResolveReply *
+context_resolve_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ResolveReply *)result->reply;
+}
+
+/* The block alone, for a user. */
+static inline status
+context_get_context_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetContextRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_get_context_method, options, &request->base, result);
+}
+static inline const Usher__V1__GetContextReply *
+context_get_context_reply(const struct client_result *result)
+{
+	return (const Usher__V1__GetContextReply *)result->reply;
+}
+
+/* Blocks for up to 100 users; one that is not found has found = false. */
+static inline status
+context_batch_get_context_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__BatchGetContextRequest *request, struct client_result *result)
+{
+	return client_call(client, &context_batch_get_context_method, options, &request->base, result);
+}
+static inline const Usher__V1__BatchGetContextReply *
+context_batch_get_context_reply(const struct client_result *result)
+{
+	return (const Usher__V1__BatchGetContextReply *)result->reply;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* ops.h - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
+#ifndef USHER_GEN_CLIENT_OPS_H
+#define USHER_GEN_CLIENT_OPS_H
+
+#include "client/client.h"
+#include "client/method.h"
+#include "gen/pb/usher/v1/ops.pb-c.h"
+
+/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
+ * back. It lives as long as the result. X_method is for client_start() and the like. */
+extern const struct client_method ops_get_health_method;
+extern const struct client_method ops_get_descriptors_method;
+extern const struct client_method ops_get_status_method;
+
+/* Is it up, and does it reach its database? Answers even when it does not. */
+static inline status
+ops_get_health_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetHealthRequest *request, struct client_result *result)
+{
+	return client_call(client, &ops_get_health_method, options, &request->base, result);
+}
+static inline const Usher__V1__GetHealthReply *
+ops_get_health_reply(const struct client_result *result)
+{
+	return (const Usher__V1__GetHealthReply *)result->reply;
+}
+
+/* The schema of every service that this server has, for clients that were not built with it. */
+static inline status
+ops_get_descriptors_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetDescriptorsRequest *request, struct client_result *result)
+{
+	return client_call(client, &ops_get_descriptors_method, options, &request->base, result);
+}
+static inline const Usher__V1__GetDescriptorsReply *
+ops_get_descriptors_reply(const struct client_result *result)
+{
+	return (const Usher__V1__GetDescriptorsReply *)result->reply;
+}
+
+/* Where it is connected, what is in there, and how it is doing. */
+static inline status
+ops_get_status_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetStatusRequest *request, struct client_result *result)
+{
+	return client_call(client, &ops_get_status_method, options, &request->base, result);
+}
+static inline const Usher__V1__GetStatusReply *
+ops_get_status_reply(const struct client_result *result)
+{
+	return (const Usher__V1__GetStatusReply *)result->reply;
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* org.h - made by protoc-gen-usher from usher/v1/org.proto: change that. */
+#ifndef USHER_GEN_CLIENT_ORG_H
+#define USHER_GEN_CLIENT_ORG_H
+
+#include "client/client.h"
+#include "client/method.h"
+#include "gen/pb/usher/v1/org.pb-c.h"
+
+/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
+ * back. It lives as long as the result. X_method is for client_start() and the like. */
+extern const struct client_method org_create_org_method;
+extern const struct client_method org_get_org_method;
+extern const struct client_method org_list_members_method;
+
+/* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+ * and the same content, the answer is the organisation as it is.
+ * Errors: ALREADY_EXISTS (that id or slug, other content or another's). */
+static inline status
+org_create_org_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__CreateOrgRequest *request, struct client_result *result)
+{
+	return client_call(client, &org_create_org_method, options, &request->base, result);
+}
+static inline const Usher__V1__Org *
+org_create_org_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Org *)result->reply;
+}
+
+/* Errors: NOT_FOUND (or another organisation's). */
+static inline status
+org_get_org_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetOrgRequest *request, struct client_result *result)
+{
+	return client_call(client, &org_get_org_method, options, &request->base, result);
+}
+static inline const Usher__V1__Org *
+org_get_org_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Org *)result->reply;
+}
+
+/* Users of the organisation that have an account, with their roles. */
+static inline status
+org_list_members_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ListMembersRequest *request, struct client_result *result)
+{
+	return client_call(client, &org_list_members_method, options, &request->base, result);
+}
+static inline const Usher__V1__ListMembersReply *
+org_list_members_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ListMembersReply *)result->reply;
+}
+
+#endif
