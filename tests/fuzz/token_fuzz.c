@@ -1,0 +1,100 @@
+/* Tokens. The first byte chooses what the rest is: a whole token; a header; a payload, which is
+ * signed well, so that the fuzzer gets past the signature; or flat JSON. */
+#include "crypt/flat.h"
+#include "crypt/jws.h"
+#include "crypt/token_key.h"
+#include "tests/lib/fake_rand.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static struct fake_rand source;
+static struct token_key *key;
+static struct arena arena;
+
+static void
+verify(struct slice text)
+{
+	const struct token_key_set set = {.keys = {key}, .count = 1};
+	const struct token_names names = {"iss", "aud", TOKEN_USE_ACCESS};
+	struct token_claims claims;
+
+	status st = token_verify(&set, &names, text, 1000 * US_PER_S, &claims);
+	assert(st.code == ST_OK || st.code == ST_UNAUTHENTICATED);
+	if (st.code == ST_OK)
+		assert(claims.expires_at_us > (1000 - TOKEN_LEEWAY_S) * US_PER_S);
+}
+
+/* With a signature of zeros: a header that is taken leads to a forgery. */
+static void
+verify_with_header(struct slice header)
+{
+	char text[TOKEN_TEXT_BYTES_MAX * 2];
+
+	if (header.bytes > 512)
+		return;
+	size_t at = base64_encode(header, BASE64_URL, text);
+	snprintf(text + at, sizeof text - at, ".e30.%086d", 0);
+	verify(slice_text(text));
+}
+
+static void
+verify_with_payload(struct slice payload)
+{
+	const char *text;
+
+	char *json = arena_copy(&arena, payload.data, payload.bytes);
+	if (json &&
+	    jws_sign(slice_text(key->private_pem), key->kid, json, &arena, &text).code == ST_OK)
+		verify(slice_text(text));
+}
+
+static void
+parse_flat(struct slice json)
+{
+	struct flat_member members[8];
+	size_t count = 0;
+
+	if (!flat_parse(json, members, 8, &count))
+		return;
+	assert(count >= 1 && count <= 8);
+	for (size_t i = 0; i < count; i++) {
+		assert(flat_text_is_plain(members[i].name) && flat_text_is_plain(members[i].text));
+		assert(members[i].number >= 0 && members[i].number <= FLAT_NUMBER_MAX);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	if (!key) {
+		fake_rand_init(&source, 1);
+		status st = crypt_init();
+		if (st.code == ST_OK)
+			st = arena_init(&arena, 4096, 1 << 20);
+		if (st.code == ST_OK)
+			st = token_key_make(&source.source, &key);
+		assert(st.code == ST_OK);
+	}
+	if (bytes == 0)
+		return 0;
+
+	struct slice rest = slice_of(data + 1, bytes - 1);
+	switch (data[0] % 4) {
+	case 0:
+		verify(rest);
+		break;
+	case 1:
+		verify_with_header(rest);
+		break;
+	case 2:
+		verify_with_payload(rest);
+		break;
+	default:
+		parse_flat(rest);
+	}
+	arena_reset(&arena);
+	return 0;
+}

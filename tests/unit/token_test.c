@@ -1,0 +1,748 @@
+/* Access tokens: what we issue we accept, and nothing else. */
+#include "crypt/token.h"
+
+#include "crypt/flat.h"
+#include "crypt/jws.h"
+#include "crypt/token_key.h"
+#include "tests/lib/fake_rand.h"
+
+#include <fcntl.h>
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NOW_US (INT64_C(1790000000) * US_PER_S + 250)
+#define TEXT_BYTES 8192
+
+struct fixture {
+	struct fake_rand rand;
+	struct arena arena;
+	struct token_key *key, *other;
+	struct token_key_set set;
+	struct token_names names;
+	struct token_claims claims;
+};
+
+static int
+set_up(void **state)
+{
+	static struct fixture fixture;
+	struct fixture *f = &fixture;
+
+	assert_int_equal(crypt_init().code, ST_OK);
+	fake_rand_init(&f->rand, 5);
+	assert_int_equal(arena_init(&f->arena, 4096, 1 << 20).code, ST_OK);
+	assert_int_equal(token_key_make(&f->rand.source, &f->key).code, ST_OK);
+	assert_int_equal(token_key_make(&f->rand.source, &f->other).code, ST_OK);
+	f->set = (struct token_key_set){.keys = {f->key}, .count = 1};
+	f->names = (struct token_names){"https://id.example.org", "usher", TOKEN_USE_ACCESS};
+	f->claims = (struct token_claims){.account_id = {{1}},
+	    .org_id = {{2}},
+	    .user_id = {{3}},
+	    .session_id = {{4}},
+	    .token_id = {{5}}};
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	token_key_free(&f->key);
+	token_key_free(&f->other);
+	arena_done(&f->arena);
+	return 0;
+}
+
+static const char *
+issue(struct fixture *f)
+{
+	const char *text = NULL;
+
+	status st = token_issue(&f->set, &f->names, NOW_US, &f->arena, &f->claims, &text);
+	assert_int_equal(st.code, ST_OK);
+	return text;
+}
+
+/* The reason for which the text is refused at that time; "OK" if it is not. */
+static const char *
+verdict_at(struct fixture *f, struct slice text, int64_t now_us)
+{
+	struct token_claims claims, untouched;
+
+	memset(&claims, 0x5a, sizeof claims);
+	untouched = claims;
+	status st = token_verify(&f->set, &f->names, text, now_us, &claims);
+	assert_int_equal(ERR_peek_error(), 0);
+	if (st.code == ST_OK)
+		return "OK";
+	assert_int_equal(st.code, ST_UNAUTHENTICATED);
+	assert_memory_equal(&claims, &untouched, sizeof claims);
+	return st.reason;
+}
+
+static const char *
+verdict(struct fixture *f, const char *text)
+{
+	return verdict_at(f, slice_text(text), NOW_US);
+}
+
+static size_t
+add_base64(char *out, const void *data, size_t bytes)
+{
+	return base64_encode(slice_of(data, bytes), BASE64_URL, out);
+}
+
+/* ES256 by OpenSSL, over anything. */
+static void
+sign_raw(const struct token_key *key, const char *text, uint8_t out[64])
+{
+	BIO *bio = BIO_new_mem_buf(key->private_pem, -1);
+	EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint8_t der[80];
+	const uint8_t *at = der;
+	size_t der_bytes = sizeof der;
+
+	assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pkey), 1);
+	assert_int_equal(
+	    EVP_DigestSign(context, der, &der_bytes, (const uint8_t *)text, strlen(text)), 1);
+	ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long)der_bytes);
+	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(signature), out, 32), 32);
+	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + 32, 32), 32);
+	ECDSA_SIG_free(signature);
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+}
+
+/* A token with whatever header and payload, signed well. */
+static const char *
+forge(struct fixture *f, const char *header, const char *payload)
+{
+	char *text = arena_alloc(&f->arena, TEXT_BYTES);
+	uint8_t signature[64];
+	size_t at = add_base64(text, header, strlen(header));
+
+	text[at++] = '.';
+	at += add_base64(text + at, payload, strlen(payload));
+	sign_raw(f->key, text, signature);
+	text[at++] = '.';
+	add_base64(text + at, signature, sizeof signature);
+	return text;
+}
+
+static const char *
+good_header(struct fixture *f)
+{
+	return arena_format(
+	    &f->arena, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", f->key->kid);
+}
+
+#define ID "00000000-0000-7000-8000-00000000000"
+#define TIMES "\"exp\":1790000900,\"iat\":1790000000,\"nbf\":1790000000"
+#define NAMES "\"aud\":\"usher\",\"iss\":\"https://id.example.org\",\"use\":\"access\""
+#define IDS "\"jti\":\"" ID "1\",\"sid\":\"" ID "2\",\"sub\":\"" ID "3\""
+#define ACTIVE "\"org\":\"" ID "4\",\"usr\":\"" ID "5\""
+
+static const char *
+verdict_on_payload(struct fixture *f, const char *payload)
+{
+	return verdict(f, forge(f, good_header(f), payload));
+}
+
+static void
+what_we_issue_we_accept_with_the_same_claims(void **state)
+{
+	struct fixture *f = *state;
+	const char *text = issue(f);
+	struct token_claims read;
+
+	assert_int_equal(
+	    token_verify(&f->set, &f->names, slice_text(text), NOW_US, &read).code, ST_OK);
+	assert_memory_equal(&read, &f->claims, sizeof read);
+	assert_int_equal(read.issued_at_us, NOW_US - 250);
+	assert_int_equal(read.expires_at_us, NOW_US - 250 + TOKEN_TTL_S * US_PER_S);
+}
+
+static void
+without_an_active_organisation_org_and_usr_are_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct token_claims read;
+
+	f->claims.org_id = f->claims.user_id = (struct uuid){{0}};
+	const char *text = issue(f);
+	assert_int_equal(
+	    token_verify(&f->set, &f->names, slice_text(text), NOW_US, &read).code, ST_OK);
+	assert_true(uuid_is_nil(&read.org_id));
+	assert_true(uuid_is_nil(&read.user_id));
+	f->claims.org_id = (struct uuid){{2}};
+	assert_int_equal(token_issue(&f->set, &f->names, NOW_US, &f->arena, &f->claims, &text).code,
+	    ST_INVALID_ARGUMENT);
+}
+
+static void
+no_character_of_a_token_can_change(void **state)
+{
+	struct fixture *f = *state;
+	const char *text = issue(f);
+	size_t bytes = strlen(text);
+	static const char others[] = {'A', 'b', '-', '_', '.', '=', '+', ' ', '\0', '\n', '\x80'};
+	char copy[TEXT_BYTES];
+
+	for (size_t i = 0; i < bytes; i++)
+		for (size_t c = 0; c < sizeof others; c++) {
+			if (text[i] == others[c])
+				continue;
+			memcpy(copy, text, bytes + 1);
+			copy[i] = others[c];
+			assert_string_not_equal(verdict_at(f, slice_of(copy, bytes), NOW_US), "OK");
+		}
+}
+
+static void
+a_token_cut_short_extended_or_oversized_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const char *text = issue(f);
+	size_t bytes = strlen(text);
+	char copy[TEXT_BYTES];
+
+	for (size_t i = 0; i < bytes; i++)
+		assert_string_equal(verdict_at(f, slice_of(text, i), NOW_US), "TOKEN_MALFORMED");
+	static const char *const tails[] = {"A", "AA", "AAAA", ".", ".AAAA", "=", " ", "\n"};
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		snprintf(copy, sizeof copy, "%s%s", text, tails[i]);
+		assert_string_equal(verdict(f, copy), "TOKEN_MALFORMED");
+	}
+	assert_string_equal(verdict_at(f, slice_of(text, bytes + 1), NOW_US), "TOKEN_MALFORMED");
+	memset(copy, 'A', sizeof copy);
+	assert_string_equal(verdict_at(f, slice_of(copy, sizeof copy), NOW_US), "TOKEN_MALFORMED");
+	assert_string_equal(verdict_at(f, SLICE_NONE, NOW_US), "TOKEN_MALFORMED");
+}
+
+/* The last character of 64 bytes in base64url carries four bits that say nothing. */
+static void
+a_token_has_one_text(void **state)
+{
+	struct fixture *f = *state;
+	char copy[TEXT_BYTES];
+
+	snprintf(copy, sizeof copy, "%s", issue(f));
+	char *last = copy + strlen(copy) - 1;
+	assert_non_null(strchr("AQgw", *last));
+	(*last)++;
+	assert_string_equal(verdict(f, copy), "TOKEN_MALFORMED");
+}
+
+static void
+alg_none_is_refused_with_and_without_a_signature(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const algs[] = {"none", "None", "NONE", "nOnE", ""};
+
+	for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
+		const char *header = arena_format(&f->arena,
+		    "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", algs[i], f->key->kid);
+		char *text =
+		    (char *)(uintptr_t)forge(f, header, "{" NAMES "," IDS "," TIMES "," ACTIVE "}");
+		assert_string_equal(verdict(f, text), "TOKEN_MALFORMED");
+		strrchr(text, '.')[1] = 0;
+		assert_string_equal(verdict(f, text), "TOKEN_MALFORMED");
+
+		bool genuine = true;
+		assert_int_equal(
+		    jws_verify(slice_text(f->key->public_pem), text, &genuine).code, ST_OK);
+		assert_false(genuine);
+	}
+}
+
+/* The public key is public, so anybody can use it as the secret of an HMAC. */
+static void
+a_mac_keyed_with_the_public_key_is_no_signature(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const algs[] = {"HS256", "ES256"};
+	const char *pem = token_key_public_pem(f->key);
+
+	for (size_t i = 0; i < 2; i++) {
+		char text[TEXT_BYTES];
+		const char *header = arena_format(&f->arena,
+		    "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", algs[i], f->key->kid);
+		const char *payload = "{" NAMES "," IDS "," TIMES "," ACTIVE "}";
+		size_t at = add_base64(text, header, strlen(header));
+		text[at++] = '.';
+		at += add_base64(text + at, payload, strlen(payload));
+
+		uint8_t mac[64] = {0};
+		unsigned mac_bytes = 0;
+		HMAC(EVP_sha256(), pem, (int)strlen(pem), (uint8_t *)text, at, mac, &mac_bytes);
+		text[at++] = '.';
+		add_base64(text + at, mac, 32);
+		assert_string_equal(verdict(f, text), "TOKEN_MALFORMED");
+		/* libjwt by itself would take the first of them. */
+		bool genuine = true;
+		assert_int_equal(jws_verify(slice_text(pem), text, &genuine).code, ST_OK);
+		assert_false(genuine);
+		add_base64(text + at, mac, sizeof mac);
+		assert_string_equal(verdict(f, text), i ? "TOKEN_FORGED" : "TOKEN_MALFORMED");
+	}
+}
+
+static void
+a_header_with_anything_but_alg_kid_and_typ_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const char *payload = "{" NAMES "," IDS "," TIMES "," ACTIVE "}";
+	const char *const formats[] = {
+	    "{\"alg\":\"ES256\",\"crit\":[\"exp\"],\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"crit\":\"exp\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"jwk\":{}}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"x5c\":\"MIIB\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"jku\":\"https://evil.example\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"b64\":false}",
+	    "{\"alg\":\"HS256\",\"alg\":\"ES256\",\"kid\":\"%s\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"other\",\"kid\":\"%s\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\"}",
+	    "{\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{\"alg\":\"ES384\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{\"alg\":\"es256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{\"alg\":256,\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"at+jwt\"}",
+	    "{\"ALG\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{\"alg\":\"\\u0045S256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "{ \"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+	    "[\"ES256\",\"%s\"]",
+	};
+
+	assert_string_equal(verdict(f, forge(f, good_header(f), payload)), "OK");
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+		const char *header = arena_format(&f->arena, formats[i], f->key->kid);
+		if (strcmp(verdict(f, forge(f, header, payload)), "TOKEN_MALFORMED") != 0)
+			fail_msg("accepted: %s", header);
+	}
+	static const char *const others[] = {"{\"alg\":\"ES256\",\"typ\":\"JWT\"}",
+	    "{\"alg\":\"ES256\",\"kid\":1,\"typ\":\"JWT\"}", "{}", "null", "\"\"", "", "{"};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_string_equal(verdict(f, forge(f, others[i], payload)), "TOKEN_MALFORMED");
+}
+
+static void
+the_key_is_the_one_that_kid_names_and_no_other(void **state)
+{
+	struct fixture *f = *state;
+	const char *payload = "{" NAMES "," IDS "," TIMES "," ACTIVE "}";
+	const char *header = arena_format(
+	    &f->arena, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", f->other->kid);
+	const char *text = forge(f, header, payload); /* signed with key, says other */
+
+	assert_string_equal(verdict(f, text), "TOKEN_KEY_UNKNOWN");
+	f->set = (struct token_key_set){.keys = {f->key, f->other}, .count = 2};
+	assert_string_equal(verdict(f, text), "TOKEN_FORGED");
+	f->set.count = 0;
+	assert_string_equal(verdict(f, text), "TOKEN_KEY_UNKNOWN");
+}
+
+static void
+an_old_key_verifies_after_a_new_one_signs(void **state)
+{
+	struct fixture *f = *state;
+	const char *old = issue(f);
+	struct token_key *public_half;
+
+	assert_int_equal(
+	    token_key_init(slice_text(token_key_public_pem(f->key)), &public_half).code, ST_OK);
+	assert_false(token_key_is_private(public_half));
+	f->set = (struct token_key_set){.keys = {public_half, f->other}, .count = 2};
+	assert_string_equal(verdict(f, old), "OK");
+	const char *new = issue(f);
+	assert_string_equal(verdict(f, new), "OK");
+	f->set.count = 1;
+	assert_string_equal(verdict(f, new), "TOKEN_KEY_UNKNOWN");
+	const char *text = "untouched";
+	assert_int_equal(token_issue(&f->set, &f->names, NOW_US, &f->arena, &f->claims, &text).code,
+	    ST_FAILED_PRECONDITION);
+	assert_string_equal(text, "untouched");
+	token_key_free(&public_half);
+}
+
+static void
+a_token_is_valid_from_nbf_to_exp_with_the_leeway(void **state)
+{
+	struct fixture *f = *state;
+	struct slice text = slice_text(issue(f));
+	int64_t from_us = f->claims.not_before_us - TOKEN_LEEWAY_S * US_PER_S;
+	int64_t to_us = f->claims.expires_at_us + TOKEN_LEEWAY_S * US_PER_S;
+
+	assert_string_equal(verdict_at(f, text, from_us - 1), "TOKEN_NOT_YET_VALID");
+	assert_string_equal(verdict_at(f, text, from_us), "OK");
+	assert_string_equal(verdict_at(f, text, to_us - 1), "OK");
+	assert_string_equal(verdict_at(f, text, to_us), "TOKEN_EXPIRED");
+	assert_string_equal(verdict_at(f, text, 0), "TOKEN_NOT_YET_VALID");
+	assert_string_equal(
+	    verdict_on_payload(f, "{" NAMES "," IDS "," ACTIVE
+				  ",\"exp\":1790000900,\"iat\":1790000011,\"nbf\":1790000000}"),
+	    "TOKEN_NOT_YET_VALID");
+}
+
+static void
+a_token_of_another_issuer_audience_or_use_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = {
+	    "\"aud\":\"other\",\"iss\":\"https://id.example.org\",\"use\":\"access\"",
+	    "\"aud\":\"usher\",\"iss\":\"https://id.example.org/\",\"use\":\"access\"",
+	    "\"aud\":\"usher\",\"iss\":\"https://id.example.org\",\"use\":\"refresh\"",
+	    "\"aud\":\"Usher\",\"iss\":\"https://id.example.org\",\"use\":\"access\"",
+	    "\"aud\":\"\",\"iss\":\"https://id.example.org\",\"use\":\"access\"",
+	    "\"aud\":1,\"iss\":\"https://id.example.org\",\"use\":\"access\"",
+	    "\"iss\":\"https://id.example.org\",\"use\":\"access\"",
+	    "\"aud\":\"usher\",\"use\":\"access\"",
+	    "\"aud\":\"usher\",\"iss\":\"https://id.example.org\"",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *payload =
+		    arena_format(&f->arena, "{%s," IDS "," TIMES "," ACTIVE "}", names[i]);
+		assert_string_equal(verdict_on_payload(f, payload), "TOKEN_FOR_ANOTHER");
+	}
+}
+
+static void
+claims_that_are_missing_doubled_or_out_of_form_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const payloads[] = {
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"sub\":\"" ID "9\"}",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"exp\":9999999999}",
+	    "{" NAMES "," IDS "," ACTIVE "}",
+	    "{" NAMES "," TIMES "," ACTIVE "}",
+	    "{" NAMES "," IDS "," TIMES ",\"org\":\"" ID "4\"}",
+	    "{" NAMES "," IDS "," TIMES ",\"usr\":\"" ID "4\"}",
+	    "{" NAMES "," IDS "," TIMES ",\"org\":\"x\",\"usr\":\"y\"}",
+	    "{" NAMES "," IDS ",\"exp\":\"1790000900\",\"iat\":1790000000,\"nbf\":1790000000}",
+	    "{" NAMES "," IDS ",\"exp\":1790000900.5,\"iat\":1790000000,\"nbf\":1790000000}",
+	    "{" NAMES "," IDS ",\"exp\":1e12,\"iat\":1790000000,\"nbf\":1790000000}",
+	    "{" NAMES "," IDS ",\"exp\":99999999999999999999,\"iat\":1790000000,\"nbf\":0}",
+	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":-1}",
+	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":null}",
+	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":00}",
+	    "{" NAMES ", " IDS "," TIMES "," ACTIVE "}",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"more\":{}}",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"a\":1,\"b\":1,\"c\":1}",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",}",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE "}{}",
+	    "{}",
+	};
+
+	assert_string_equal(
+	    verdict_on_payload(f, "{" NAMES "," IDS "," TIMES "," ACTIVE "}"), "OK");
+	for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++)
+		if (strcmp(verdict_on_payload(f, payloads[i]), "OK") == 0)
+			fail_msg("accepted: %s", payloads[i]);
+}
+
+/* Replace the signature of a good token. */
+static const char *
+verdict_on_signature(struct fixture *f, const char *text, const uint8_t signature[64])
+{
+	char copy[TEXT_BYTES];
+
+	snprintf(copy, sizeof copy, "%s", text);
+	add_base64(strrchr(copy, '.') + 1, signature, 64);
+	return verdict(f, copy);
+}
+
+static void
+signatures_with_numbers_out_of_range_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char order_hex[] =
+	    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+	const char *text = arena_copy_text(&f->arena, issue(f));
+	struct slice encoded = slice_text(strrchr(text, '.') + 1);
+	uint8_t good[64], bad[64], order[32];
+	size_t bytes = sizeof good;
+
+	assert_true(hex_decode(slice_text(order_hex), order, sizeof order));
+	assert_true(base64_decode(encoded, BASE64_URL, good, &bytes));
+	assert_string_equal(verdict_on_signature(f, text, good), "OK");
+	memset(bad, 0, sizeof bad);
+	assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
+	memset(bad, 0xff, sizeof bad);
+	assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
+	for (size_t half = 0; half < 64; half += 32) {
+		memcpy(bad, good, sizeof bad);
+		memset(bad + half, 0, 32);
+		assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
+		memcpy(bad + half, order, 32);
+		assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
+		bad[half + 31]--;
+		assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
+	}
+	memcpy(bad, good + 32, 32);
+	memcpy(bad + 32, good, 32);
+	assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
+}
+
+static void
+names_that_would_not_fit_into_a_token_are_refused_at_issue(void **state)
+{
+	struct fixture *f = *state;
+	static char text256[257], text255[256];
+	const char *const bad[] = {"", "a\"b", "a\\b", "a\nb", "\xc3\xa9", text256};
+	const char *text = "untouched";
+
+	memset(text256, 'x', 256), text256[256] = 0;
+	memset(text255, 'x', 255), text255[255] = 0;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		f->names.issuer = bad[i];
+		assert_int_equal(
+		    token_issue(&f->set, &f->names, NOW_US, &f->arena, &f->claims, &text).code,
+		    ST_INVALID_ARGUMENT);
+	}
+	assert_string_equal(text, "untouched");
+	f->names = (struct token_names){text255, text255, text255};
+	assert_string_equal(verdict(f, issue(f)), "OK");
+}
+
+static void
+a_sealed_key_opens_under_its_own_kid_and_master_key(void **state)
+{
+	struct fixture *f = *state;
+	struct crypt_key master, wrong;
+	struct token_key *opened = NULL;
+	struct slice sealed;
+	const char *text = issue(f);
+
+	assert_int_equal(crypt_key_make(&f->rand.source, &master).code, ST_OK);
+	assert_int_equal(crypt_key_make(&f->rand.source, &wrong).code, ST_OK);
+	assert_int_equal(
+	    token_key_seal(f->key, &master, &f->rand.source, &f->arena, &sealed).code, ST_OK);
+	assert_int_equal(
+	    token_key_unseal(&wrong, f->key->kid, sealed, &f->arena, &opened).code, ST_DATA_LOSS);
+	assert_int_equal(token_key_unseal(&master, f->other->kid, sealed, &f->arena, &opened).code,
+	    ST_DATA_LOSS);
+	assert_null(opened);
+	assert_int_equal(
+	    token_key_unseal(&master, f->key->kid, sealed, &f->arena, &opened).code, ST_OK);
+	assert_true(token_key_is_private(opened));
+	assert_string_equal(token_key_kid(opened), f->key->kid);
+	f->set.keys[0] = opened;
+	assert_string_equal(verdict(f, text), "OK");
+	assert_string_equal(verdict(f, issue(f)), "OK");
+	token_key_free(&opened);
+	assert_null(opened);
+}
+
+static const char p384_pem[] = "-----BEGIN PUBLIC KEY-----\n"
+			       "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEQeecdyZXin4Idgz0tBC13+Vau1jQRl4o\n"
+			       "lT2HtdruJamqoRSG7S0pYcxvFhh7SR+oA0vvFNA0xQ+JOPzuOy+wpB62enLPgRa2\n"
+			       "naN8AU3pGu+iGgN61VlllrSkexxivbFs\n"
+			       "-----END PUBLIC KEY-----\n";
+
+static void
+only_p_256_keys_are_taken(void **state)
+{
+	struct fixture *f = *state;
+	const char *const bad[] = {"", "x",
+	    "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n", p384_pem,
+	    "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"};
+	struct token_key *key = NULL;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(
+		    token_key_init(slice_text(bad[i]), &key).code, ST_INVALID_ARGUMENT);
+	assert_null(key);
+	assert_int_equal(token_key_init(slice_text(f->key->private_pem), &key).code, ST_OK);
+	assert_string_equal(key->kid, f->key->kid);
+	token_key_free(&key);
+}
+
+static status
+fill_from_hex(void *self, void *out, size_t bytes)
+{
+	return hex_decode(slice_text(self), out, bytes) ? STATUS_OK : REFUSE(ST_INTERNAL, "size");
+}
+
+/* RFC 6979, A.2.5: a P-256 key pair. */
+static void
+the_public_key_is_the_one_that_belongs_to_the_scalar(void **state)
+{
+	(void)state;
+	static char scalar[] = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
+	static const char x[] = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";
+	const struct rand_source source = {.fill = fill_from_hex, .self = scalar};
+	uint8_t bytes[32];
+	char text[COORDINATE_TEXT_BYTES];
+	struct token_key *key;
+
+	assert_int_equal(token_key_make(&source, &key).code, ST_OK);
+	assert_true(hex_decode(slice_text(x), bytes, sizeof bytes));
+	base64_encode(slice_of(bytes, sizeof bytes), BASE64_URL, text);
+	assert_string_equal(key->x, text);
+	token_key_free(&key);
+}
+
+static void
+a_failing_or_constant_random_source_makes_no_key(void **state)
+{
+	struct fixture *f = *state;
+	struct token_key *key = NULL;
+
+	f->rand.constant = 0;
+	assert_int_equal(token_key_make(&f->rand.source, &key).code, ST_INTERNAL);
+	f->rand.constant = 255;
+	assert_int_equal(token_key_make(&f->rand.source, &key).code, ST_INTERNAL);
+	f->rand.fail_at = 1;
+	assert_int_equal(token_key_make(&f->rand.source, &key).code, ST_INTERNAL);
+	assert_null(key);
+}
+
+static void
+an_arena_that_is_full_at_any_allocation_leaves_the_output_untouched(void **state)
+{
+	struct fixture *f = *state;
+	const struct token_claims before = f->claims;
+	const char *text = "untouched";
+	size_t start = f->arena.allocations;
+
+	issue(f);
+	size_t needed = f->arena.allocations - start;
+	f->claims = before;
+	for (size_t nth = 1; nth <= needed; nth++) {
+		f->arena.fail_after = f->arena.allocations + nth;
+		assert_int_equal(
+		    token_issue(&f->set, &f->names, NOW_US, &f->arena, &f->claims, &text).code,
+		    ST_RESOURCE_EXHAUSTED);
+		f->arena.fail_after = 0;
+	}
+	assert_string_equal(text, "untouched");
+	assert_memory_equal(&f->claims, &before, sizeof before);
+}
+
+static void
+the_published_keys_are_public_and_named(void **state)
+{
+	struct fixture *f = *state;
+	struct strbuf out;
+
+	strbuf_init(&out, 4096);
+	f->set = (struct token_key_set){.keys = {f->key, f->other}, .count = 2};
+	token_jwks_write(&f->set, &out);
+	assert_int_equal(strbuf_status(&out).code, ST_OK);
+	const char *expected = arena_format(&f->arena,
+	    "{\"keys\":[{\"alg\":\"ES256\",\"crv\":\"P-256\",\"kid\":\"%s\",\"kty\":\"EC\","
+	    "\"use\":\"sig\",\"x\":\"%s\",\"y\":\"%s\"},{\"alg\":\"ES256\",\"crv\":\"P-256\","
+	    "\"kid\":\"%s\",\"kty\":\"EC\",\"use\":\"sig\",\"x\":\"%s\",\"y\":\"%s\"}]}",
+	    f->key->kid, f->key->x, f->key->y, f->other->kid, f->other->x, f->other->y);
+	assert_string_equal(strbuf_text(&out), expected);
+	strbuf_reset(&out);
+	f->set.count = 0;
+	token_jwks_write(&f->set, &out);
+	assert_string_equal(strbuf_text(&out), "{\"keys\":[]}");
+	strbuf_done(&out);
+}
+
+/* Wycheproof's key for ES256 and its kid, as the vectors have them. */
+static char wycheproof_scalar[] =
+    "cb2e3da0f7083462b6a6cd0b9adc6907a51310e8884e08470627fac03aa62777";
+
+static char *
+wycheproof_text(void)
+{
+	FILE *file =
+	    fopen(USHER_SOURCE_DIR "/../shared/data/wycheproof/json_web_signature_test.json", "r");
+	if (!file)
+		return NULL;
+	char *text = calloc(1, 1 << 20);
+	assert_non_null(text);
+	assert_in_range(fread(text, 1, (1 << 20) - 1, file), 1, (1 << 20) - 2);
+	fclose(file);
+	return text;
+}
+
+/* Their payloads are no claims ("foo"), so that even the valid ones are no tokens of ours. What
+ * they show is that none of 400 malicious texts passes, or breaks anything. */
+static void
+none_of_wycheproof_s_signatures_is_a_token(void **state)
+{
+	struct fixture *f = *state;
+	const struct rand_source source = {.fill = fill_from_hex, .self = wycheproof_scalar};
+	struct token_key *key;
+	size_t tried = 0;
+	char *text = wycheproof_text();
+
+	if (!text) {
+		print_message("../shared/data/wycheproof is not here: skipped\n");
+		skip();
+	}
+	assert_int_equal(token_key_make(&source, &key).code, ST_OK);
+	assert_string_equal(key->x, "04N0xi21hshyvBp7I167sbE_bXqyqkAPfefdklMO7wY");
+	strcpy(key->kid, "kid-ec-sign");
+	f->set.keys[0] = key;
+	for (char *at = text; (at = strstr(at, "\"jws\"")) != NULL;) {
+		at += strlen("\"jws\"");
+		at += strspn(at, " :");
+		if (*at != '"')
+			continue;
+		char *end = strchr(++at, '"');
+		assert_non_null(end);
+		*end = 0;
+		assert_string_not_equal(verdict(f, at), "OK");
+		bool genuine = true;
+		assert_int_equal(jws_verify(slice_text(key->public_pem), at, &genuine).code, ST_OK);
+		assert_false(genuine);
+		at = end + 1;
+		tried++;
+	}
+	assert_in_range(tried, 300, 500);
+	token_key_free(&key);
+	free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(what_we_issue_we_accept_with_the_same_claims),
+	    TEST(without_an_active_organisation_org_and_usr_are_left_out),
+	    TEST(no_character_of_a_token_can_change),
+	    TEST(a_token_cut_short_extended_or_oversized_is_refused),
+	    TEST(a_token_has_one_text),
+	    TEST(alg_none_is_refused_with_and_without_a_signature),
+	    TEST(a_mac_keyed_with_the_public_key_is_no_signature),
+	    TEST(a_header_with_anything_but_alg_kid_and_typ_is_refused),
+	    TEST(the_key_is_the_one_that_kid_names_and_no_other),
+	    TEST(an_old_key_verifies_after_a_new_one_signs),
+	    TEST(a_token_is_valid_from_nbf_to_exp_with_the_leeway),
+	    TEST(a_token_of_another_issuer_audience_or_use_is_refused),
+	    TEST(claims_that_are_missing_doubled_or_out_of_form_are_refused),
+	    TEST(signatures_with_numbers_out_of_range_are_refused),
+	    TEST(names_that_would_not_fit_into_a_token_are_refused_at_issue),
+	    TEST(a_sealed_key_opens_under_its_own_kid_and_master_key),
+	    TEST(only_p_256_keys_are_taken),
+	    TEST(the_public_key_is_the_one_that_belongs_to_the_scalar),
+	    TEST(a_failing_or_constant_random_source_makes_no_key),
+	    TEST(an_arena_that_is_full_at_any_allocation_leaves_the_output_untouched),
+	    TEST(the_published_keys_are_public_and_named),
+	    TEST(none_of_wycheproof_s_signatures_is_a_token),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
