@@ -48,6 +48,7 @@ struct permission_row {
 	const char *name;         /* "users.read" */
 	bool for_owner, for_admin, for_member; /* built-in roles */
 	bool for_key;             /* may be a key's scope */
+	bool for_system_key;      /* may be a scope of the system organisation's keys alone */
 	bool for_platform;
 	const char *help;
 };

@@ -18,8 +18,7 @@ struct access_rule {
 	enum access_kind kind;
 	/* ORG, PLATFORM: permission. KEY: scope. SELF: the request's field that names the user,
 	 * "" when the caller is the only subject. */
-	const char *name;
-	/* The same, as a bit of the permission catalogue; resolved once at start by access_bind(). */
+	const char *name; /* as a bit of the permission catalogue: access_bind() */
 };
 
 enum assurance {

@@ -2,6 +2,7 @@
  *
  * A fill takes a generation before it reads the database and is thrown away if the key, or one of
  * the tags it depends on, was dropped meanwhile. One fill at a time per key: others are parked.
+ * A sixteenth of the bytes is for negative entries, so that guesses push nothing out.
  * Threads: any; sharded locks, nothing blocks. */
 #ifndef USHER_CACHE_CACHE_H
 #define USHER_CACHE_CACHE_H
@@ -13,7 +14,8 @@
 
 #include <stdatomic.h>
 
-/* What a cache holds: embedded first in the caller's struct. */
+/* What a cache holds: embedded first in the caller's struct, which starts zeroed with references 1.
+ * The caller sets expires_at_us, cost_bytes, negative, tags and key; the rest is the cache's own. */
 struct cache_entry {
 	atomic_uint references;
 	int64_t expires_at_us;  /* realtime; 0: never. The earliest expiry of what it holds */
@@ -54,7 +56,25 @@ uint64_t cache_generation(struct cache *cache);
 void cache_insert(struct cache *cache, struct cache_entry *entry, uint64_t generation);
 /* Drop all that depend on the tag. */
 void cache_drop_tag(struct cache *cache, uint32_t kind, const struct uuid *id);
+/* Drop one key: for an outcome that nobody knows. */
+void cache_drop(struct cache *cache, struct slice key);
 void cache_drop_all(struct cache *cache);
+
+/* One fill at a time per key. The waiter is the caller's storage until cache_fill_end(), wake() or a
+ * cache_fill_cancel() that answered true; so is the key's memory. */
+struct cache_waiter {
+	void (*wake)(struct cache_waiter *waiter); /* find again; called without locks */
+	struct slice key;
+	struct list list, parked;
+	bool is_filling;
+};
+/* true: go and fill. false: parked. */
+bool cache_fill_begin(struct cache *cache, struct slice key, struct cache_waiter *waiter);
+/* Wakes all that are parked behind this fill. */
+void cache_fill_end(struct cache *cache, struct cache_waiter *waiter);
+/* true: it was parked, and will not be woken any more. */
+bool cache_fill_cancel(struct cache *cache, struct cache_waiter *waiter);
+
 void cache_get_stats(struct cache *cache, struct cache_stats *out);
 
 #endif

@@ -1,0 +1,51 @@
+/* quota.h - so many requests a minute and a day for a key, on all nodes together, and never more.
+ *
+ * Nodes lease slices from usher.quota_usage: an eighth of what remains at most, doubling from a few
+ * for as long as the key is busy, and one at a time under a small limit. The sum of all slices of a
+ * window never passes the limit. Windows are the database's clock's minutes and days (UTC); a slice
+ * is used up to the end of its window as this node reckons it, and never beyond.
+ * Threads: any. Blocks: quota_lease() alone. */
+#ifndef USHER_ACCESS_QUOTA_H
+#define USHER_ACCESS_QUOTA_H
+
+#include "access/principal.h"
+#include "base/clock.h"
+#include "store/feed.h"
+#include "store/store.h"
+
+#define QUOTA_KEYS_MAX 65536
+#define QUOTA_SMALL_LIMIT 64 /* up to here each request is decided in the database */
+
+struct quota;
+
+enum quota_answer {
+	QUOTA_TAKEN,    /* go on */
+	QUOTA_ASK,      /* memory cannot say: quota_lease() on QUERY */
+	QUOTA_EXCEEDED, /* RESOURCE_EXHAUSTED QUOTA_EXCEEDED, with retry_after_us */
+};
+
+/* What the caller is told. */
+struct quota_state {
+	int64_t remaining; /* of the bucket nearest to its limit, as far as known; -1: no limit */
+	int64_t resets_at_us;   /* realtime; 0: no limit */
+	int64_t retry_after_us; /* with QUOTA_EXCEEDED */
+};
+
+/* Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status quota_new(const struct clock *clock, struct quota **out);
+void quota_free(struct quota **quota);
+/* For feed_subscribe(): forgets the slices of a key whose limits changed. */
+void quota_obey(void *quota, const struct feed_change *change);
+
+/* Take one request out of memory. A principal without limits (or no key) is always QUOTA_TAKEN.
+ * Needs no lease of the node: a slice is this node's own. */
+enum quota_answer
+quota_take(struct quota *quota, const struct principal *principal, struct quota_state *out);
+/* Lease a slice where one is missing, and take one request. One statement; not to be called inside
+ * a transaction that may be rolled back (the slice would be given out twice).
+ * Errors: RESOURCE_EXHAUSTED QUOTA_EXCEEDED (out is set), FAILED_PRECONDITION (in a transaction),
+ * as store_query(). */
+MUST_USE status quota_lease(struct quota *quota, const struct principal *principal,
+    struct store_conn *conn, struct quota_state *out);
+
+#endif
