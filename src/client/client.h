@@ -1,0 +1,149 @@
+/* client.h - call one usherd.
+ *
+ *     TRY(client_new(&(struct client_settings){.url = "tcp://127.0.0.1:7700"}, &client));
+ *     client_call(client, &usher_v1_user_service_get_me, &options, &request.base, &result);
+ *     if (result.status.code == ST_OK)
+ *             use((Usher__V1__GetMeReply *)result.reply);
+ *     client_result_done(&result);
+ *
+ * Connects in the background and again when the connection is lost; a call waits for it as long as
+ * its deadline allows. A call is sent once: when the connection is lost underneath it, the answer
+ * is UNAVAILABLE CONNECTION_LOST, and whether to repeat it is the caller's choice.
+ * Threads: any, at once. Blocks: client_call and client_call_raw; the asynchronous forms do not.
+ * Lifetime: client_free() waits for the calls under way to end (they are cut off).
+ * Source: docs/protocol.md. */
+#ifndef USHER_CLIENT_CLIENT_H
+#define USHER_CLIENT_CLIENT_H
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/str.h"
+#include "client/method.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <pthread.h>
+
+struct client;
+
+struct client_settings {
+	const char *url;           /* tcp://, tls+tcp://, ipc:// */
+	const struct clock *clock; /* NULL: the system's */
+	uint32_t calls_max;        /* under way at once; 0: 1024. More are refused, not queued */
+	size_t reply_bytes_max;    /* 0: MESSAGE_BYTES_MAX */
+};
+
+/* Does not wait for the connection.
+ * Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED. */
+MUST_USE status client_new(const struct client_settings *settings, struct client **out);
+void client_free(struct client **client);
+
+/* A causal session: calls that are made under the same one see each other's writes on every node.
+ * Make one for a user or a flow, not one for a process: a busy writer's sessions would keep its
+ * readers from ever being answered out of memory.
+ * Lifetime: the caller's storage. Threads: any, at once. */
+#define CLIENT_REVISION_BYTES 16
+#define CLIENT_EPOCHS_PAST 4
+struct causal_session {
+	pthread_mutex_t lock;
+	bool has_revision;
+	uint8_t revision[CLIENT_REVISION_BYTES];
+	uint64_t epochs_past[CLIENT_EPOCHS_PAST]; /* so that a late reply does not lead back */
+	unsigned epochs_past_count;
+};
+void causal_session_init(struct causal_session *session);
+void causal_session_done(struct causal_session *session);
+/* Take note of a revision (a Usher-Revision header, say); one that is not ours is passed over. */
+void causal_session_note(struct causal_session *session, struct slice revision);
+/* The greatest one yet; false: none. */
+bool causal_session_latest(struct causal_session *session, uint8_t out[CLIENT_REVISION_BYTES]);
+
+/* How to call. All of it is optional: {0} is an anonymous call with the method's own deadline.
+ * Borrowed until the call function returns (asynchronous forms copy). */
+struct client_options {
+	struct slice credential;        /* an access token or an API key */
+	struct slice on_behalf_of;      /* a user's token that narrows it */
+	struct slice via;               /* our own key, when we pass on somebody's call */
+	struct slice trace;             /* W3C traceparent */
+	struct slice idempotency_key;   /* 16 to 128 random bytes */
+	struct slice at_least;          /* a revision; session does this by itself */
+	const char *org;                /* operators of the platform only */
+	const char *client_ip;          /* believed with a via that may assert it */
+	uint32_t timeout_ms;            /* 0: the method's own */
+	uint64_t call_id;               /* comes back, and stands in the server's log */
+	struct causal_session *session; /* outlives the call */
+};
+
+#define CLIENT_VIOLATIONS_MAX 16
+struct client_violation {
+	const char *field; /* "profile.display_name" */
+	const char *description;
+};
+struct client_pair {
+	const char *key, *value;
+};
+
+/* What came of a call. status is the server's or, when none answered, our own:
+ *   UNAVAILABLE NOT_CONNECTED (nothing was sent), UNAVAILABLE CONNECTION_LOST (it may have been
+ *   done), DEADLINE_EXCEEDED (likewise), RESOURCE_EXHAUSTED TOO_MANY_CALLS or REQUEST_TOO_LARGE,
+ *   INTERNAL MALFORMED_REPLY.
+ * Lifetime: everything in it, until client_result_done(). */
+struct client_result {
+	status status;
+	ProtobufCMessage *reply; /* NULL on failure, and in raw calls */
+	struct slice payload;    /* the encoded reply */
+	uint64_t call_id;
+	uint32_t retry_after_ms; /* 0: repeating is no use, or nothing is known */
+	bool replayed;
+	bool has_revision;
+	uint8_t revision[CLIENT_REVISION_BYTES];
+	const struct client_violation *violations;
+	size_t violations_count;
+	const struct client_pair *metadata;
+	size_t metadata_count;
+	void *internal_message; /* our own */
+	void *internal_memory;
+};
+void client_result_done(struct client_result *result);
+
+/* Called once, from a thread of the transport: it must not block. The result is the callback's: it
+ * calls client_result_done(), or copies the struct and does so later. */
+typedef void client_callback(void *arg, struct client_result *result);
+
+/* Call and wait. result is always set; its status says how it went. */
+void client_call(struct client *client, const struct client_method *method,
+    const struct client_options *options, const ProtobufCMessage *request,
+    struct client_result *result);
+/* Call and go on. request and options may go when it returns. The callback runs in any case, and
+ * may run before this returns. */
+void client_call_async(struct client *client, const struct client_method *method,
+    const struct client_options *options, const ProtobufCMessage *request,
+    client_callback *callback, void *arg);
+
+/* The same with an encoded request; the reply is left encoded in result->payload. Of method, id or
+ * name (the other may be 0 or NULL), deadline_ms and bytes_max are looked at; the last two may be 0
+ * for the general ones. */
+void client_call_raw(struct client *client, const struct client_method *method,
+    const struct client_options *options, struct slice payload, struct client_result *result);
+void client_call_raw_async(struct client *client, const struct client_method *method,
+    const struct client_options *options, struct slice payload, client_callback *callback,
+    void *arg);
+
+/* Several calls in one message: "usher.v1.Batch", answered in order, each with its own status.
+ * An item's credential, on_behalf_of and at_least default to those of options. result gets the
+ * whole message's status; when that is OK, each item's result is set (metadata and payload in the
+ * message that result holds: free result last). Items that were not answered keep result's status.
+ */
+struct client_item {
+	const struct client_method *method;
+	struct client_options options;
+	struct slice payload;
+	struct client_result result;
+};
+typedef void client_batch_callback(void *arg, struct client_result *result);
+/* items live until the callback. Errors are the callback's result. */
+void client_batch_async(struct client *client, const struct client_options *options,
+    struct client_item *items, size_t items_count, client_batch_callback *callback, void *arg);
+
+bool client_is_connected(struct client *client);
+
+#endif
