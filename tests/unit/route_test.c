@@ -1,5 +1,7 @@
 #include "bridge/route.h"
 
+#include "gen/client/routes.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -279,6 +281,20 @@ rows_that_one_path_fits_alike_are_refused(void **state)
 	strbuf_done(&message);
 }
 
+static void
+our_own_routes_can_be_served(void **state)
+{
+	struct route_table *table = NULL;
+	struct strbuf message;
+
+	(void)state;
+	strbuf_init(&message, 4096);
+	if (route_table_new(routes, routes_count, &table, &message).code != ST_OK)
+		fail_msg("%s", strbuf_text(&message));
+	route_table_free(&table);
+	strbuf_done(&message);
+}
+
 int
 main(void)
 {
@@ -290,6 +306,7 @@ main(void)
 	    WITH_TABLE(another_verb_is_told_which_are_allowed),
 	    WITH_TABLE(malformed_paths_are_refused),
 	    cmocka_unit_test(templates_that_are_none_are_refused),
+	    cmocka_unit_test(our_own_routes_can_be_served),
 	    cmocka_unit_test(rows_that_one_path_fits_alike_are_refused),
 	};
 
