@@ -59,6 +59,8 @@ MUST_USE status strbuf_status(const struct strbuf *buf);
 
 /* Is it well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool utf8_is_valid(struct slice text);
+/* Bytes at the start of text that are; text.bytes when all of it is. */
+size_t utf8_valid_bytes(struct slice text);
 /* Characters (code points) in valid UTF-8. */
 size_t utf8_length(struct slice text);
 /* Length in bytes of the sequence that encodes code_point, written to out[4]. */

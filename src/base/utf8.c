@@ -52,8 +52,8 @@ sequence_bytes(const uint8_t *at, size_t left)
 	return bytes;
 }
 
-bool
-utf8_is_valid(struct slice text)
+size_t
+utf8_valid_bytes(struct slice text)
 {
 	size_t at = 0;
 
@@ -64,11 +64,17 @@ utf8_is_valid(struct slice text)
 		while (at < text.bytes && text.data[at] >= 0x80) {
 			bytes = sequence_bytes(text.data + at, text.bytes - at);
 			if (bytes == 0)
-				return false;
+				return at;
 			at += bytes;
 		}
 	}
-	return true;
+	return text.bytes;
+}
+
+bool
+utf8_is_valid(struct slice text)
+{
+	return utf8_valid_bytes(text) == text.bytes;
 }
 
 size_t
