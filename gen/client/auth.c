@@ -1,7 +1,5 @@
 /* auth.c - made by protoc-gen-usher from usher/v1/auth.proto: change that. */
-#include "client/method.h"
-#include "gen/pb/usher/v1/common.pb-c.h"
-#include "gen/pb/usher/v1/auth.pb-c.h"
+#include "gen/client/auth.h"
 
 const struct client_method auth_sign_up_method = {
 	.id = UINT32_C(0x331cfbc5),

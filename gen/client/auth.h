@@ -7,8 +7,9 @@
 #include "gen/pb/usher/v1/common.pb-c.h"
 #include "gen/pb/usher/v1/auth.pb-c.h"
 
-/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
- * back. It lives as long as the result. X_method is for client_start() and the like. */
+/* X_rpc() calls and waits, as client_call() does, and returns the result's
+ * status. After ST_OK, X_reply() is what came back, until client_result_done().
+ * X_method is for the other ways to call. */
 extern const struct client_method auth_sign_up_method;
 extern const struct client_method auth_verify_email_method;
 extern const struct client_method auth_login_method;
@@ -25,7 +26,8 @@ static inline status
 auth_sign_up_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__SignUpRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_sign_up_method, options, &request->base, result);
+	client_call(client, &auth_sign_up_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__SignUpReply *
 auth_sign_up_reply(const struct client_result *result)
@@ -39,7 +41,8 @@ static inline status
 auth_verify_email_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__VerifyEmailRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_verify_email_method, options, &request->base, result);
+	client_call(client, &auth_verify_email_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Tokens *
 auth_verify_email_reply(const struct client_result *result)
@@ -54,7 +57,8 @@ static inline status
 auth_login_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__LoginRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_login_method, options, &request->base, result);
+	client_call(client, &auth_login_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Tokens *
 auth_login_reply(const struct client_result *result)
@@ -69,7 +73,8 @@ static inline status
 auth_refresh_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__RefreshRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_refresh_method, options, &request->base, result);
+	client_call(client, &auth_refresh_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Tokens *
 auth_refresh_reply(const struct client_result *result)
@@ -82,7 +87,8 @@ static inline status
 auth_logout_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__LogoutRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_logout_method, options, &request->base, result);
+	client_call(client, &auth_logout_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__LogoutReply *
 auth_logout_reply(const struct client_result *result)
@@ -96,7 +102,8 @@ static inline status
 auth_introspect_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__IntrospectRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_introspect_method, options, &request->base, result);
+	client_call(client, &auth_introspect_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__IntrospectReply *
 auth_introspect_reply(const struct client_result *result)
@@ -109,7 +116,8 @@ static inline status
 auth_get_jwks_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetJwksRequest *request, struct client_result *result)
 {
-	return client_call(client, &auth_get_jwks_method, options, &request->base, result);
+	client_call(client, &auth_get_jwks_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetJwksReply *
 auth_get_jwks_reply(const struct client_result *result)

@@ -1,6 +1,5 @@
 /* context.c - made by protoc-gen-usher from usher/v1/context.proto: change that. */
-#include "client/method.h"
-#include "gen/pb/usher/v1/context.pb-c.h"
+#include "gen/client/context.h"
 
 const struct client_method context_create_chatbot_method = {
 	.id = UINT32_C(0x500588fd),

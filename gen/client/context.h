@@ -6,8 +6,9 @@
 #include "client/method.h"
 #include "gen/pb/usher/v1/context.pb-c.h"
 
-/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
- * back. It lives as long as the result. X_method is for client_start() and the like. */
+/* X_rpc() calls and waits, as client_call() does, and returns the result's
+ * status. After ST_OK, X_reply() is what came back, until client_result_done().
+ * X_method is for the other ways to call. */
 extern const struct client_method context_create_chatbot_method;
 extern const struct client_method context_get_chatbot_method;
 extern const struct client_method context_list_chatbots_method;
@@ -26,7 +27,8 @@ static inline status
 context_create_chatbot_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CreateChatbotRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_create_chatbot_method, options, &request->base, result);
+	client_call(client, &context_create_chatbot_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Chatbot *
 context_create_chatbot_reply(const struct client_result *result)
@@ -39,7 +41,8 @@ static inline status
 context_get_chatbot_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetChatbotRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_get_chatbot_method, options, &request->base, result);
+	client_call(client, &context_get_chatbot_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Chatbot *
 context_get_chatbot_reply(const struct client_result *result)
@@ -52,7 +55,8 @@ static inline status
 context_list_chatbots_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListChatbotsRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_list_chatbots_method, options, &request->base, result);
+	client_call(client, &context_list_chatbots_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ListChatbotsReply *
 context_list_chatbots_reply(const struct client_result *result)
@@ -66,7 +70,8 @@ static inline status
 context_create_api_key_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CreateApiKeyRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_create_api_key_method, options, &request->base, result);
+	client_call(client, &context_create_api_key_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__CreateApiKeyReply *
 context_create_api_key_reply(const struct client_result *result)
@@ -79,7 +84,8 @@ static inline status
 context_list_api_keys_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListApiKeysRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_list_api_keys_method, options, &request->base, result);
+	client_call(client, &context_list_api_keys_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ListApiKeysReply *
 context_list_api_keys_reply(const struct client_result *result)
@@ -93,7 +99,8 @@ static inline status
 context_revoke_api_key_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__RevokeApiKeyRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_revoke_api_key_method, options, &request->base, result);
+	client_call(client, &context_revoke_api_key_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ApiKey *
 context_revoke_api_key_reply(const struct client_result *result)
@@ -106,7 +113,8 @@ static inline status
 context_get_profile_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetProfileRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_get_profile_method, options, &request->base, result);
+	client_call(client, &context_get_profile_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetProfileReply *
 context_get_profile_reply(const struct client_result *result)
@@ -120,7 +128,8 @@ static inline status
 context_put_profile_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__PutProfileRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_put_profile_method, options, &request->base, result);
+	client_call(client, &context_put_profile_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetProfileReply *
 context_put_profile_reply(const struct client_result *result)
@@ -134,7 +143,8 @@ static inline status
 context_append_turns_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__AppendTurnsRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_append_turns_method, options, &request->base, result);
+	client_call(client, &context_append_turns_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__AppendTurnsReply *
 context_append_turns_reply(const struct client_result *result)
@@ -147,7 +157,8 @@ static inline status
 context_list_turns_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListTurnsRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_list_turns_method, options, &request->base, result);
+	client_call(client, &context_list_turns_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ListTurnsReply *
 context_list_turns_reply(const struct client_result *result)
@@ -162,7 +173,8 @@ static inline status
 context_resolve_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ResolveRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_resolve_method, options, &request->base, result);
+	client_call(client, &context_resolve_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ResolveReply *
 context_resolve_reply(const struct client_result *result)
@@ -175,7 +187,8 @@ static inline status
 context_get_context_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetContextRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_get_context_method, options, &request->base, result);
+	client_call(client, &context_get_context_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetContextReply *
 context_get_context_reply(const struct client_result *result)
@@ -188,7 +201,8 @@ static inline status
 context_batch_get_context_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__BatchGetContextRequest *request, struct client_result *result)
 {
-	return client_call(client, &context_batch_get_context_method, options, &request->base, result);
+	client_call(client, &context_batch_get_context_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__BatchGetContextReply *
 context_batch_get_context_reply(const struct client_result *result)

@@ -1,6 +1,5 @@
 /* ops.c - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
-#include "client/method.h"
-#include "gen/pb/usher/v1/ops.pb-c.h"
+#include "gen/client/ops.h"
 
 const struct client_method ops_get_health_method = {
 	.id = UINT32_C(0xd912364d),

@@ -6,8 +6,9 @@
 #include "client/method.h"
 #include "gen/pb/usher/v1/ops.pb-c.h"
 
-/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
- * back. It lives as long as the result. X_method is for client_start() and the like. */
+/* X_rpc() calls and waits, as client_call() does, and returns the result's
+ * status. After ST_OK, X_reply() is what came back, until client_result_done().
+ * X_method is for the other ways to call. */
 extern const struct client_method ops_get_health_method;
 extern const struct client_method ops_get_descriptors_method;
 extern const struct client_method ops_get_status_method;
@@ -17,7 +18,8 @@ static inline status
 ops_get_health_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetHealthRequest *request, struct client_result *result)
 {
-	return client_call(client, &ops_get_health_method, options, &request->base, result);
+	client_call(client, &ops_get_health_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetHealthReply *
 ops_get_health_reply(const struct client_result *result)
@@ -30,7 +32,8 @@ static inline status
 ops_get_descriptors_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetDescriptorsRequest *request, struct client_result *result)
 {
-	return client_call(client, &ops_get_descriptors_method, options, &request->base, result);
+	client_call(client, &ops_get_descriptors_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetDescriptorsReply *
 ops_get_descriptors_reply(const struct client_result *result)
@@ -43,7 +46,8 @@ static inline status
 ops_get_status_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetStatusRequest *request, struct client_result *result)
 {
-	return client_call(client, &ops_get_status_method, options, &request->base, result);
+	client_call(client, &ops_get_status_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__GetStatusReply *
 ops_get_status_reply(const struct client_result *result)

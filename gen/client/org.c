@@ -1,6 +1,5 @@
 /* org.c - made by protoc-gen-usher from usher/v1/org.proto: change that. */
-#include "client/method.h"
-#include "gen/pb/usher/v1/org.pb-c.h"
+#include "gen/client/org.h"
 
 const struct client_method org_create_org_method = {
 	.id = UINT32_C(0x046215b3),

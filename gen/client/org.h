@@ -6,8 +6,9 @@
 #include "client/method.h"
 #include "gen/pb/usher/v1/org.pb-c.h"
 
-/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
- * back. It lives as long as the result. X_method is for client_start() and the like. */
+/* X_rpc() calls and waits, as client_call() does, and returns the result's
+ * status. After ST_OK, X_reply() is what came back, until client_result_done().
+ * X_method is for the other ways to call. */
 extern const struct client_method org_create_org_method;
 extern const struct client_method org_get_org_method;
 extern const struct client_method org_list_members_method;
@@ -19,7 +20,8 @@ static inline status
 org_create_org_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CreateOrgRequest *request, struct client_result *result)
 {
-	return client_call(client, &org_create_org_method, options, &request->base, result);
+	client_call(client, &org_create_org_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Org *
 org_create_org_reply(const struct client_result *result)
@@ -32,7 +34,8 @@ static inline status
 org_get_org_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetOrgRequest *request, struct client_result *result)
 {
-	return client_call(client, &org_get_org_method, options, &request->base, result);
+	client_call(client, &org_get_org_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__Org *
 org_get_org_reply(const struct client_result *result)
@@ -45,7 +48,8 @@ static inline status
 org_list_members_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListMembersRequest *request, struct client_result *result)
 {
-	return client_call(client, &org_list_members_method, options, &request->base, result);
+	client_call(client, &org_list_members_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ListMembersReply *
 org_list_members_reply(const struct client_result *result)

@@ -1,7 +1,5 @@
 /* user.c - made by protoc-gen-usher from usher/v1/user.proto: change that. */
-#include "client/method.h"
-#include "gen/pb/usher/v1/common.pb-c.h"
-#include "gen/pb/usher/v1/user.pb-c.h"
+#include "gen/client/user.h"
 
 const struct client_method user_get_me_method = {
 	.id = UINT32_C(0x723719e6),

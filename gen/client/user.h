@@ -7,8 +7,9 @@
 #include "gen/pb/usher/v1/common.pb-c.h"
 #include "gen/pb/usher/v1/user.pb-c.h"
 
-/* X_rpc() calls and waits, as client_call() does; after ST_OK, X_reply() is what came
- * back. It lives as long as the result. X_method is for client_start() and the like. */
+/* X_rpc() calls and waits, as client_call() does, and returns the result's
+ * status. After ST_OK, X_reply() is what came back, until client_result_done().
+ * X_method is for the other ways to call. */
 extern const struct client_method user_get_me_method;
 extern const struct client_method user_update_me_method;
 extern const struct client_method user_get_user_method;
@@ -20,7 +21,8 @@ static inline status
 user_get_me_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetMeRequest *request, struct client_result *result)
 {
-	return client_call(client, &user_get_me_method, options, &request->base, result);
+	client_call(client, &user_get_me_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__User *
 user_get_me_reply(const struct client_result *result)
@@ -34,7 +36,8 @@ static inline status
 user_update_me_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__UpdateMeRequest *request, struct client_result *result)
 {
-	return client_call(client, &user_update_me_method, options, &request->base, result);
+	client_call(client, &user_update_me_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__User *
 user_update_me_reply(const struct client_result *result)
@@ -48,7 +51,8 @@ static inline status
 user_get_user_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetUserRequest *request, struct client_result *result)
 {
-	return client_call(client, &user_get_user_method, options, &request->base, result);
+	client_call(client, &user_get_user_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__User *
 user_get_user_reply(const struct client_result *result)
@@ -61,7 +65,8 @@ static inline status
 user_list_users_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListUsersRequest *request, struct client_result *result)
 {
-	return client_call(client, &user_list_users_method, options, &request->base, result);
+	client_call(client, &user_list_users_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__ListUsersReply *
 user_list_users_reply(const struct client_result *result)
@@ -78,7 +83,8 @@ static inline status
 user_upsert_user_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__UpsertUserRequest *request, struct client_result *result)
 {
-	return client_call(client, &user_upsert_user_method, options, &request->base, result);
+	client_call(client, &user_upsert_user_method, options, &request->base, result);
+	return result->status;
 }
 static inline const Usher__V1__UpsertUserReply *
 user_upsert_user_reply(const struct client_result *result)

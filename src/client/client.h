@@ -1,7 +1,7 @@
 /* client.h - call one usherd.
  *
  *     TRY(client_new(&(struct client_settings){.url = "tcp://127.0.0.1:7700"}, &client));
- *     client_call(client, &usher_v1_user_service_get_me, &options, &request.base, &result);
+ *     client_call(client, &user_get_me_method, &options, &request.base, &result);
  *     if (result.status.code == ST_OK)
  *             use((Usher__V1__GetMeReply *)result.reply);
  *     client_result_done(&result);

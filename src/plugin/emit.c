@@ -80,6 +80,7 @@ emit_all(const struct model *model, struct output *output)
 	TRY(emit_meta(model, output));
 	TRY(emit_svc(model, output));
 	TRY(emit_client(model, output));
+	TRY(emit_openapi(model, output));
 	TRY(emit_descriptors(model, output));
 	TRY(emit_methods(model, output));
 	return STATUS_OK;

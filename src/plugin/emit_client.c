@@ -12,7 +12,8 @@ add_function(struct strbuf *out, const struct model_method *method)
 	    "static inline status\n"
 	    "%s_rpc(struct client *client, const struct client_options *options,\n"
 	    "    const %s *request, struct client_result *result)\n"
-	    "{\n\treturn client_call(client, &%s_method, options, &request->base, result);\n}\n",
+	    "{\n\tclient_call(client, &%s_method, options, &request->base, result);\n"
+	    "\treturn result->status;\n}\n",
 	    method->handler, method->request->c_type, method->handler);
 	strbuf_add_format(out,
 	    "static inline const %s *\n"
@@ -33,10 +34,10 @@ emit_header(const struct model *model, const struct model_service *service, stru
 	emit_c_guard(&out, "CLIENT", service->short_name);
 	strbuf_add_text(&out, "#include \"client/client.h\"\n#include \"client/method.h\"\n");
 	emit_c_include_types(&out, model, service);
-	strbuf_add_text(&out, "\n/* X_rpc() calls and waits, as client_call() does; after ST_OK, "
-			      "X_reply() is what came\n"
-			      " * back. It lives as long as the result. X_method is for "
-			      "client_start() and the like. */\n");
+	strbuf_add_text(&out,
+	    "\n/* X_rpc() calls and waits, as client_call() does, and returns the result's\n"
+	    " * status. After ST_OK, X_reply() is what came back, until client_result_done().\n"
+	    " * X_method is for the other ways to call. */\n");
 	for (size_t i = 0; i < service->methods_count; i++)
 		strbuf_add_format(&out, "extern const struct client_method %s_method;\n",
 		    service->methods[i].handler);
@@ -60,7 +61,7 @@ effect_text(Usher__V1__Effect effect)
 }
 
 static status
-emit_source(const struct model *model, const struct model_service *service, struct output *output)
+emit_source(const struct model_service *service, struct output *output)
 {
 	struct strbuf out;
 	char name[128];
@@ -68,8 +69,7 @@ emit_source(const struct model *model, const struct model_service *service, stru
 	strbuf_init(&out, OUTPUT_BYTES_MAX);
 	snprintf(name, sizeof name, "client/%.100s.c", service->short_name);
 	emit_c_head(&out, name + strlen("client/"), service->place.file->name);
-	strbuf_add_text(&out, "#include \"client/method.h\"\n");
-	emit_c_include_types(&out, model, service);
+	strbuf_add_format(&out, "#include \"gen/client/%s.h\"\n", service->short_name);
 	for (size_t i = 0; i < service->methods_count; i++) {
 		const struct model_method *method = &service->methods[i];
 		const Usher__V1__MethodRules *rules = method->rules;
@@ -178,7 +178,7 @@ emit_client(const struct model *model, struct output *output)
 {
 	for (size_t i = 0; i < model->services_count; i++) {
 		TRY(emit_header(model, &model->services[i], output));
-		TRY(emit_source(model, &model->services[i], output));
+		TRY(emit_source(&model->services[i], output));
 	}
 	return emit_routes(model, output);
 }

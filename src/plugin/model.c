@@ -125,7 +125,8 @@ add_enum(struct model *model, const struct model_file *file, const struct model_
 	e->proto = proto;
 	TRY(place_at(model, file, parent, member, index, &e->place));
 	TRY(join_name(model, scope, proto->name, &e->full_name));
-	FORMAT(model, e->place.what, "enum %s", without_package(file, e->full_name));
+	e->short_name = without_package(file, e->full_name);
+	FORMAT(model, e->place.what, "enum %s", e->short_name);
 	TRY(name_snake(model->arena, e->full_name, &snake));
 	FORMAT(model, e->meta_name, "meta_%s", snake);
 

@@ -41,7 +41,8 @@ struct model_place {
 struct model_enum {
 	struct model_place place;
 	const char *full_name;
-	const char *meta_name; /* "meta_usher_v1_lane" */
+	const char *short_name; /* "Lane", "Message.Lane" */
+	const char *meta_name;  /* "meta_usher_v1_lane" */
 	const enum_proto *proto;
 	const char **value_comments;
 	bool used; /* generated, or reached from what is */

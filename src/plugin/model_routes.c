@@ -208,11 +208,16 @@ check_shape(struct model *model, const struct model_route *route)
 				const struct model_route *other = &method->routes[i];
 				if (other == route)
 					return;
-				if (strcmp(other->verb, route->verb) == 0 &&
-				    path_template_same_shape(&other->path, &route->path))
+				if (!path_template_same_shape(&other->path, &route->path))
+					continue;
+				if (strcmp(other->verb, route->verb) == 0)
 					model_refuse(model, &route->method->place, "http",
 					    "%s %s is also a route of %s", route->verb,
 					    route->path.text, method->full_name);
+				else if (strcmp(other->path.text, route->path.text) != 0)
+					model_refuse(model, &route->method->place, "http",
+					    "path \"%s\" is the same as \"%s\" of %s: name it so",
+					    route->path.text, other->path.text, method->full_name);
 			}
 		}
 	}
