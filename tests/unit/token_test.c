@@ -428,6 +428,8 @@ claims_that_are_missing_doubled_or_out_of_form_are_refused(void **state)
 	static const char *const payloads[] = {
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"sub\":\"" ID "9\"}",
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"exp\":9999999999}",
+	    "{" NAMES "," IDS "," TIMES ",\"sub\":\"" ID "3\"}",
+	    "{" NAMES "," IDS "," TIMES ",\"exp\":1790000900}",
 	    "{" NAMES "," IDS "," ACTIVE "}",
 	    "{" NAMES "," TIMES "," ACTIVE "}",
 	    "{" NAMES "," IDS "," TIMES ",\"org\":\"" ID "4\"}",
@@ -436,7 +438,7 @@ claims_that_are_missing_doubled_or_out_of_form_are_refused(void **state)
 	    "{" NAMES "," IDS ",\"exp\":\"1790000900\",\"iat\":1790000000,\"nbf\":1790000000}",
 	    "{" NAMES "," IDS ",\"exp\":1790000900.5,\"iat\":1790000000,\"nbf\":1790000000}",
 	    "{" NAMES "," IDS ",\"exp\":1e12,\"iat\":1790000000,\"nbf\":1790000000}",
-	    "{" NAMES "," IDS ",\"exp\":99999999999999999999,\"iat\":1790000000,\"nbf\":0}",
+	    "{" NAMES "," IDS ",\"exp\":999999999999,\"iat\":1790000000,\"nbf\":0}",
 	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":-1}",
 	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":null}",
 	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":00}",
@@ -450,9 +452,12 @@ claims_that_are_missing_doubled_or_out_of_form_are_refused(void **state)
 
 	assert_string_equal(
 	    verdict_on_payload(f, "{" NAMES "," IDS "," TIMES "," ACTIVE "}"), "OK");
-	for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++)
-		if (strcmp(verdict_on_payload(f, payloads[i]), "OK") == 0)
-			fail_msg("accepted: %s", payloads[i]);
+	for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+		/* What is no JSON at all fails in libjwt already, as a forgery. */
+		const char *reason = verdict_on_payload(f, payloads[i]);
+		if (strcmp(reason, "TOKEN_MALFORMED") != 0 && strcmp(reason, "TOKEN_FORGED") != 0)
+			fail_msg("read: %s", payloads[i]);
+	}
 }
 
 /* Replace the signature of a good token. */
@@ -536,6 +541,16 @@ a_sealed_key_opens_under_its_own_kid_and_master_key(void **state)
 	    token_key_unseal(&wrong, f->key->kid, sealed, &f->arena, &opened).code, ST_DATA_LOSS);
 	assert_int_equal(token_key_unseal(&master, f->other->kid, sealed, &f->arena, &opened).code,
 	    ST_DATA_LOSS);
+	/* Another's key, bound to this kid: by somebody who has the master key. */
+	struct crypt_key sealing;
+	struct slice swapped;
+	crypt_key_derive(&master, "usher signing key", &sealing);
+	assert_int_equal(crypt_seal(&sealing, &f->rand.source, slice_text(f->key->kid),
+			     slice_text(f->other->private_pem), &f->arena, &swapped)
+			     .code,
+	    ST_OK);
+	assert_int_equal(
+	    token_key_unseal(&master, f->key->kid, swapped, &f->arena, &opened).code, ST_DATA_LOSS);
 	assert_null(opened);
 	assert_int_equal(
 	    token_key_unseal(&master, f->key->kid, sealed, &f->arena, &opened).code, ST_OK);
