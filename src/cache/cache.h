@@ -15,23 +15,24 @@
 #include <stdatomic.h>
 
 /* What a cache holds: embedded first in the caller's struct, which starts zeroed with references 1.
- * The caller sets expires_at_us, cost_bytes, negative, tags and key; the rest is the cache's own. */
+ * The caller sets expires_at_us, cost_bytes, negative, tags and key; the rest is the cache's own.
+ */
 struct cache_entry {
 	atomic_uint references;
-	int64_t expires_at_us;  /* realtime; 0: never. The earliest expiry of what it holds */
+	int64_t expires_at_us; /* realtime; 0: never. The earliest expiry of what it holds */
 	uint64_t hash;
-	size_t cost_bytes;      /* of the whole entry */
-	bool negative;          /* "there is no such thing": a budget of its own */
+	size_t cost_bytes; /* of the whole entry */
+	bool negative;     /* "there is no such thing": a budget of its own */
 	struct list lru, bucket;
 	struct cache_tag *tags; /* what it depends on: any of them dropped drops it */
 	size_t tags_count;
-	struct slice key;       /* in the entry's own memory */
+	struct slice key; /* in the entry's own memory */
 	void *internal;
 };
 
 /* A parent of entries: (kind, id). */
 struct cache_tag {
-	uint32_t kind;          /* enum change_kind */
+	uint32_t kind; /* enum change_kind */
 	struct uuid id;
 };
 
@@ -60,13 +61,14 @@ void cache_drop_tag(struct cache *cache, uint32_t kind, const struct uuid *id);
 void cache_drop(struct cache *cache, struct slice key);
 void cache_drop_all(struct cache *cache);
 
-/* One fill at a time per key. The waiter is the caller's storage until cache_fill_end(), wake() or a
- * cache_fill_cancel() that answered true; so is the key's memory. */
+/* One fill at a time per key. The waiter is the caller's storage until cache_fill_end(), wake() or
+ * a cache_fill_cancel() that answered true; so is the key's memory. */
 struct cache_waiter {
 	void (*wake)(struct cache_waiter *waiter); /* find again; called without locks */
 	struct slice key;
 	struct list list, parked;
 	bool is_filling;
+	uint8_t key_room[32]; /* for a key that is a digest and stands nowhere else */
 };
 /* true: go and fill. false: parked. */
 bool cache_fill_begin(struct cache *cache, struct slice key, struct cache_waiter *waiter);
