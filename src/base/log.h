@@ -4,7 +4,10 @@
  * and the count is logged when there is room again. The format is logfmt:
  *     ts=2026-01-31T12:00:00.123Z level=info event=rpc method=... code=OK us=412
  * Values are escaped, so nobody can forge a line.
- * Threads: any, after log_start(). Before it, and after log_stop(), lines go straight to stderr. */
+ * A line is 4096 bytes at most; a longer one is cut, and says so with cut=true.
+ * Threads: any, after log_start(). Before it, and after log_stop(), lines go straight to stderr.
+ * log_start() and log_stop() themselves are for one thread, and log_stop() waits no longer than a
+ * second or so for whoever reads the other end of fd. */
 #ifndef USHER_BASE_LOG_H
 #define USHER_BASE_LOG_H
 
