@@ -34,7 +34,7 @@ typedef struct slice access_field(const void *env, const char *name);
  * SELF: a login with a user in the active organisation; the field is empty, or is that user's id.
  * Errors: UNAUTHENTICATED CREDENTIAL_MISSING (nobody, and the method is not public),
  *         PERMISSION_DENIED PERMISSION_MISSING (names what would do), LOGIN_NOT_RECENT,
- *         SECOND_FACTOR_MISSING; INVALID_ARGUMENT ORG_MISSING (a platform operator named none). */
+ *         SECOND_FACTOR_MISSING. */
 MUST_USE status access_check(const struct access_rules *rules, const struct principal *principal,
     access_field *field, const void *env, int64_t now_us, struct arena *arena,
     enum access_kind *admitted);

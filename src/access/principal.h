@@ -58,6 +58,11 @@ extern const size_t permission_catalogue_count;
 /* The bit, or 0 for a name that is none. */
 uint64_t permission_bit(struct slice name);
 const char *permission_name(unsigned bit_index);
+/* What a built-in role may; 0 for a role that is none. */
+uint64_t permissions_of_role(struct slice role);
+/* What a key may have as scopes at most, and what a platform operator may be given. */
+uint64_t permissions_of_key(bool is_system_org);
+uint64_t permissions_of_platform(void);
 
 /* Which user the call is about. Given user_id "" stands for: the narrowed user, the caller's own, or
  * the key's default one. Applies bound_user and on_behalf_of: any other user is refused.
@@ -67,5 +72,8 @@ const char *permission_name(unsigned bit_index);
 MUST_USE status principal_pick_user(const struct principal *principal, const char *text,
     struct uuid *user_id, const char **external);
 MUST_USE status principal_may_touch_user(const struct principal *principal, const struct uuid *user_id);
+/* For methods that work in an organisation. Errors: INVALID_ARGUMENT ORG_MISSING (a platform operator
+ * who named none), FAILED_PRECONDITION ORG_MISSING (a login that is in none). */
+MUST_USE status principal_need_org(const struct principal *principal);
 
 #endif
