@@ -12,6 +12,8 @@
 
 struct rpc_server;
 
+#define RPC_KEEPS_MAX 4
+
 struct rpc_call {
 	struct arena *arena;
 	const struct rpc_method *method;
@@ -38,7 +40,34 @@ struct rpc_call {
 	struct uuid audit_org;             /* overrides the principal's; nil: that */
 	int64_t not_before_us;             /* boottime; the reply is parked until then (padding) */
 	void *internal;                    /* rpc's own */
+	/* What the reply points into: rpc_keep(). */
+	struct {
+		void (*release)(void *kept);
+		void *kept;
+	} keeps[RPC_KEEPS_MAX];
+	unsigned keeps_count;
 };
+
+/* The reply points into something that is not the arena's (a cache entry): release(kept) is called
+ * when the reply is packed or the call has failed. false: there is no more room, so copy. */
+static inline bool
+rpc_keep(struct rpc_call *call, void (*release)(void *kept), void *kept)
+{
+	if (call->keeps_count == RPC_KEEPS_MAX)
+		return false;
+	call->keeps[call->keeps_count].release = release;
+	call->keeps[call->keeps_count++].kept = kept;
+	return true;
+}
+/* The dispatcher's: after packing, or when the call has failed. */
+static inline void
+rpc_release_kept(struct rpc_call *call)
+{
+	while (call->keeps_count > 0) {
+		--call->keeps_count;
+		call->keeps[call->keeps_count].release(call->keeps[call->keeps_count].kept);
+	}
+}
 
 /* What handler_cached returns when memory does not have it: the call moves to QUERY. */
 #define RPC_NOT_CACHED ((status){ST_UNAVAILABLE, "not in memory", "NOT_CACHED"})
