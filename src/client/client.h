@@ -27,6 +27,7 @@ struct client;
 
 struct client_settings {
 	const char *url;           /* tcp://, tls+tcp://, ipc:// */
+	const char *tls_ca_file;   /* tls+tcp: whom to trust; NULL: nobody, so it is refused */
 	const struct clock *clock; /* NULL: the system's */
 	uint32_t calls_max;        /* under way at once; 0: 1024. More are refused, not queued */
 	size_t reply_bytes_max;    /* 0: MESSAGE_BYTES_MAX */

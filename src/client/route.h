@@ -10,15 +10,15 @@
 #include <stdint.h>
 
 struct route_row {
-	const char *verb;            /* "GET" */
-	const char *path;            /* "/v1/users/{user_id}/context": google.api.http's syntax */
-	const char *body;            /* "*", a field's name, or "" for none */
-	uint32_t success_status;     /* 200, 201 ... */
-	const char *method;          /* "usher.v1.UserService/GetUser" */
+	const char *verb;        /* "GET" */
+	const char *path;        /* "/v1/users/{user_id}/context": google.api.http's syntax */
+	const char *body;        /* "*", a field's name, or "" for none */
+	uint32_t success_status; /* 200, 201 ... */
+	const char *method;      /* "usher.v1.UserService/GetUser" */
 	uint32_t method_id;
 	uint32_t deadline_ms;
 	uint32_t bytes_max;
-	bool inline_read;            /* may travel in a Batch with others of its kind */
+	bool inline_read; /* may travel in a Batch with others of its kind */
 	bool idempotent_by_key;
 	const struct meta_message *request_meta;
 	const struct meta_message *reply_meta;
