@@ -79,7 +79,8 @@ void
 time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
 {
 	int64_t seconds = divide_down(time_us, US_PER_S);
-	int fraction = (int)(time_us - seconds * US_PER_S);
+	int remainder = (int)(time_us % US_PER_S);
+	int fraction = remainder < 0 ? remainder + (int)US_PER_S : remainder;
 	int64_t days = divide_down(seconds, SECONDS_OF_DAY);
 	int second = (int)(seconds - days * SECONDS_OF_DAY);
 	int64_t year;

@@ -1,4 +1,5 @@
 #include "base/arena.h"
+#include "tests/lib/huge_allocations.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
