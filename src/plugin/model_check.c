@@ -21,21 +21,32 @@ is_integer(enum meta_type type)
 	}
 }
 
+/* Field numbers of FileDescriptorProto. */
+enum { FILE_PACKAGE = 2, FILE_EXTENSION = 7, FILE_SYNTAX = 12 };
+
+static void
+refuse_file(struct model *model, const struct model_file *file, int32_t member, const char *message)
+{
+	const struct model_place place = {
+	    .file = file, .what = "file", .path = &member, .path_count = 1};
+
+	model_refuse(model, &place, NULL, "%s", message);
+}
+
 static void
 check_file(struct model *model, const struct model_file *file)
 {
 	const file_proto *proto = file->proto;
-	const struct model_place place = {.file = file, .what = "file"};
 
 	if (!proto->syntax || strcmp(proto->syntax, "proto3") != 0)
-		model_refuse(model, &place, NULL, "syntax = \"proto3\" is needed");
+		refuse_file(model, file, FILE_SYNTAX, "syntax = \"proto3\" is needed");
 	if (!*file->package)
-		model_refuse(model, &place, NULL, "a package is needed");
+		refuse_file(model, file, FILE_PACKAGE, "a package is needed");
 	if (proto->n_extension)
-		model_refuse(model, &place, NULL, "extensions are not supported");
+		refuse_file(model, file, FILE_EXTENSION, "extensions are not supported");
 	for (const struct model_file *f = model->files; f < file; f++) {
 		if (f->generated && strcmp(f->stem, file->stem) == 0)
-			model_refuse(model, &place, NULL, "%s has the same name", f->name);
+			refuse_file(model, file, FILE_PACKAGE, "another file has the same name");
 	}
 }
 

@@ -1,0 +1,85 @@
+/* routes.c - made by protoc-gen-usher from the http options: change that. */
+#include "gen/client/routes.h"
+
+#include "gen/meta/well_known.h"
+#include "gen/meta/echo.h"
+
+const struct route_row routes[] = {
+	{
+		.verb = "POST",
+		.path = "/v1/users/{user_id}/echoes",
+		.body = "*",
+		.success_status = 201,
+		.method = "usher.test.EchoService/Say",
+		.method_id = UINT32_C(0xa6b856dc),
+		.deadline_ms = 2500,
+		.bytes_max = 65536,
+		.idempotent_by_key = true,
+		.request_meta = &meta_usher_test_say_request,
+		.reply_meta = &meta_usher_test_say_reply,
+	},
+	{
+		.verb = "PUT",
+		.path = "/v1/echoes/{user_id}:say",
+		.body = "*",
+		.success_status = 200,
+		.method = "usher.test.EchoService/Say",
+		.method_id = UINT32_C(0xa6b856dc),
+		.deadline_ms = 2500,
+		.bytes_max = 65536,
+		.idempotent_by_key = true,
+		.request_meta = &meta_usher_test_say_request,
+		.reply_meta = &meta_usher_test_say_reply,
+	},
+	{
+		.verb = "GET",
+		.path = "/v1/echoes/{area=rooms/*}/last",
+		.body = "",
+		.success_status = 200,
+		.method = "usher.test.EchoService/GetLast",
+		.method_id = UINT32_C(0x12e6e32b),
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.inline_read = true,
+		.request_meta = &meta_usher_test_get_last_request,
+		.reply_meta = &meta_usher_test_say_reply,
+	},
+	{
+		.verb = "PATCH",
+		.path = "/v1/shapes/{frame.name}",
+		.body = "",
+		.success_status = 200,
+		.method = "usher.test.EchoService/Draw",
+		.method_id = UINT32_C(0x795a36e7),
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.request_meta = &meta_usher_test_draw_request,
+		.reply_meta = &meta_usher_test_shape,
+	},
+	{
+		.verb = "POST",
+		.path = "/v1/shapes",
+		.body = "frame",
+		.success_status = 200,
+		.method = "usher.test.EchoService/Draw",
+		.method_id = UINT32_C(0x795a36e7),
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.request_meta = &meta_usher_test_draw_request,
+		.reply_meta = &meta_usher_test_shape,
+	},
+	{
+		.verb = "DELETE",
+		.path = "/v1/echoes",
+		.body = "",
+		.success_status = 200,
+		.method = "usher.test.EchoService/Forget",
+		.method_id = UINT32_C(0xa1a31828),
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.request_meta = &meta_google_protobuf_empty,
+		.reply_meta = &meta_google_protobuf_empty,
+	},
+};
+
+const size_t routes_count = 6;
