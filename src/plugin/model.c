@@ -264,6 +264,16 @@ fill_field(
 	return STATUS_OK;
 }
 
+/* What emitters take for granted of messages that protoc itself makes or brings. */
+static bool
+has_expected_fields(const struct model_message *message)
+{
+	if (message->map_entry)
+		return message->fields_count == 2 && message->fields[0].number == 1 &&
+		       message->fields[1].number == 2;
+	return message->well_known != META_WRAPPER || message->fields_count == 1;
+}
+
 static int
 compare_fields(const void *a, const void *b)
 {
@@ -284,6 +294,8 @@ fill_fields(struct model *model)
 			TRY(fill_field(model, message, i, &message->fields[i]));
 		if (count)
 			qsort(message->fields, count, sizeof *message->fields, compare_fields);
+		if (!has_expected_fields(message))
+			return MALFORMED;
 	}
 	return STATUS_OK;
 }
