@@ -20,7 +20,8 @@ struct store_conn;
 
 /* Starts even while the database is away; leases answer UNAVAILABLE until it is back.
  * Errors: INVALID_ARGUMENT (settings), RESOURCE_EXHAUSTED. */
-MUST_USE status store_new(const struct config *config, const struct clock *clock, struct store **out);
+MUST_USE status store_new(
+    const struct config *config, const struct clock *clock, struct store **out);
 void store_free(struct store **store);
 
 /* A connection with every statement prepared (or not, as database.prepared says).
@@ -39,10 +40,10 @@ enum param_type {
 	PARAM_TEXT,
 	PARAM_BYTES,
 	PARAM_UUID,
-	PARAM_INT,   /* int8; int4 columns are cast in the statement */
+	PARAM_INT, /* int8; int4 columns are cast in the statement */
 	PARAM_BOOL,
-	PARAM_TIME,  /* timestamptz from microseconds since 1970 */
-	PARAM_JSON,  /* jsonb from text */
+	PARAM_TIME, /* timestamptz from microseconds since 1970 */
+	PARAM_JSON, /* jsonb from text */
 	PARAM_DOUBLE,
 	PARAM_TEXTS, /* text[] */
 	PARAM_UUIDS, /* uuid[] */
@@ -51,12 +52,12 @@ enum param_type {
 
 struct param {
 	enum param_type type;
-	struct slice bytes;          /* TEXT BYTES JSON */
-	const struct uuid *uuid;     /* UUID, UUIDS (count of them) */
-	int64_t number;              /* INT BOOL TIME */
+	struct slice bytes;      /* TEXT BYTES JSON */
+	const struct uuid *uuid; /* UUID, UUIDS (count of them) */
+	int64_t number;          /* INT BOOL TIME */
 	double real;
-	const struct slice *texts;   /* TEXTS */
-	const int64_t *numbers;      /* INTS */
+	const struct slice *texts; /* TEXTS */
+	const int64_t *numbers;    /* INTS */
 	size_t count;
 };
 
@@ -112,8 +113,20 @@ p_uuids(const struct uuid *uuids, size_t count)
 	return (struct param){.type = PARAM_UUIDS, .uuid = uuids, .count = count};
 }
 
+static inline struct param
+p_ints(const int64_t *numbers, size_t count)
+{
+	return (struct param){.type = PARAM_INTS, .numbers = numbers, .count = count};
+}
+static inline struct param
+p_double(double real)
+{
+	return (struct param){.type = PARAM_DOUBLE, .real = real};
+}
+
 /* What a statement gave. Columns are the statement's own enum. Borrowed texts live until
- * rows_done(). Asking for a column in another type than the .sql file declares is a bug (assert). */
+ * rows_done(). Asking for a column in another type than the .sql file declares is a bug (assert).
+ */
 struct rows {
 	void *result;
 	enum statement statement;
@@ -123,17 +136,23 @@ void rows_done(struct rows *rows);
 #define ROWS_AUTO __attribute__((cleanup(rows_done))) struct rows
 
 bool row_is_null(const struct rows *rows, int row, int column);
-struct slice row_slice(const struct rows *rows, int row, int column); /* text, bytea, jsonb's text */
+struct slice
+row_slice(const struct rows *rows, int row, int column); /* text, bytea, jsonb's text */
 /* In the arena; "" for NULL. NULL only when the arena is exhausted. */
 char *row_text(const struct rows *rows, int row, int column, struct arena *arena);
-int64_t row_int(const struct rows *rows, int row, int column);        /* int4, int8; 0 for NULL */
+int64_t row_int(const struct rows *rows, int row, int column); /* int4, int8; 0 for NULL */
 bool row_bool(const struct rows *rows, int row, int column);
 double row_double(const struct rows *rows, int row, int column);
-int64_t row_time_us(const struct rows *rows, int row, int column);    /* since 1970; 0 for NULL */
-struct uuid row_uuid(const struct rows *rows, int row, int column);   /* nil for NULL */
+int64_t row_time_us(const struct rows *rows, int row, int column);  /* since 1970; 0 for NULL */
+struct uuid row_uuid(const struct rows *rows, int row, int column); /* nil for NULL */
 /* text[]: an array of slices in the arena. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status row_texts(const struct rows *rows, int row, int column, struct arena *arena,
     struct slice **out, size_t *count);
+/* uuid[] and int8[]: copies in the arena; NULL among them reads as nil and 0. */
+MUST_USE status row_uuids(const struct rows *rows, int row, int column, struct arena *arena,
+    struct uuid **out, size_t *count);
+MUST_USE status row_ints(const struct rows *rows, int row, int column, struct arena *arena,
+    int64_t **out, size_t *count);
 
 /* Run a statement. rows may be NULL when nothing comes back. rows is untouched on failure.
  * Errors: one function maps SQLSTATE: 23505 ALREADY_EXISTS (reason: the constraint's name in upper
@@ -181,6 +200,8 @@ struct revision {
 	uint64_t xid;
 };
 #define REVISION_BYTES 16
+/* The same on every node; never 0. */
+uint64_t revision_epoch(uint64_t system_identifier, uint32_t timeline);
 void revision_pack(const struct revision *revision, uint8_t out[REVISION_BYTES]);
 bool revision_unpack(struct slice bytes, struct revision *out); /* false: not one of ours */
 

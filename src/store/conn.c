@@ -1,0 +1,358 @@
+#include "store/conn.h"
+
+#include "base/log.h"
+#include "store/sqlstate.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* The server ends a statement at its deadline; when even that is not heard for this long, the
+ * connection is given up. */
+#define GRACE_US (1 * US_PER_S)
+#define SCRATCH_BYTES_FIRST 4096
+#define SCRATCH_BYTES_MAX (32u << 20)
+#define STATEMENT_NAME_BYTES 16
+
+static const status connection_lost = {
+    ST_UNAVAILABLE, "the connection to the database broke", "DATABASE_AWAY"};
+
+/* Waiting is in real time: a test's clock may stand still. */
+static int64_t
+monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+}
+
+static void
+ignore_notice(void *self, const PGresult *result)
+{
+	(void)self;
+	(void)result;
+}
+
+/* libpq's text is lines; the first says it, " LOCATION:" is for PostgreSQL's own people. */
+void
+conn_describe_error(const char *libpq_message, struct strbuf *out)
+{
+	size_t bytes = strcspn(libpq_message, "\n");
+
+	strbuf_add(out, libpq_message, bytes);
+}
+
+status
+conn_open(const struct conninfo *info, const struct clock *clock, struct strbuf *message,
+    struct store_conn **out)
+{
+	struct store_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
+	conn->clock = clock;
+	conn->prepares = info->prepared;
+	conn->deadline_us = INT64_MAX;
+	if (arena_init(&conn->scratch, SCRATCH_BYTES_FIRST, SCRATCH_BYTES_MAX).code != ST_OK) {
+		free(conn);
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
+	}
+	conn->pg = PQconnectdbParams(info->keywords, info->values, 0);
+	if (PQstatus(conn->pg) != CONNECTION_OK) {
+		conn_describe_error(PQerrorMessage(conn->pg), message);
+		conn_close(&conn);
+		return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "the database is away");
+	}
+	conn->socket = PQsocket(conn->pg);
+	PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
+	if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1) {
+		strbuf_add_text(message, "no pipeline could be had");
+		conn_close(&conn);
+		return connection_lost;
+	}
+	*out = conn;
+	return STATUS_OK;
+}
+
+void
+conn_close(struct store_conn **conn)
+{
+	if (!*conn)
+		return;
+	PQfinish((*conn)->pg);
+	arena_done(&(*conn)->scratch);
+	free(*conn);
+	*conn = NULL;
+}
+
+bool
+conn_is_alive(struct store_conn *conn)
+{
+	struct pollfd socket = {.fd = PQsocket(conn->pg), .events = POLLIN};
+
+	if (conn->is_dead || socket.fd < 0)
+		return false;
+	if (poll(&socket, 1, 0) <= 0)
+		return true;
+	/* A notice or a changed setting may lie there, or the server's last word. */
+	return PQconsumeInput(conn->pg) == 1 && PQstatus(conn->pg) == CONNECTION_OK &&
+	       poll(&socket, 1, 0) == 0;
+}
+
+bool
+conn_is_hung_up(const struct store_conn *conn)
+{
+	struct pollfd socket = {.fd = conn->socket, .events = POLLRDHUP};
+
+	return poll(&socket, 1, 0) != 0;
+}
+
+/* ---- queueing */
+
+static status
+note_command(struct store_conn *conn, enum statement statement, bool is_prepare, int sent)
+{
+	struct pipeline *pipeline = &conn->pipeline;
+
+	if (sent != 1) {
+		conn->is_dead = true;
+		return connection_lost;
+	}
+	pipeline->commands[pipeline->count++] = (struct pipeline_command){statement, is_prepare};
+	return STATUS_OK;
+}
+
+status
+conn_queue(
+    struct store_conn *conn, enum statement statement, const struct param *params, size_t count)
+{
+	const struct stmt *stmt = &statements[statement];
+	char name[STATEMENT_NAME_BYTES];
+	struct encoded encoded;
+
+	if (conn->is_dead)
+		return connection_lost;
+	if (conn->pipeline.count + 2 > PIPELINE_COMMANDS_MAX)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "one transaction changes too much");
+	TRY(value_encode(stmt, params, count, &conn->scratch, &encoded));
+	if (!conn->prepares)
+		return note_command(conn, statement, false,
+		    PQsendQueryParams(conn->pg, stmt->text, encoded.count, encoded.types,
+			encoded.values, encoded.lengths, encoded.formats, 1));
+	snprintf(name, sizeof(name), "u%d", (int)statement);
+	if (!conn->is_prepared[statement]) {
+		TRY(note_command(conn, statement, true,
+		    PQsendPrepare(conn->pg, name, stmt->text, encoded.count, encoded.types)));
+		/* Sent once in a pipeline, however often it is run there. */
+		conn->is_prepared[statement] = true;
+	}
+	return note_command(conn, statement, false,
+	    PQsendQueryPrepared(conn->pg, name, encoded.count, encoded.values, encoded.lengths,
+		encoded.formats, 1));
+}
+
+status
+conn_queue_plain(struct store_conn *conn, const char *command)
+{
+	if (conn->is_dead)
+		return connection_lost;
+	if (conn->pipeline.count == PIPELINE_COMMANDS_MAX)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "one transaction changes too much");
+	return note_command(conn, COMMAND_PLAIN, false,
+	    PQsendQueryParams(conn->pg, command, 0, NULL, NULL, NULL, NULL, 1));
+}
+
+status
+conn_queue_deadline(struct store_conn *conn)
+{
+	int64_t left_us, left_ms;
+	char text[24];
+
+	if (conn->deadline_us == INT64_MAX)
+		return STATUS_OK;
+	left_us = conn->deadline_us - clock_boot_us(conn->clock);
+	if (left_us <= 0)
+		return REFUSE(ST_DEADLINE_EXCEEDED, "the deadline has passed");
+	left_ms = (left_us + US_PER_MS - 1) / US_PER_MS;
+	snprintf(
+	    text, sizeof(text), "%lld", (long long)(left_ms < INT32_MAX ? left_ms : INT32_MAX));
+	return conn_queue(conn, STMT_STORE_DEADLINE, (const struct param[]){p_text(text)}, 1);
+}
+
+/* ---- sending and reading */
+
+/* Wait for the socket until limit_us, monotonic; false when that has passed. */
+static bool
+wait_for_socket(struct store_conn *conn, short events, int64_t limit_us)
+{
+	struct pollfd socket = {.fd = PQsocket(conn->pg), .events = events};
+
+	for (;;) {
+		int64_t left_us = limit_us - monotonic_us();
+		int ready;
+
+		if (left_us <= 0)
+			return false;
+		left_us = left_us < 60 * US_PER_S ? left_us : 60 * US_PER_S;
+		ready = poll(&socket, 1, (int)(left_us / US_PER_MS) + 1);
+		if (ready > 0)
+			return true;
+		if (ready < 0 && errno != EINTR)
+			return true; /* libpq will say what is wrong */
+	}
+}
+
+/* The next result, or NULL at the end of one command's; dead when the connection is lost. */
+static PGresult *
+next_result(struct store_conn *conn, int64_t limit_us)
+{
+	while (PQisBusy(conn->pg)) {
+		int unsent = PQflush(conn->pg);
+
+		if (unsent < 0 && PQstatus(conn->pg) != CONNECTION_OK) {
+			/* What the server said last is still to be read. */
+			PQconsumeInput(conn->pg);
+			break;
+		}
+		if (!wait_for_socket(
+			conn, (short)(POLLIN | (unsent > 0 ? POLLOUT : 0)), limit_us)) {
+			conn->is_dead = true;
+			return NULL;
+		}
+		if (PQconsumeInput(conn->pg) != 1)
+			break;
+	}
+	return PQgetResult(conn->pg);
+}
+
+/* What a failed command says, as a status; logged when it stays inside. */
+static status
+read_error(struct store_conn *conn, enum statement statement, const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	status st;
+
+	/* libpq's own failures have no SQLSTATE: the connection broke. */
+	if (!sqlstate)
+		conn->is_dead = true;
+	st = sqlstate ? sqlstate_status(sqlstate, constraint) : connection_lost;
+	if (sqlstate && sqlstate_ends_connection(sqlstate))
+		conn->is_dead = true;
+	if (status_is_internal(st.code))
+		log_event(LOG_ERROR, "database", "statement",
+		    statement == COMMAND_PLAIN ? "" : statements[statement].name, "sqlstate",
+		    sqlstate ? sqlstate : "", "constraint", constraint ? constraint : "", "message",
+		    primary ? primary : PQresultErrorMessage(result), NULL);
+	return st;
+}
+
+/* Take in one result of one command. */
+static void
+take_result(struct store_conn *conn, const struct pipeline_command *command, PGresult *result,
+    struct outcome *outcome, status *st)
+{
+	switch (PQresultStatus(result)) {
+	case PGRES_COMMAND_OK:
+		if (command->statement == COMMAND_PLAIN &&
+		    strcmp(PQcmdStatus(result), "COMMIT") == 0)
+			outcome->committed = true;
+		/* fall through */
+	case PGRES_TUPLES_OK:
+		if (command->is_prepare || command->statement == COMMAND_PLAIN ||
+		    command->statement == STMT_STORE_DEADLINE)
+			break;
+		PQclear(outcome->result);
+		outcome->result = result;
+		return;
+	case PGRES_PIPELINE_ABORTED:
+		break;
+	default:
+		/* A last word behind a commit takes nothing back. */
+		if (st->code == ST_OK && !outcome->committed)
+			*st = read_error(conn, command->statement, result);
+		/* Behind a failure nothing was prepared. */
+		break;
+	}
+	if (st->code != ST_OK && command->is_prepare)
+		conn->is_prepared[command->statement] = false;
+	PQclear(result);
+}
+
+/* All results of all commands, and the Sync. */
+static status
+read_results(struct store_conn *conn, int64_t limit_us, struct outcome *outcome)
+{
+	struct pipeline *pipeline = &conn->pipeline;
+	status st = STATUS_OK;
+	PGresult *result;
+
+	for (size_t i = 0; i < pipeline->count; i++) {
+		while ((result = next_result(conn, limit_us))) {
+			take_result(conn, &pipeline->commands[i], result, outcome, &st);
+			if (PQstatus(conn->pg) != CONNECTION_OK)
+				break;
+		}
+		if (conn->is_dead || PQstatus(conn->pg) != CONNECTION_OK) {
+			outcome->unheard = true;
+			return st;
+		}
+	}
+	result = next_result(conn, limit_us);
+	if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
+		outcome->unheard = true;
+	PQclear(result);
+	return st;
+}
+
+status
+conn_run(struct store_conn *conn, struct outcome *outcome)
+{
+	int64_t limit_us = INT64_MAX, now_us = monotonic_us();
+	status st;
+
+	*outcome = (struct outcome){0};
+	if (conn->deadline_us != INT64_MAX) {
+		int64_t left_us = conn->deadline_us - clock_boot_us(conn->clock);
+
+		limit_us = now_us + (left_us > 0 ? left_us : 0) + GRACE_US;
+	}
+	if (conn->is_dead || PQpipelineSync(conn->pg) != 1) {
+		outcome->unheard = true;
+		st = connection_lost;
+	} else {
+		st = read_results(conn, limit_us, outcome);
+	}
+	if (outcome->unheard) {
+		conn->is_dead = true;
+		if (st.code == ST_OK && !outcome->committed)
+			st = monotonic_us() >= limit_us ? REFUSE(ST_DEADLINE_EXCEEDED,
+							      "the database did not answer in time")
+							: connection_lost;
+	}
+	if (st.code != ST_OK) {
+		PQclear(outcome->result);
+		outcome->result = NULL;
+	}
+	conn->pipeline.count = 0;
+	arena_reset(&conn->scratch);
+	return st;
+}
+
+void
+conn_abandon(struct store_conn *conn)
+{
+	struct outcome outcome;
+	status st;
+
+	if (conn->pipeline.count == 0)
+		return;
+	st = conn_run(conn, &outcome);
+	/* Nobody asks how it went: a connection that broke is marked as dead. */
+	(void)st;
+	PQclear(outcome.result);
+}

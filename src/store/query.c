@@ -1,0 +1,255 @@
+#include "store/conn.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+
+/* A rollback has this long, whatever the request's deadline. */
+#define ROLLBACK_US (2 * US_PER_S)
+
+static bool
+deadline_has_passed(const struct store_conn *conn)
+{
+	return conn->deadline_us != INT64_MAX && clock_boot_us(conn->clock) >= conn->deadline_us;
+}
+
+/* BEGIN, if it is still to come, and the deadline. */
+static status
+queue_start(struct store_conn *conn)
+{
+	if (deadline_has_passed(conn))
+		return REFUSE(ST_DEADLINE_EXCEEDED, "the deadline has passed");
+	if (conn->in_transaction && !conn->begin_sent)
+		TRY(conn_queue_plain(conn, "BEGIN"));
+	return conn_queue_deadline(conn);
+}
+
+/* After a pipeline: where the transaction stands, as the server says. */
+static void
+note_transaction(struct store_conn *conn, status st)
+{
+	if (!conn->in_transaction)
+		return;
+	conn->begin_sent = PQtransactionStatus(conn->pg) != PQTRANS_IDLE;
+	if (st.code != ST_OK)
+		conn->has_failed = true;
+}
+
+static status
+run_query(struct store_conn *conn, enum statement statement, const struct param *params,
+    size_t params_count, struct outcome *outcome)
+{
+	status st = queue_start(conn);
+
+	if (st.code == ST_OK)
+		st = conn_queue(conn, statement, params, params_count);
+	if (st.code == ST_OK)
+		st = conn_run(conn, outcome);
+	else
+		conn_abandon(conn);
+	note_transaction(conn, st);
+	return st;
+}
+
+status
+store_query(struct store_conn *conn, enum statement statement, const struct param *params,
+    size_t params_count, struct rows *rows)
+{
+	struct outcome outcome = {0};
+
+	if (conn->has_failed)
+		return REFUSE_FOR(ST_ABORTED, "TRANSACTION_FAILED",
+		    "a statement of this transaction has failed already");
+	TRY(run_query(conn, statement, params, params_count, &outcome));
+	if (!rows) {
+		PQclear(outcome.result);
+		return STATUS_OK;
+	}
+	assert((size_t)PQnfields(outcome.result) == statements[statement].columns_count);
+	*rows = (struct rows){
+	    .result = outcome.result,
+	    .statement = statement,
+	    .count = PQntuples(outcome.result),
+	};
+	return STATUS_OK;
+}
+
+status
+store_query_one(struct store_conn *conn, enum statement statement, const struct param *params,
+    size_t params_count, const char *not_found, struct rows *rows)
+{
+	struct rows found = {0};
+
+	TRY(store_query(conn, statement, params, params_count, &found));
+	if (found.count == 0) {
+		rows_done(&found);
+		return REFUSE(ST_NOT_FOUND, not_found);
+	}
+	*rows = found;
+	return STATUS_OK;
+}
+
+void
+store_set_deadline(struct store_conn *conn, int64_t deadline_us)
+{
+	conn->deadline_us = deadline_us;
+}
+
+/* ---- transactions */
+
+status
+store_begin(struct store_conn *conn)
+{
+	assert(!conn->in_transaction);
+	if (conn->is_dead)
+		return REFUSE_FOR(
+		    ST_UNAVAILABLE, "DATABASE_AWAY", "the connection to the database broke");
+	conn->in_transaction = true;
+	conn->begin_sent = conn->has_failed = false;
+	conn->changes_count = 0;
+	return STATUS_OK;
+}
+
+bool
+store_in_transaction(const struct store_conn *conn)
+{
+	return conn->in_transaction;
+}
+
+static void
+end_transaction(struct store_conn *conn)
+{
+	conn->in_transaction = conn->begin_sent = conn->has_failed = false;
+	conn->changes_count = 0;
+}
+
+void
+store_rollback(struct store_conn *conn)
+{
+	int64_t deadline_us = conn->deadline_us;
+	struct outcome outcome;
+	status st = STATUS_OK;
+
+	if (!conn->in_transaction)
+		return;
+	if (conn->begin_sent && !conn->is_dead) {
+		conn->deadline_us = clock_boot_us(conn->clock) + ROLLBACK_US;
+		st = conn_queue_plain(conn, "ROLLBACK");
+		if (st.code == ST_OK)
+			st = conn_run(conn, &outcome);
+		if (st.code != ST_OK)
+			conn->is_dead = true;
+		conn->deadline_us = deadline_us;
+	}
+	end_transaction(conn);
+}
+
+static bool
+is_same_change(const struct store_change *a, const struct store_change *b)
+{
+	return a->kind == b->kind && a->has_id == b->has_id && a->has_org_id == b->has_org_id &&
+	       uuid_equals(&a->id, &b->id) && uuid_equals(&a->org_id, &b->org_id);
+}
+
+status
+store_change(struct store_conn *conn, enum change_kind kind, const struct uuid *id,
+    const struct uuid *org_id, bool restrict_)
+{
+	struct store_change change = {.kind = kind, .restricts = restrict_};
+
+	assert(conn->in_transaction);
+	if (id) {
+		change.id = *id;
+		change.has_id = true;
+	}
+	if (org_id) {
+		change.org_id = *org_id;
+		change.has_org_id = true;
+	}
+	for (size_t i = 0; i < conn->changes_count; i++) {
+		if (is_same_change(&conn->changes[i], &change)) {
+			conn->changes[i].restricts |= restrict_;
+			return STATUS_OK;
+		}
+	}
+	if (conn->changes_count == STORE_CHANGES_MAX)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "one transaction changes too much");
+	conn->changes[conn->changes_count++] = change;
+	return STATUS_OK;
+}
+
+static status
+queue_commit(struct store_conn *conn)
+{
+	TRY(queue_start(conn));
+	for (size_t i = 0; i < conn->changes_count; i++) {
+		const struct store_change *change = &conn->changes[i];
+		const struct param params[] = {
+		    p_int(change->kind),
+		    p_uuid(change->has_id ? &change->id : NULL),
+		    p_uuid(change->has_org_id ? &change->org_id : NULL),
+		    p_bool(change->restricts),
+		};
+
+		TRY(conn_queue(conn, STMT_STORE_CHANGE, params, 4));
+	}
+	TRY(conn_queue(conn, conn->epoch ? STMT_STORE_XID : STMT_STORE_POSITION, NULL, 0));
+	return conn_queue_plain(conn, "COMMIT");
+}
+
+/* The transaction's number and place, from the statement before COMMIT. */
+static void
+read_position(const struct store_conn *conn, PGresult *result, struct revision *revision)
+{
+	struct rows rows = {.result = result, .statement = STMT_STORE_XID, .count = 1};
+
+	if (conn->epoch) {
+		revision->xid = (uint64_t)row_int(&rows, 0, STORE_XID_XID);
+		revision->epoch = conn->epoch;
+		return;
+	}
+	rows.statement = STMT_STORE_POSITION;
+	revision->xid = (uint64_t)row_int(&rows, 0, STORE_POSITION_XID);
+	revision->epoch =
+	    revision_epoch((uint64_t)row_int(&rows, 0, STORE_POSITION_SYSTEM_IDENTIFIER),
+		(uint32_t)row_int(&rows, 0, STORE_POSITION_TIMELINE));
+}
+
+status
+store_commit(struct store_conn *conn, struct revision *revision)
+{
+	struct outcome outcome = {0};
+	status st;
+
+	assert(conn->in_transaction);
+	if (conn->has_failed) {
+		store_rollback(conn);
+		return REFUSE_FOR(
+		    ST_ABORTED, "TRANSACTION_FAILED", "a statement of this transaction has failed");
+	}
+	st = queue_commit(conn);
+	if (st.code != ST_OK) {
+		conn_abandon(conn);
+		note_transaction(conn, st);
+		store_rollback(conn);
+		return st;
+	}
+	st = conn_run(conn, &outcome);
+	if (outcome.unheard && !outcome.committed) {
+		end_transaction(conn);
+		log_event(LOG_ERROR, "commit_unknown", "why", st.message, NULL);
+		return REFUSE_FOR(ST_UNKNOWN, "COMMIT_UNKNOWN",
+		    "the connection to the database broke during the commit");
+	}
+	note_transaction(conn, st);
+	if (st.code != ST_OK && !outcome.committed) {
+		store_rollback(conn);
+		return st;
+	}
+	assert(outcome.committed && (outcome.result || st.code != ST_OK));
+	if (outcome.result && revision)
+		read_position(conn, outcome.result, revision);
+	PQclear(outcome.result);
+	end_transaction(conn);
+	return STATUS_OK;
+}
