@@ -342,6 +342,7 @@ CREATE TABLE usher.nodes (
 	epoch       bigint NOT NULL,
 	renewals    bigint NOT NULL DEFAULT 0,
 	xmin_passed xid8 NOT NULL, -- every change below it is obeyed here
+	snapshot    pg_snapshot, -- every change that it sees is obeyed here; NULL: none yet
 	version     integer NOT NULL,
 	urls        text NOT NULL DEFAULT '',
 	started_at  timestamptz NOT NULL DEFAULT now(),

@@ -1,0 +1,20 @@
+-- Remove rows of dead nodes, and the changes that every other node has read, in one statement: a
+-- node whose row is there has missed nothing. A node that came back meanwhile has counted up, is not
+-- removed, and so still holds the changes.
+-- scope: job
+-- in: dead uuid[], dead_renewals int8[]
+-- out: changes int8, nodes int8
+WITH removed AS (
+	DELETE FROM usher.nodes n
+	USING unnest($1::uuid[], $2::int8[]) AS dead (id, renewals)
+	WHERE n.id = dead.id AND n.renewals = dead.renewals
+	RETURNING n.id
+), pruned AS (
+	DELETE FROM usher.changes
+	WHERE xid < (
+		SELECT LEAST(min(xmin_passed), pg_snapshot_xmin(pg_current_snapshot()))
+		FROM usher.nodes
+		WHERE id NOT IN (SELECT id FROM removed))
+	RETURNING xid
+)
+SELECT (SELECT count(*) FROM pruned), (SELECT count(*) FROM removed)
