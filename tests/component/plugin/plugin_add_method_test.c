@@ -145,7 +145,7 @@ a_row_says_what_the_options_say(void **state)
 	assert_int_equal(row->access[0].kind, ACCESS_SELF);
 	assert_string_equal(row->access[0].name, "user_id");
 	assert_int_equal(row->access[2].kind, ACCESS_KEY);
-	assert_string_equal(row->access[2].name, "echo.write");
+	assert_string_equal(row->access[2].name, "context.write");
 	assert_ptr_equal(row->request, &usher__test__say_request__descriptor);
 	assert_ptr_equal(row->request_meta, &meta_usher_test_say_request);
 

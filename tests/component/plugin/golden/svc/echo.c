@@ -13,9 +13,9 @@ call_echo_say(const void *env, struct rpc_call *call,
 
 static const struct access_rule access_echo_say[] = {
 	{ACCESS_SELF, "user_id"},
-	{ACCESS_ORG, "echoes.write"},
-	{ACCESS_KEY, "echo.write"},
-	{ACCESS_PLATFORM, "echoes.manage"},
+	{ACCESS_ORG, "users.write"},
+	{ACCESS_KEY, "context.write"},
+	{ACCESS_PLATFORM, "users.write"},
 };
 
 static status
@@ -45,7 +45,7 @@ call_echo_draw(const void *env, struct rpc_call *call,
 }
 
 static const struct access_rule access_echo_draw[] = {
-	{ACCESS_KEY, "echo.write"},
+	{ACCESS_KEY, "context.write"},
 };
 
 static status
