@@ -15,11 +15,11 @@
 struct arena_chunk;
 
 struct arena {
-	struct arena_chunk *first;   /* kept over resets */
+	struct arena_chunk *first; /* kept over resets */
 	struct arena_chunk *current;
-	size_t used_bytes;           /* handed out since the last reset */
+	size_t used_bytes; /* handed out since the last reset */
 	size_t cap_bytes;
-	size_t fail_after;           /* fault injection: 0 = never, else the n-th allocation fails */
+	size_t fail_after; /* fault injection: 0 = never, else the n-th allocation fails */
 	size_t allocations;
 };
 

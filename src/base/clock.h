@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* realtime_us: since the Unix epoch, UTC; may jump. boottime_us: CLOCK_BOOTTIME, never goes back and
- * counts the time a machine slept. */
+/* realtime_us: since the Unix epoch, UTC; may jump. boottime_us: CLOCK_BOOTTIME, never goes back
+ * and counts the time a machine slept. */
 struct clock {
 	int64_t (*realtime_us)(void *self);
 	int64_t (*boottime_us)(void *self);
@@ -32,7 +32,8 @@ clock_boot_us(const struct clock *clock)
 #define TIME_TEXT_BYTES 32
 /* "2026-01-31T12:00:00.123456Z"; fraction of 0, 3 or 6 digits as needed (RFC 3339). */
 void time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
-/* RFC 3339 with any offset, years 1 to 9999; more than 6 digits of fraction are cut. 0 if it isn't. */
+/* RFC 3339 with any offset, years 1 to 9999; more than 6 digits of fraction are cut. 0 if it isn't.
+ */
 int time_parse(const char *text, int64_t *time_us);
 
 #endif

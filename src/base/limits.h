@@ -2,10 +2,10 @@
 #ifndef USHER_BASE_LIMITS_H
 #define USHER_BASE_LIMITS_H
 
-#define MESSAGE_BYTES_MAX (4u << 20)        /* a whole Request or Response on the wire */
-#define PAYLOAD_BYTES_MAX (1u << 20)        /* a method's bytes_max where it names none */
-#define MESSAGE_DEPTH_MAX 32                /* nested Protobuf messages */
-#define MESSAGE_FIELDS_MAX 20000            /* fields in one message, all levels */
+#define MESSAGE_BYTES_MAX (4u << 20) /* a whole Request or Response on the wire */
+#define PAYLOAD_BYTES_MAX (1u << 20) /* a method's bytes_max where it names none */
+#define MESSAGE_DEPTH_MAX 32         /* nested Protobuf messages */
+#define MESSAGE_FIELDS_MAX 20000     /* fields in one message, all levels */
 #define JSON_DEPTH_MAX 100
 #define REQUEST_ARENA_BYTES_FIRST (16u << 10)
 #define REQUEST_ARENA_BYTES_MAX (16u << 20)
@@ -15,7 +15,7 @@
 #define IDEMPOTENCY_KEY_BYTES_MIN 16
 #define IDEMPOTENCY_KEY_BYTES_MAX 128
 #define CREDENTIAL_BYTES_MAX 4096
-#define EMAIL_BYTES_MAX 254                 /* RFC 5321 */
+#define EMAIL_BYTES_MAX 254 /* RFC 5321 */
 #define PASSWORD_CHARS_MIN 8
 #define PASSWORD_BYTES_MAX 256
 #define PAGE_ITEMS_DEFAULT 50

@@ -51,7 +51,7 @@ enum meta_well_known {
 	META_FIELD_MASK,
 	META_WRAPPER, /* google.protobuf.StringValue and the like: the bare value */
 	META_EMPTY,
-	META_STRUCT,  /* Struct, Value, ListValue, Any: known, refused in our own .proto files */
+	META_STRUCT, /* Struct, Value, ListValue, Any: known, refused in our own .proto files */
 };
 
 struct meta_enum_value {
@@ -69,12 +69,12 @@ struct meta_message;
 
 struct meta_field {
 	uint32_t number;
-	uint8_t type;         /* enum meta_type */
-	uint8_t flags;        /* enum meta_flag */
-	int16_t oneof;        /* index of its oneof, or -1 */
+	uint8_t type;  /* enum meta_type */
+	uint8_t flags; /* enum meta_flag */
+	int16_t oneof; /* index of its oneof, or -1 */
 	const char *name;
 	const char *json_name;
-	const struct meta_message *message; /* META_MESSAGE */
+	const struct meta_message *message;  /* META_MESSAGE */
 	const struct meta_enum *enumeration; /* META_ENUM */
 	/* Limits; 0 stands for none. Lengths are bytes for bytes, characters for strings. */
 	uint32_t length_min, length_max;
@@ -84,21 +84,22 @@ struct meta_field {
 };
 
 struct meta_message {
-	const char *full_name;               /* "usher.v1.LoginRequest" */
-	const struct meta_field *fields;     /* by number */
+	const char *full_name;           /* "usher.v1.LoginRequest" */
+	const struct meta_field *fields; /* by number */
 	size_t fields_count;
-	uint8_t well_known;                  /* enum meta_well_known */
+	uint8_t well_known; /* enum meta_well_known */
 	bool map_entry;
-	bool has_secret;                     /* it or a message below it holds a secret field */
+	bool has_secret; /* it or a message below it holds a secret field */
 };
 
 /* The field of that number, or NULL. */
 const struct meta_field *meta_field_by_number(const struct meta_message *message, uint32_t number);
 /* By json_name or, as the mapping allows, by name; or NULL. name need not end in NUL. */
-const struct meta_field *meta_field_by_json_name(
-    const struct meta_message *message, const char *name, size_t name_bytes);
-const struct meta_enum_value *meta_enum_by_number(const struct meta_enum *enumeration, int32_t number);
-const struct meta_enum_value *meta_enum_by_name(
-    const struct meta_enum *enumeration, const char *name, size_t name_bytes);
+const struct meta_field *
+meta_field_by_json_name(const struct meta_message *message, const char *name, size_t name_bytes);
+const struct meta_enum_value *
+meta_enum_by_number(const struct meta_enum *enumeration, int32_t number);
+const struct meta_enum_value *
+meta_enum_by_name(const struct meta_enum *enumeration, const char *name, size_t name_bytes);
 
 #endif

@@ -45,7 +45,7 @@ struct strbuf {
 };
 
 void strbuf_init(struct strbuf *buf, size_t limit_bytes);
-void strbuf_done(struct strbuf *buf);              /* overwrites, then frees */
+void strbuf_done(struct strbuf *buf); /* overwrites, then frees */
 void strbuf_reset(struct strbuf *buf);
 void strbuf_add(struct strbuf *buf, const void *data, size_t bytes);
 void strbuf_add_text(struct strbuf *buf, const char *text);
@@ -78,12 +78,14 @@ enum base64_form {
 #define BASE64_TEXT_BYTES(bytes) (((bytes) + 2) / 3 * 4 + 1)
 /* out has room for BASE64_TEXT_BYTES(data.bytes); returns the length without the NUL. */
 size_t base64_encode(struct slice data, enum base64_form form, char *out);
-/* Strict: that alphabet, padding as the form has it, no stray bits. out_bytes: in room, out length. */
+/* Strict: that alphabet, padding as the form has it, no stray bits. out_bytes: in room, out length.
+ */
 bool base64_decode(struct slice text, enum base64_form form, uint8_t *out, size_t *out_bytes);
 /* As Protobuf's JSON mapping wants it: either alphabet, padded or not. */
 bool base64_decode_any(struct slice text, uint8_t *out, size_t *out_bytes);
 
-/* 64-bit hash for tables in memory; seed from rand_hash_seed() so that nobody can aim at a bucket. */
+/* 64-bit hash for tables in memory; seed from rand_hash_seed() so that nobody can aim at a bucket.
+ */
 uint64_t hash_bytes(struct slice data, uint64_t seed);
 
 /* Whole text is a decimal number without sign tricks or spaces, within limits; false otherwise. */

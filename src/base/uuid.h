@@ -14,7 +14,8 @@ struct uuid {
 };
 
 /* Version 7 from the clock's milliseconds and 74 random bits. */
-MUST_USE status uuid_make(const struct clock *clock, const struct rand_source *rand, struct uuid *out);
+MUST_USE status uuid_make(
+    const struct clock *clock, const struct rand_source *rand, struct uuid *out);
 /* 8-4-4-4-12 hex digits of either case; false otherwise. */
 bool uuid_parse(struct slice text, struct uuid *out);
 void uuid_format(const struct uuid *uuid, char out[UUID_TEXT_BYTES]);
