@@ -68,6 +68,9 @@ check_type(struct model *model, const struct model_field *field)
 {
 	if ((int)field->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP)
 		model_refuse(model, &field->place, NULL, "groups are not supported");
+	if (strcmp(field->name, "base") == 0)
+		model_refuse(model, &field->place, NULL,
+		    "protobuf-c has a member of this name in every message");
 	if (field->proto->proto3_optional)
 		model_refuse(model, &field->place, NULL,
 		    "optional is not supported: use a oneof of one member, a wrapper or a field "

@@ -296,6 +296,8 @@ static const struct mistake mistakes[] = {
 
     /* fields */
     {IN_FIELD, "optional string f = 1;", FIELD_ "optional is not supported: use a oneof"},
+    {IN_FIELD, "string base = 1;",
+	"t.proto:7: field Thing.base: protobuf-c has a member of this name"},
     {IN_FIELD, "google.protobuf.Any f = 1;", FIELD_ "google.protobuf.Any is not supported"},
     {IN_FIELD, "google.protobuf.Struct f = 1;", FIELD_ "google.protobuf.Struct is not supported"},
     {IN_FIELD, "repeated google.protobuf.Value f = 1;",

@@ -1,0 +1,172 @@
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from usher.v1 import options_pb2 as _options_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CacheStatus(_message.Message):
+    __slots__ = ["bytes", "bytes_max", "dropped", "entries", "hits", "misses", "name"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    MISSES_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    bytes_max: int
+    dropped: int
+    entries: int
+    hits: int
+    misses: int
+    name: str
+    def __init__(self, name: _Optional[str] = ..., entries: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_max: _Optional[int] = ..., hits: _Optional[int] = ..., misses: _Optional[int] = ..., dropped: _Optional[int] = ...) -> None: ...
+
+class DatabaseStatus(_message.Message):
+    __slots__ = ["connections_max", "connections_used", "database", "host", "latency_ms", "port", "role", "schema_version", "server_version"]
+    CONNECTIONS_MAX_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_USED_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    connections_max: int
+    connections_used: int
+    database: str
+    host: str
+    latency_ms: float
+    port: str
+    role: str
+    schema_version: int
+    server_version: str
+    def __init__(self, host: _Optional[str] = ..., port: _Optional[str] = ..., database: _Optional[str] = ..., role: _Optional[str] = ..., server_version: _Optional[str] = ..., schema_version: _Optional[int] = ..., latency_ms: _Optional[float] = ..., connections_used: _Optional[int] = ..., connections_max: _Optional[int] = ...) -> None: ...
+
+class GetDescriptorsReply(_message.Message):
+    __slots__ = ["file_descriptor_set", "services"]
+    FILE_DESCRIPTOR_SET_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    file_descriptor_set: bytes
+    services: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, file_descriptor_set: _Optional[bytes] = ..., services: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetDescriptorsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class GetHealthReply(_message.Message):
+    __slots__ = ["database_reachable", "lease_held", "mail_configured", "mode", "ready", "reason", "schema_version", "schema_version_needed", "services", "version"]
+    DATABASE_REACHABLE_FIELD_NUMBER: _ClassVar[int]
+    LEASE_HELD_FIELD_NUMBER: _ClassVar[int]
+    MAIL_CONFIGURED_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_NEEDED_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    database_reachable: bool
+    lease_held: bool
+    mail_configured: bool
+    mode: str
+    ready: bool
+    reason: str
+    schema_version: int
+    schema_version_needed: int
+    services: _containers.RepeatedScalarFieldContainer[str]
+    version: str
+    def __init__(self, ready: bool = ..., reason: _Optional[str] = ..., version: _Optional[str] = ..., database_reachable: bool = ..., schema_version: _Optional[int] = ..., schema_version_needed: _Optional[int] = ..., services: _Optional[_Iterable[str]] = ..., mode: _Optional[str] = ..., mail_configured: bool = ..., lease_held: bool = ...) -> None: ...
+
+class GetHealthRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class GetStatusReply(_message.Message):
+    __slots__ = ["caches", "database", "feed_age_ms", "jobs", "lanes", "live_nodes", "log_lines_dropped", "node_id", "resident_bytes", "started_at", "tables", "version"]
+    CACHES_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    FEED_AGE_MS_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    LANES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_NODES_FIELD_NUMBER: _ClassVar[int]
+    LOG_LINES_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    TABLES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    caches: _containers.RepeatedCompositeFieldContainer[CacheStatus]
+    database: DatabaseStatus
+    feed_age_ms: float
+    jobs: _containers.RepeatedCompositeFieldContainer[JobStatus]
+    lanes: _containers.RepeatedCompositeFieldContainer[LaneStatus]
+    live_nodes: int
+    log_lines_dropped: int
+    node_id: str
+    resident_bytes: int
+    started_at: _timestamp_pb2.Timestamp
+    tables: _containers.RepeatedCompositeFieldContainer[TableStatus]
+    version: str
+    def __init__(self, version: _Optional[str] = ..., node_id: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., database: _Optional[_Union[DatabaseStatus, _Mapping]] = ..., tables: _Optional[_Iterable[_Union[TableStatus, _Mapping]]] = ..., caches: _Optional[_Iterable[_Union[CacheStatus, _Mapping]]] = ..., lanes: _Optional[_Iterable[_Union[LaneStatus, _Mapping]]] = ..., jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ..., feed_age_ms: _Optional[float] = ..., live_nodes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., log_lines_dropped: _Optional[int] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ["exact_counts"]
+    EXACT_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    exact_counts: bool
+    def __init__(self, exact_counts: bool = ...) -> None: ...
+
+class JobStatus(_message.Message):
+    __slots__ = ["backlog", "errors", "last_duration_ms", "last_error", "last_run_at", "name", "runs"]
+    BACKLOG_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    LAST_DURATION_MS_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_AT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    backlog: int
+    errors: int
+    last_duration_ms: float
+    last_error: str
+    last_run_at: _timestamp_pb2.Timestamp
+    name: str
+    runs: int
+    def __init__(self, name: _Optional[str] = ..., last_run_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_duration_ms: _Optional[float] = ..., runs: _Optional[int] = ..., errors: _Optional[int] = ..., backlog: _Optional[int] = ..., last_error: _Optional[str] = ...) -> None: ...
+
+class LaneStatus(_message.Message):
+    __slots__ = ["busy", "done", "expired", "name", "queue_max", "queued", "refused", "workers"]
+    BUSY_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_MAX_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    busy: int
+    done: int
+    expired: int
+    name: str
+    queue_max: int
+    queued: int
+    refused: int
+    workers: int
+    def __init__(self, name: _Optional[str] = ..., workers: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., queue_max: _Optional[int] = ..., done: _Optional[int] = ..., refused: _Optional[int] = ..., expired: _Optional[int] = ...) -> None: ...
+
+class TableStatus(_message.Message):
+    __slots__ = ["bytes", "estimated", "name", "rows"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    estimated: bool
+    name: str
+    rows: int
+    def __init__(self, name: _Optional[str] = ..., rows: _Optional[int] = ..., estimated: bool = ..., bytes: _Optional[int] = ...) -> None: ...
