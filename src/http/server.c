@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HTTP_STACK_BYTES (256u << 10)
+/* Room for JSON_DEPTH_MAX levels; what is never touched costs nothing. */
+#define HTTP_STACK_BYTES (512u << 10)
 #define SWEEPER_STACK_BYTES (64u << 10)
 #define LISTEN_BACKLOG 511
 
