@@ -38,6 +38,11 @@ bool barrier_cancel(struct barrier *barrier, struct barrier_waiter *waiter);
 /* Nodes that were alive at the last read. */
 int barrier_live_nodes(struct barrier *barrier);
 
+#define BARRIER_FORGET_US (60 * US_PER_S)
+/* Nodes that have been seen to stand still for BARRIER_FORGET_US, with the counter at which they
+ * do. How many of at most max were written. */
+size_t barrier_dead_nodes(struct barrier *barrier, struct uuid *ids, int64_t *renewals, size_t max);
+
 /* The feed's side. */
 
 /* wake(env) is called when the first waiter comes. Set before anybody waits. */

@@ -62,9 +62,10 @@ void feed_get_figures(const struct feed *feed, struct feed_figures *out);
  * the next thing is (boottime). */
 int64_t feed_turn(struct feed *feed);
 
-/* Remove changes that every node has read, and rows of nodes that are dead for a minute, in one
- * statement: a node whose row is still there has missed nothing. For the pruning job.
- * Errors: as store_query(). */
-MUST_USE status feed_prune(struct store_conn *conn, int64_t *changes, int64_t *nodes);
+/* Remove changes that every node has read, and the rows of nodes that this node has seen dead for
+ * BARRIER_FORGET_US, in one statement: a node whose row is still there has missed nothing. For the
+ * pruning job, on a connection of its own. Errors: as store_query(). */
+MUST_USE status feed_prune(
+    struct feed *feed, struct store_conn *conn, int64_t *changes, int64_t *nodes);
 
 #endif

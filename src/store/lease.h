@@ -37,15 +37,16 @@ const struct uuid *lease_node_id(const struct lease *lease);
 /* The feed's side. */
 
 /* Make the row, before the first read of the feed: a barrier that does not see the row began before
- * that read. Errors: as store_query(). */
-MUST_USE status lease_open(struct lease *lease, struct store_conn *conn, uint64_t epoch);
-/* Count up. *found = false: others took this node for dead and removed its row, so changes may be
- * missing. Sets *started_us, to be handed to lease_grant(). Errors: as store_query(). */
+ * that read. Drops the lease. Errors: as store_query(). */
+MUST_USE status lease_open(struct lease *lease, struct store_conn *conn);
+/* Count up. snapshot: what has been read and obeyed, as PostgreSQL writes it; NULL: nothing yet.
+ * *found = false: others took this node for dead and removed its row, so changes may be missing.
+ * Sets *started_us, to be handed to lease_grant(). Errors: as store_query(). */
 MUST_USE status lease_renew(struct lease *lease, struct store_conn *conn, uint64_t epoch,
-    uint64_t xmin_passed, bool *found, int64_t *started_us);
+    const char *snapshot, bool *found, int64_t *started_us);
 /* Show how far this node has come, at once: somebody waits for it. */
 MUST_USE status lease_show(
-    struct lease *lease, struct store_conn *conn, uint64_t epoch, uint64_t xmin_passed);
+    struct lease *lease, struct store_conn *conn, uint64_t epoch, const char *snapshot);
 /* The feed has been read, and obeyed, since the renewal that began then. */
 void lease_grant(struct lease *lease, int64_t started_us);
 /* Trust nothing from here on. */

@@ -1,0 +1,487 @@
+/* A loop of turns. In each: renew the lease if that is due, read what has changed, let the
+ * subscribers obey it, and only then publish how far that is - to this process, to the node's row,
+ * and, if a renewal came before the read, as the lease. */
+#include "store/feed.h"
+
+#include "base/log.h"
+#include "store/snapshot.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SUBSCRIBERS_MAX 16
+#define STATEMENT_US (1 * US_PER_S)
+#define RETRY_US (50 * US_PER_MS)
+/* While somebody waits at a barrier. */
+#define WATCH_PERIOD_US (5 * US_PER_MS)
+#define DEAD_NODES_MAX 64
+#define READ_ARENA_BYTES_FIRST (16u << 10)
+#define READ_ARENA_BYTES_MAX (4u << 20)
+
+struct feed {
+	struct store *store;
+	const struct clock *clock;
+	struct lease *lease;
+	struct barrier *barrier;
+	struct {
+		feed_callback *call;
+		void *env;
+	} subscribers[SUBSCRIBERS_MAX];
+	size_t subscribers_count;
+
+	/* The feed's thread's. */
+	struct store_conn *conn;
+	bool was_connected, is_open; /* is_open: the node's row was there when last seen */
+	bool has_position;           /* last is the last snapshot that was obeyed */
+	bool must_show;
+	uint64_t last_epoch;
+	struct snapshot last;
+	struct strbuf last_text;
+	struct arena arena;
+	int64_t renew_at_us, read_at_us, retry_at_us;
+
+	/* Published: changes of epoch pass through an xmin of 0. */
+	atomic_uint_fast64_t epoch, xmin;
+	atomic_int_fast64_t read_at_published_us, reads, changes, emptied, errors;
+
+	pthread_t thread;
+	bool is_running;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool must_stop, is_woken;
+};
+
+/* Somebody waits at a barrier. */
+static void
+feed_wake(void *env)
+{
+	struct feed *feed = env;
+
+	pthread_mutex_lock(&feed->lock);
+	feed->is_woken = true;
+	pthread_cond_signal(&feed->wake);
+	pthread_mutex_unlock(&feed->lock);
+}
+
+status
+feed_new(struct store *store, const struct clock *clock, struct lease *lease,
+    struct barrier *barrier, struct feed **out)
+{
+	pthread_condattr_t monotonic;
+	struct feed *feed = calloc(1, sizeof *feed);
+
+	if (!feed ||
+	    arena_init(&feed->arena, READ_ARENA_BYTES_FIRST, READ_ARENA_BYTES_MAX).code != ST_OK) {
+		free(feed);
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the change feed");
+	}
+	feed->store = store;
+	feed->clock = clock;
+	feed->lease = lease;
+	feed->barrier = barrier;
+	strbuf_init(&feed->last_text, SNAPSHOT_TEXT_BYTES_MAX);
+	atomic_init(&feed->read_at_published_us, INT64_MIN);
+	feed->renew_at_us = feed->read_at_us = feed->retry_at_us = INT64_MIN;
+	pthread_mutex_init(&feed->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&feed->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	barrier_set_wake(barrier, feed_wake, feed);
+	*out = feed;
+	return STATUS_OK;
+}
+
+void
+feed_free(struct feed **feed_pointer)
+{
+	struct feed *feed = *feed_pointer;
+
+	if (!feed)
+		return;
+	*feed_pointer = NULL;
+	feed_stop(feed);
+	barrier_set_wake(feed->barrier, NULL, NULL);
+	if (feed->conn)
+		store_return(&feed->conn);
+	snapshot_done(&feed->last);
+	strbuf_done(&feed->last_text);
+	arena_done(&feed->arena);
+	pthread_cond_destroy(&feed->wake);
+	pthread_mutex_destroy(&feed->lock);
+	free(feed);
+}
+
+status
+feed_subscribe(struct feed *feed, feed_callback *callback, void *env)
+{
+	assert(!feed->is_running);
+	if (feed->subscribers_count == SUBSCRIBERS_MAX)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "too many subscribers of the change feed");
+	feed->subscribers[feed->subscribers_count].call = callback;
+	feed->subscribers[feed->subscribers_count++].env = env;
+	return STATUS_OK;
+}
+
+static void
+deliver(struct feed *feed, const struct feed_change *change)
+{
+	for (size_t i = 0; i < feed->subscribers_count; i++)
+		feed->subscribers[i].call(feed->subscribers[i].env, change);
+}
+
+static void
+empty_everything(struct feed *feed, const char *why)
+{
+	deliver(feed, NULL);
+	atomic_fetch_add(&feed->emptied, 1);
+	log_event(LOG_INFO, "feed_emptied", "why", why, NULL);
+}
+
+/* Publish last. An epoch never stands beside another one's xmin. */
+static void
+publish(struct feed *feed)
+{
+	if (atomic_load(&feed->epoch) != feed->last_epoch) {
+		atomic_store(&feed->xmin, 0);
+		atomic_store(&feed->epoch, feed->last_epoch);
+	}
+	atomic_store(&feed->xmin, feed->last.xmin);
+}
+
+bool
+feed_has_passed(const struct feed *feed, const struct revision *revision)
+{
+	if (revision->xid == 0)
+		return true;
+	uint64_t before = atomic_load(&feed->epoch);
+	uint64_t xmin = atomic_load(&feed->xmin);
+	uint64_t after = atomic_load(&feed->epoch);
+
+	return before == after && before == revision->epoch && revision->xid < xmin;
+}
+
+bool
+feed_may_trust_memory(const struct feed *feed, const struct revision *at_least)
+{
+	return lease_is_held(feed->lease) && (!at_least || feed_has_passed(feed, at_least));
+}
+
+void
+feed_get_figures(const struct feed *feed, struct feed_figures *out)
+{
+	int64_t read_at_us = atomic_load(&feed->read_at_published_us);
+
+	*out = (struct feed_figures){
+	    .age_us = read_at_us == INT64_MIN ? -1 : clock_boot_us(feed->clock) - read_at_us,
+	    .reads = atomic_load(&feed->reads),
+	    .changes = atomic_load(&feed->changes),
+	    .emptied = atomic_load(&feed->emptied),
+	    .errors = atomic_load(&feed->errors),
+	    .epoch = atomic_load(&feed->epoch),
+	    .xmin = atomic_load(&feed->xmin),
+	};
+}
+
+/* The transactions that the last snapshot did not see yet, for the statement. */
+static status
+running_texts(struct feed *feed, struct slice **out)
+{
+	const struct snapshot *last = &feed->last;
+	struct slice *texts = arena_alloc(&feed->arena, last->running_count * sizeof *texts);
+
+	if (!texts)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < last->running_count; i++) {
+		char *text =
+		    arena_format(&feed->arena, "%llu", (unsigned long long)last->running[i]);
+		if (!text)
+			return ARENA_EXHAUSTED;
+		texts[i] = slice_text(text);
+	}
+	*out = texts;
+	return STATUS_OK;
+}
+
+static struct feed_change
+change_of(const struct rows *rows, int row)
+{
+	return (struct feed_change){
+	    .kind = (enum change_kind)row_int(rows, row, FEED_READ_KIND),
+	    .has_id = !row_is_null(rows, row, FEED_READ_ID),
+	    .has_org = !row_is_null(rows, row, FEED_READ_ORG_ID),
+	    .restricts = row_bool(rows, row, FEED_READ_RESTRICTS),
+	    .id = row_uuid(rows, row, FEED_READ_ID),
+	    .org_id = row_uuid(rows, row, FEED_READ_ORG_ID),
+	    .xid = (uint64_t)row_int(rows, row, FEED_READ_XID),
+	};
+}
+
+/* Let the subscribers obey what was read. Without a change there is one row, of the snapshot. */
+static void
+obey(struct feed *feed, const struct rows *rows, uint64_t epoch)
+{
+	bool has_changes = !row_is_null(rows, 0, FEED_READ_KIND);
+
+	if (!feed->has_position) {
+		empty_everything(feed, "first read");
+		feed->must_show = true;
+		return;
+	}
+	if (epoch != feed->last_epoch) {
+		empty_everything(feed, "another server or timeline");
+		barrier_hold(feed->barrier);
+		feed->must_show = true;
+		return;
+	}
+	if (rows->count > FEED_ROWS_MAX) {
+		empty_everything(feed, "many changes at once");
+		feed->must_show = true;
+		return;
+	}
+	for (int row = 0; has_changes && row < rows->count; row++) {
+		struct feed_change change = change_of(rows, row);
+		deliver(feed, &change);
+		feed->must_show = feed->must_show || change.restricts;
+	}
+	atomic_fetch_add(&feed->changes, has_changes ? rows->count : 0);
+}
+
+static status
+query_changes(struct feed *feed, struct rows *rows)
+{
+	struct slice *running = NULL;
+
+	arena_reset(&feed->arena);
+	if (feed->has_position)
+		TRY(running_texts(feed, &running));
+	return STORE_QUERY(feed->conn, STMT_FEED_READ, rows,
+	    p_int(feed->has_position ? (int64_t)feed->last.xmax : INT64_MAX),
+	    p_texts(running, feed->has_position ? feed->last.running_count : 0),
+	    p_uuid(lease_node_id(feed->lease)));
+}
+
+/* Read, obey, publish. *found: the node's row was there, at the same moment. */
+static status
+read_changes(struct feed *feed, bool *found)
+{
+	int64_t asked_at_us = clock_boot_us(feed->clock);
+	struct snapshot snapshot = {0};
+	ROWS_AUTO rows = {0};
+
+	TRY(query_changes(feed, &rows));
+	assert(rows.count > 0);
+	*found = row_bool(&rows, 0, FEED_READ_NODE_FOUND);
+	if (!*found)
+		return STATUS_OK;
+	struct slice text = row_slice(&rows, 0, FEED_READ_SNAPSHOT);
+	uint64_t epoch = revision_epoch((uint64_t)row_int(&rows, 0, FEED_READ_SYSTEM_IDENTIFIER),
+	    (uint32_t)row_int(&rows, 0, FEED_READ_TIMELINE));
+	TRY(snapshot_parse(text, &snapshot));
+	obey(feed, &rows, epoch);
+	strbuf_reset(&feed->last_text);
+	strbuf_add(&feed->last_text, text.data, text.bytes);
+	snapshot_done(&feed->last);
+	feed->last = snapshot;
+	feed->last_epoch = epoch;
+	feed->has_position = true;
+	publish(feed);
+	atomic_store(&feed->read_at_published_us, asked_at_us);
+	atomic_fetch_add(&feed->reads, 1);
+	return strbuf_status(&feed->last_text);
+}
+
+/* Others removed this node's row: what was pruned since may concern it. */
+static void
+begin_again(struct feed *feed)
+{
+	log_event(LOG_WARN, "node_was_taken_for_dead", NULL);
+	lease_drop(feed->lease);
+	feed->is_open = false;
+	feed->has_position = false;
+}
+
+static const char *
+shown_snapshot(const struct feed *feed)
+{
+	return feed->has_position ? strbuf_text(&feed->last_text) : NULL;
+}
+
+/* Everything that is due, over one connection. */
+static status
+turn(struct feed *feed)
+{
+	bool found = true, has_renewed = false;
+	int64_t now_us = clock_boot_us(feed->clock), renewed_at_us = 0;
+
+	if (!feed->is_open) {
+		TRY(lease_open(feed->lease, feed->conn));
+		feed->is_open = true;
+		feed->renew_at_us = now_us;
+	}
+	if (now_us >= feed->renew_at_us) {
+		TRY(lease_renew(feed->lease, feed->conn, feed->last_epoch, shown_snapshot(feed),
+		    &found, &renewed_at_us));
+		if (!found) {
+			begin_again(feed);
+			return STATUS_OK;
+		}
+		has_renewed = true;
+		feed->renew_at_us = renewed_at_us + LEASE_RENEW_US;
+	}
+	bool is_watching = barrier_has_waiters(feed->barrier);
+	if (has_renewed || is_watching || now_us >= feed->read_at_us) {
+		TRY(read_changes(feed, &found));
+		if (!found) {
+			begin_again(feed);
+			return STATUS_OK;
+		}
+		feed->read_at_us = now_us + FEED_PERIOD_US;
+	}
+	if (has_renewed)
+		lease_grant(feed->lease, renewed_at_us);
+	if (feed->must_show) {
+		TRY(lease_show(
+		    feed->lease, feed->conn, feed->last_epoch, strbuf_text(&feed->last_text)));
+		feed->must_show = false;
+	}
+	/* Now and then without waiters too, to know who is dead before somebody has to wait. */
+	if (has_renewed || is_watching)
+		TRY(barrier_read(feed->barrier, feed->conn, feed->last_epoch));
+	return STATUS_OK;
+}
+
+static void
+lose_connection(struct feed *feed, status why)
+{
+	atomic_fetch_add(&feed->errors, 1);
+	if (feed->was_connected || feed->retry_at_us == INT64_MIN)
+		log_event(LOG_WARN, "feed_lost", "code", status_code_name(why.code), "why",
+		    why.message, NULL);
+	/* After a crash the counters of other nodes may stand where they stood before. */
+	if (feed->was_connected)
+		barrier_hold(feed->barrier);
+	feed->was_connected = false;
+	if (feed->conn)
+		store_return(&feed->conn);
+	feed->retry_at_us = clock_boot_us(feed->clock) + RETRY_US;
+}
+
+int64_t
+feed_turn(struct feed *feed)
+{
+	int64_t now_us = clock_boot_us(feed->clock);
+	status st = STATUS_OK;
+
+	if (now_us >= feed->retry_at_us) {
+		if (!feed->conn)
+			st = store_lease(feed->store, now_us + STATEMENT_US, &feed->conn);
+		if (st.code == ST_OK) {
+			store_set_deadline(feed->conn, now_us + STATEMENT_US);
+			st = turn(feed);
+		}
+		if (st.code != ST_OK)
+			lose_connection(feed, st);
+		else
+			feed->was_connected = true;
+	}
+	barrier_expire(feed->barrier);
+	if (!feed->conn)
+		return feed->retry_at_us;
+	if (!feed->is_open)
+		return now_us;
+	if (barrier_has_waiters(feed->barrier))
+		return now_us + WATCH_PERIOD_US;
+	return feed->read_at_us < feed->renew_at_us ? feed->read_at_us : feed->renew_at_us;
+}
+
+static void
+sleep_until(struct feed *feed, int64_t next_us)
+{
+	int64_t wait_us = next_us - clock_boot_us(feed->clock);
+	struct timespec until;
+
+	if (wait_us <= 0)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait_us / US_PER_S;
+	until.tv_nsec += wait_us % US_PER_S * 1000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&feed->lock);
+	while (!feed->must_stop && !feed->is_woken)
+		if (pthread_cond_timedwait(&feed->wake, &feed->lock, &until) != 0)
+			break;
+	feed->is_woken = false;
+	pthread_mutex_unlock(&feed->lock);
+}
+
+static bool
+must_stop(struct feed *feed)
+{
+	pthread_mutex_lock(&feed->lock);
+	bool stop = feed->must_stop;
+	pthread_mutex_unlock(&feed->lock);
+	return stop;
+}
+
+static void *
+run(void *arg)
+{
+	struct feed *feed = arg;
+
+	while (!must_stop(feed))
+		sleep_until(feed, feed_turn(feed));
+	lease_drop(feed->lease);
+	if (feed->conn) {
+		store_set_deadline(feed->conn, clock_boot_us(feed->clock) + STATEMENT_US);
+		status st = lease_close(feed->lease, feed->conn);
+		if (st.code != ST_OK)
+			log_event(LOG_WARN, "node_not_closed", "why", st.message, NULL);
+		store_return(&feed->conn);
+	}
+	return NULL;
+}
+
+status
+feed_start(struct feed *feed)
+{
+	assert(!feed->is_running);
+	if (pthread_create(&feed->thread, NULL, run, feed) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no thread for the change feed");
+	feed->is_running = true;
+	return STATUS_OK;
+}
+
+void
+feed_stop(struct feed *feed)
+{
+	if (!feed->is_running)
+		return;
+	pthread_mutex_lock(&feed->lock);
+	feed->must_stop = true;
+	pthread_cond_signal(&feed->wake);
+	pthread_mutex_unlock(&feed->lock);
+	pthread_join(feed->thread, NULL);
+	feed->is_running = false;
+}
+
+status
+feed_prune(struct feed *feed, struct store_conn *conn, int64_t *changes, int64_t *nodes)
+{
+	struct uuid ids[DEAD_NODES_MAX];
+	int64_t renewals[DEAD_NODES_MAX];
+	size_t count = barrier_dead_nodes(feed->barrier, ids, renewals, DEAD_NODES_MAX);
+	struct param counters = {.type = PARAM_INTS, .numbers = renewals, .count = count};
+	ROWS_AUTO rows = {0};
+
+	TRY(STORE_QUERY(conn, STMT_FEED_PRUNE, &rows, p_uuids(ids, count), counters));
+	*changes = row_int(&rows, 0, FEED_PRUNE_CHANGES);
+	*nodes = row_int(&rows, 0, FEED_PRUNE_NODES);
+	return STATUS_OK;
+}
