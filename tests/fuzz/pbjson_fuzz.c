@@ -1,5 +1,4 @@
-/* The first byte chooses the direction: JSON to be encoded, which must come back as it was, or an
- * encoded message, whose JSON must be readable; or descriptors. */
+/* The first byte chooses: JSON to be encoded, an encoded message to be written, or descriptors. */
 #include "pbjson/descriptors.h"
 #include "pbjson/pbjson.h"
 
@@ -16,11 +15,11 @@ require(bool good)
 		abort();
 }
 
-/* Message to JSON to message to JSON: the JSONs are equal. */
+/* What is written can be read, and what was read can be written again. */
 static void
 go_round(const struct meta_message *message, struct slice encoded, struct arena *arena)
 {
-	struct strbuf first, again, back;
+	struct strbuf first, again, back; /* JSON, JSON, message */
 	struct writer writer;
 
 	strbuf_init(&first, 64u << 20);
