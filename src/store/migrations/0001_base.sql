@@ -80,6 +80,8 @@ CREATE TABLE usher.users (
 	CONSTRAINT users_account UNIQUE (org_id, account_id)
 );
 
+CREATE INDEX users_by_age ON usher.users (org_id, created_at, id);
+
 CREATE TABLE usher.user_roles (
 	org_id   uuid NOT NULL,
 	user_id  uuid NOT NULL,

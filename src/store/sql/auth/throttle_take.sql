@@ -1,0 +1,44 @@
+-- Count an attempt against where it comes from, and if that is free, against what it is on. Beyond
+-- the burst each attempt doubles the time until the next is free, up to delay_max_s; a new window
+-- begins with a clean slate. An attempt that comes too early is refused and changes nothing.
+-- Counted and compared under the row's lock, so attempts at once are counted one by one; the clock is
+-- read under it too. The network's row is always locked first. wait_us is as of this statement's
+-- start: good enough for a hint.
+-- scope: account
+-- in: network_kind int8, network_subject bytea, network_burst int8, network_delay_s float8,
+--     network_delay_max_s float8, network_window_s float8,
+--     kind int8, subject bytea, burst int8, delay_s float8, delay_max_s float8, window_s float8
+-- out: is_free bool, wait_us int8
+WITH network AS (
+	INSERT INTO usher.throttles AS t (kind, subject, attempts, window_start, free_at)
+	VALUES ($1, $2, 1, clock_timestamp(), clock_timestamp())
+	ON CONFLICT (kind, subject) DO UPDATE SET
+		attempts = CASE WHEN t.window_start + make_interval(secs => $6) <= clock_timestamp()
+			THEN 1 ELSE t.attempts + 1 END,
+		window_start = CASE WHEN t.window_start + make_interval(secs => $6) <= clock_timestamp()
+			THEN clock_timestamp() ELSE t.window_start END,
+		free_at = CASE WHEN t.window_start + make_interval(secs => $6) <= clock_timestamp()
+			OR t.attempts + 1 < $3 THEN t.free_at
+			ELSE clock_timestamp() + make_interval(
+				secs => least($5, $4 * power(2, least(t.attempts + 1 - $3, 30)))) END
+	WHERE t.free_at <= clock_timestamp()
+	RETURNING t.kind
+), target AS (
+	INSERT INTO usher.throttles AS t (kind, subject, attempts, window_start, free_at)
+	SELECT $7, $8, 1, clock_timestamp(), clock_timestamp() FROM network
+	ON CONFLICT (kind, subject) DO UPDATE SET
+		attempts = CASE WHEN t.window_start + make_interval(secs => $12) <= clock_timestamp()
+			THEN 1 ELSE t.attempts + 1 END,
+		window_start = CASE WHEN t.window_start + make_interval(secs => $12) <= clock_timestamp()
+			THEN clock_timestamp() ELSE t.window_start END,
+		free_at = CASE WHEN t.window_start + make_interval(secs => $12) <= clock_timestamp()
+			OR t.attempts + 1 < $9 THEN t.free_at
+			ELSE clock_timestamp() + make_interval(
+				secs => least($11, $10 * power(2, least(t.attempts + 1 - $9, 30)))) END
+	WHERE t.free_at <= clock_timestamp()
+	RETURNING t.kind
+)
+SELECT EXISTS (SELECT FROM target),
+	coalesce((SELECT (extract(epoch FROM max(t.free_at) - clock_timestamp()) * 1000000)::bigint
+		FROM usher.throttles t
+		WHERE (t.kind = $1 AND t.subject = $2) OR (t.kind = $7 AND t.subject = $8)), 0)

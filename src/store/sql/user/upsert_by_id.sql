@@ -1,0 +1,28 @@
+-- Make a user with this id, or change the one that has it; NULL leaves a field as it is, or empty.
+-- With expect_version nothing is made. No row: in another version, or (expect_version) none such.
+-- is_created: an inserted row has no xmax, one that ON CONFLICT has locked does.
+-- scope: org
+-- in: org_id uuid, id uuid, external_id text?, display_name text?, email text?, locale text?,
+--     time_zone text?, expect_version int8
+-- out: id uuid, org_id uuid, external_id text?, display_name text, email text, status int4,
+--      roles text[], locale text, time_zone text, has_account bool, version int8,
+--      created_at timestamptz, updated_at timestamptz,
+--      is_created bool
+INSERT INTO usher.users AS u (org_id, id, external_id, display_name, email, locale, time_zone)
+SELECT $1, $2, nullif($3, ''), coalesce($4, ''), coalesce($5, ''), coalesce($6, ''),
+	coalesce($7, '')
+WHERE $8 = 0 OR EXISTS (SELECT FROM usher.users e WHERE e.org_id = $1 AND e.id = $2)
+ON CONFLICT (org_id, id) DO UPDATE SET
+	external_id = CASE WHEN $3 IS NULL THEN u.external_id ELSE nullif($3, '') END,
+	display_name = coalesce($4, u.display_name),
+	email = coalesce($5, u.email),
+	locale = coalesce($6, u.locale),
+	time_zone = coalesce($7, u.time_zone),
+	version = u.version + 1,
+	updated_at = now()
+WHERE $8 = 0 OR u.version = $8
+RETURNING u.id, u.org_id, u.external_id, u.display_name, u.email, u.status::int4,
+	ARRAY(SELECT r.role FROM usher.user_roles r WHERE r.org_id = $1 AND r.user_id = u.id
+		ORDER BY r.role),
+	u.locale, u.time_zone, u.account_id IS NOT NULL, u.version, u.created_at, u.updated_at,
+	u.xmax = 0
