@@ -1,0 +1,116 @@
+#include "svc/auth/throttle.h"
+
+#include <arpa/inet.h>
+
+#define IPV6_NETWORK_BYTES 8 /* a /64: what one customer gets */
+#define MAPPED_PREFIX_BYTES 12
+#define MINUTE_S 60.0
+#define HOUR_S 3600.0
+#define DAY_S 86400.0
+
+/* kind is usher.throttles'. burst 0: a setting's. */
+struct policy {
+	int16_t kind;
+	int64_t burst;
+	double delay_s, delay_max_s, window_s;
+};
+
+static const struct throttle_row {
+	struct policy network, target;
+	bool target_is_in_network;
+} rows_of[THROTTLES] = {
+    [THROTTLE_LOGIN] = {{1, 0, 1, 30, HOUR_S}, {2, 0, 1, 15 * MINUTE_S, DAY_S}, true},
+    [THROTTLE_SIGN_UP] = {{3, 0, 1, 30, HOUR_S}, {4, 5, MINUTE_S, HOUR_S, DAY_S}, false},
+    /* The code dies before the wait is over. */
+    [THROTTLE_VERIFY] = {{5, 0, 1, 30, HOUR_S},
+	{6, SIGNUP_TRIES_MAX, 10 * MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S}, false},
+    [THROTTLE_VERIFY_BY_EMAIL] = {{5, 0, 1, 30, HOUR_S},
+	{7, SIGNUP_TRIES_MAX, 10 * MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S}, false},
+};
+
+struct throttle_pair {
+	const struct throttle_row *row;
+	struct crypt_digest network, target;
+	int64_t network_burst, target_burst;
+};
+
+size_t
+throttle_network(const char *client_ip, uint8_t out[THROTTLE_NETWORK_BYTES_MAX])
+{
+	static const uint8_t mapped[MAPPED_PREFIX_BYTES] = {[10] = 0xff, [11] = 0xff};
+	struct in_addr v4;
+	struct in6_addr v6;
+	size_t bytes;
+
+	if (inet_pton(AF_INET, client_ip, &v4) == 1) {
+		memcpy(out, &v4, sizeof(v4));
+		return sizeof(v4);
+	}
+	if (inet_pton(AF_INET6, client_ip, &v6) == 1) {
+		if (memcmp(&v6, mapped, sizeof(mapped)) == 0) {
+			memcpy(out, (const uint8_t *)&v6 + sizeof(mapped), sizeof(v4));
+			return sizeof(v4);
+		}
+		memcpy(out, &v6, IPV6_NETWORK_BYTES);
+		return IPV6_NETWORK_BYTES;
+	}
+	bytes = strnlen(client_ip, THROTTLE_NETWORK_BYTES_MAX);
+	memcpy(out, client_ip, bytes);
+	return bytes;
+}
+
+static struct throttle_pair
+throttle_pair(const struct auth_env *env, const struct rpc_call *call, enum throttle throttle,
+    const char *target)
+{
+	uint8_t network[THROTTLE_NETWORK_BYTES_MAX];
+	size_t network_bytes = throttle_network(call->client_ip ? call->client_ip : "", network);
+	struct slice parts[] = {slice_of(network, network_bytes), slice_text(target)};
+	struct throttle_pair pair = {.row = &rows_of[throttle]};
+
+	crypt_mac(env->throttle_key, parts, 1, &pair.network);
+	if (!pair.row->target_is_in_network)
+		parts[0] = SLICE_NONE;
+	crypt_mac(env->throttle_key, parts, 2, &pair.target);
+	pair.network_burst = pair.row->network.burst ? pair.row->network.burst : env->network_burst;
+	pair.target_burst = pair.row->target.burst ? pair.row->target.burst : env->account_burst;
+	return pair;
+}
+
+static struct param
+p_digest(const struct crypt_digest *digest)
+{
+	return p_bytes(slice_of(digest->bytes, sizeof(digest->bytes)));
+}
+
+status
+throttle_take(
+    const struct auth_env *env, struct rpc_call *call, enum throttle throttle, const char *target)
+{
+	struct throttle_pair pair = throttle_pair(env, call, throttle, target);
+	const struct policy *network = &pair.row->network, *on = &pair.row->target;
+	ROWS_AUTO rows = {0};
+	int64_t wait_us;
+
+	TRY(STORE_QUERY(call->conn, STMT_AUTH_THROTTLE_TAKE, &rows, p_int(network->kind),
+	    p_digest(&pair.network), p_int(pair.network_burst), p_double(network->delay_s),
+	    p_double(network->delay_max_s), p_double(network->window_s), p_int(on->kind),
+	    p_digest(&pair.target), p_int(pair.target_burst), p_double(on->delay_s),
+	    p_double(on->delay_max_s), p_double(on->window_s)));
+	if (row_bool(&rows, 0, AUTH_THROTTLE_TAKE_IS_FREE))
+		return STATUS_OK;
+	wait_us = row_int(&rows, 0, AUTH_THROTTLE_TAKE_WAIT_US);
+	return rpc_refuse_rate(call, wait_us > US_PER_S ? wait_us : US_PER_S, "TOO_MANY_ATTEMPTS",
+	    "too many attempts; wait before the next one");
+}
+
+status
+throttle_forgive(
+    const struct auth_env *env, struct rpc_call *call, enum throttle throttle, const char *target)
+{
+	struct throttle_pair pair = throttle_pair(env, call, throttle, target);
+
+	return STORE_QUERY(call->conn, STMT_AUTH_THROTTLE_FORGIVE, NULL,
+	    p_int(pair.row->network.kind), p_digest(&pair.network), p_int(pair.network_burst),
+	    p_int(pair.row->target.kind), p_digest(&pair.target));
+}
