@@ -1,6 +1,6 @@
 #include "access/access.h"
 
-#include "access/network.h"
+#include "base/network.h"
 
 #include <assert.h>
 

@@ -1,7 +1,6 @@
 /* Who may call what: the catalogue, the alternatives of a method, organisations, users, networks.
  */
 #include "access/access.h"
-#include "access/network.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -390,41 +389,6 @@ only_a_trusted_intermediary_says_where_a_call_came_from(void **state)
 	    ST_PERMISSION_DENIED);
 }
 
-static void
-a_network_holds_its_addresses_in_either_spelling(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *network, *address;
-		bool inside;
-	} table[] = {
-	    {"10.0.0.0/8", "10.255.0.1", true},
-	    {"10.0.0.0/8", "11.0.0.1", false},
-	    {"10.0.0.0/8", "::ffff:10.1.2.3", true},
-	    {"192.0.2.1", "192.0.2.1", true},
-	    {"192.0.2.1", "192.0.2.2", false},
-	    {"192.0.2.128/25", "192.0.2.127", false},
-	    {"192.0.2.128/25", "192.0.2.129", true},
-	    {"0.0.0.0/0", "203.0.113.9", true},
-	    {"0.0.0.0/0", "2001:db8::1", false},
-	    {"2001:db8::/33", "2001:db8:7fff::1", true},
-	    {"2001:db8::/33", "2001:db8:8000::1", false},
-	    {"::/0", "10.0.0.1", true},
-	};
-	static const char *const bad[] = {"", "10.0.0.0/33", "10.0.0.1/8", "2001:db8::/129",
-	    "10.0.0", "10.0.0.0/", "10.0.0.0/8/8", "fe80::1%eth0", "2001:db8::1/64", "a", "/8",
-	    "10.0.0.0/-1"};
-	struct network network, address;
-
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		assert_true(network_parse(slice_text(table[i].network), &network));
-		assert_true(address_parse(slice_text(table[i].address), &address));
-		assert_int_equal(network_contains(&network, &address), table[i].inside);
-	}
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_false(network_parse(slice_text(bad[i]), &network));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -442,7 +406,6 @@ main(void)
 	    TEST(on_behalf_of_narrows_to_its_user_and_its_organisation),
 	    TEST(the_user_of_a_call_is_the_named_one_or_the_implied_one),
 	    TEST(only_a_trusted_intermediary_says_where_a_call_came_from),
-	    TEST(a_network_holds_its_addresses_in_either_spelling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,10 @@
-#include "access/network.h"
+#include "base/network.h"
 
 #include <arpa/inet.h>
 
 #define IPV4_PREFIX_BITS 96
+
+_Static_assert(ADDRESS_TEXT_BYTES >= INET6_ADDRSTRLEN, "the longest address fits");
 
 bool
 address_parse(struct slice text, struct network *out)
@@ -74,4 +76,26 @@ bool
 network_contains(const struct network *network, const struct network *address)
 {
 	return same_prefix(network->address, address->address, network->bits);
+}
+
+bool
+address_is_loopback(const struct network *address)
+{
+	static const struct network ipv4 = {
+	    {[10] = 0xff, [11] = 0xff, [12] = 127}, IPV4_PREFIX_BITS + 8};
+	static const struct network ipv6 = {{[15] = 1}, 128};
+
+	return network_contains(&ipv4, address) || network_contains(&ipv6, address);
+}
+
+void
+address_format(const struct network *address, char out[ADDRESS_TEXT_BYTES])
+{
+	static const struct network ipv4 = {{[10] = 0xff, [11] = 0xff}, IPV4_PREFIX_BITS};
+
+	/* Neither fails: the families are known and out has room. */
+	if (network_contains(&ipv4, address))
+		(void)inet_ntop(AF_INET, address->address + 12, out, ADDRESS_TEXT_BYTES);
+	else
+		(void)inet_ntop(AF_INET6, address->address, out, ADDRESS_TEXT_BYTES);
 }
