@@ -50,6 +50,14 @@ MUST_USE status keyring_issue(struct keyring *keyring, int64_t now_us, struct ar
 MUST_USE status keyring_verify(
     struct keyring *keyring, struct slice text, int64_t now_us, struct token_claims *claims);
 
+/* Take the ring for stale. */
+void keyring_forget(struct keyring *keyring);
+/* The ids of all keys in it, stale or not, in the arena. Errors: UNAVAILABLE KEYRING_STALE,
+ * RESOURCE_EXHAUSTED.
+ */
+MUST_USE status keyring_kids(
+    struct keyring *keyring, struct arena *arena, const struct slice **out, size_t *count);
+
 /* The public keys that verify now, for GetJwks. Texts and array are in the arena.
  * Errors: UNAVAILABLE KEYRING_STALE, RESOURCE_EXHAUSTED. */
 struct keyring_public {

@@ -41,10 +41,9 @@ void quota_obey(void *quota, const struct feed_change *change);
  * Needs no lease of the node: a slice is this node's own. */
 enum quota_answer
 quota_take(struct quota *quota, const struct principal *principal, struct quota_state *out);
-/* Lease a slice where one is missing, and take one request. One statement; not to be called inside
- * a transaction that may be rolled back (the slice would be given out twice).
- * Errors: RESOURCE_EXHAUSTED QUOTA_EXCEEDED (out is set), FAILED_PRECONDITION (in a transaction),
- * as store_query(). */
+/* Lease a slice where one is missing, and take one request. One statement. In a transaction it
+ * takes that one request alone, so that a rollback gives nothing away that memory still holds.
+ * Errors: RESOURCE_EXHAUSTED QUOTA_EXCEEDED (out is set), as store_query(). */
 MUST_USE status quota_lease(struct quota *quota, const struct principal *principal,
     struct store_conn *conn, struct quota_state *out);
 

@@ -285,6 +285,7 @@ CREATE TABLE usher.quota_usage (
 	bucket       smallint NOT NULL, -- 1: minute, 2: day
 	window_start timestamptz NOT NULL,
 	used         bigint NOT NULL,
+	granted      bigint NOT NULL, -- of that, by the last lease
 	PRIMARY KEY (org_id, key_id, bucket, window_start),
 	FOREIGN KEY (org_id, key_id) REFERENCES usher.api_keys ON DELETE CASCADE
 );

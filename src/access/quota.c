@@ -1,0 +1,406 @@
+#include "access/quota.h"
+
+#include "base/list.h"
+#include "base/rand.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SHARDS 16
+#define SHARD_BUCKETS 256
+#define SLICE_FIRST 8
+#define SLICE_MAX 65536
+
+enum { MINUTE, DAY, WINDOWS };
+
+/* This node's share of a key's window. */
+struct slice_lease {
+	int64_t limit;          /* under which it was leased */
+	int64_t left;           /* of the slice */
+	int64_t beyond;         /* of the window, outside the slice, when it was leased */
+	int64_t wanted;         /* what the next lease asks for */
+	int64_t ends_at_us;     /* the database's realtime: names the window */
+	int64_t valid_until_us; /* boottime */
+	bool is_exhausted;      /* until the window ends */
+};
+
+struct key_state {
+	struct list bucket, lru;
+	struct uuid key_id;
+	struct slice_lease windows[WINDOWS];
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	struct list buckets[SHARD_BUCKETS], lru;
+	size_t count;
+};
+
+struct quota {
+	const struct clock *clock;
+	uint64_t seed;
+	struct shard shards[SHARDS];
+};
+
+static const status EXCEEDED = {
+    ST_RESOURCE_EXHAUSTED, "the key's quota is used up", "QUOTA_EXCEEDED"};
+
+status
+quota_new(const struct clock *clock, struct quota **out)
+{
+	struct quota *quota = calloc(1, sizeof *quota);
+
+	if (!quota)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for quotas");
+	quota->clock = clock;
+	quota->seed = rand_hash_seed();
+	for (size_t i = 0; i < SHARDS; i++) {
+		pthread_mutex_init(&quota->shards[i].lock, NULL);
+		list_init(&quota->shards[i].lru);
+		for (size_t j = 0; j < SHARD_BUCKETS; j++)
+			list_init(&quota->shards[i].buckets[j]);
+	}
+	*out = quota;
+	return STATUS_OK;
+}
+
+static void
+state_remove(struct shard *shard, struct key_state *state)
+{
+	list_remove(&state->bucket);
+	list_remove(&state->lru);
+	shard->count--;
+	free(state);
+}
+
+static void
+forget_all(struct quota *quota)
+{
+	for (size_t i = 0; i < SHARDS; i++) {
+		struct shard *shard = &quota->shards[i];
+		pthread_mutex_lock(&shard->lock);
+		while (!list_is_empty(&shard->lru))
+			state_remove(shard, container_of(shard->lru.next, struct key_state, lru));
+		pthread_mutex_unlock(&shard->lock);
+	}
+}
+
+void
+quota_free(struct quota **quota)
+{
+	if (!*quota)
+		return;
+	forget_all(*quota);
+	for (size_t i = 0; i < SHARDS; i++)
+		pthread_mutex_destroy(&(*quota)->shards[i].lock);
+	free(*quota);
+	*quota = NULL;
+}
+
+static struct shard *
+shard_of(struct quota *quota, const struct uuid *key_id, struct list **bucket)
+{
+	uint64_t hash = hash_bytes(slice_of(key_id->bytes, UUID_BYTES), quota->seed);
+	struct shard *shard = &quota->shards[hash >> 60 & (SHARDS - 1)];
+
+	*bucket = &shard->buckets[hash % SHARD_BUCKETS];
+	return shard;
+}
+
+/* With the shard's lock, as are all that take a state. NULL: not there. */
+static struct key_state *
+state_find(struct shard *shard, struct list *bucket, const struct uuid *key_id)
+{
+	list_for_each (node, bucket) {
+		struct key_state *state = container_of(node, struct key_state, bucket);
+		if (!uuid_equals(&state->key_id, key_id))
+			continue;
+		list_remove(&state->lru);
+		list_add_first(&shard->lru, &state->lru);
+		return state;
+	}
+	return NULL;
+}
+
+/* NULL: no memory. A key that makes room for another loses its slices: they count as used. */
+static struct key_state *
+state_get(struct shard *shard, struct list *bucket, const struct uuid *key_id)
+{
+	struct key_state *state = state_find(shard, bucket, key_id);
+
+	if (state)
+		return state;
+	if (shard->count >= QUOTA_KEYS_MAX / SHARDS)
+		state_remove(shard, container_of(shard->lru.prev, struct key_state, lru));
+	state = calloc(1, sizeof *state);
+	if (!state)
+		return NULL;
+	state->key_id = *key_id;
+	list_add_first(bucket, &state->bucket);
+	list_add_first(&shard->lru, &state->lru);
+	shard->count++;
+	return state;
+}
+
+void
+quota_obey(void *self, const struct feed_change *change)
+{
+	struct quota *quota = self;
+	struct list *bucket;
+
+	if (!change) {
+		/* Another server may not know of slices that the old one gave. */
+		forget_all(quota);
+		return;
+	}
+	if ((change->kind != CHANGE_KEY && change->kind != CHANGE_QUOTA) || !change->has_id)
+		return;
+	struct shard *shard = shard_of(quota, &change->id, &bucket);
+	pthread_mutex_lock(&shard->lock);
+	struct key_state *state = state_find(shard, bucket, &change->id);
+	if (state)
+		state_remove(shard, state);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static bool
+has_limits(const struct principal *principal)
+{
+	return principal->kind == PRINCIPAL_KEY &&
+	       (principal->requests_per_minute || principal->requests_per_day);
+}
+
+static int64_t
+limit_of(const struct principal *principal, int window)
+{
+	return window == MINUTE ? principal->requests_per_minute : principal->requests_per_day;
+}
+
+/* What was leased in another window or under another limit counts no more. */
+static void
+lease_settle(struct slice_lease *lease, int64_t limit, int64_t boot_us)
+{
+	if (lease->limit == limit && boot_us < lease->valid_until_us)
+		return;
+	lease->wanted = lease->limit == limit ? lease->wanted / 2 : 0;
+	lease->limit = limit;
+	lease->left = lease->beyond = 0;
+	lease->is_exhausted = false;
+	lease->valid_until_us = lease->ends_at_us = INT64_MIN;
+}
+
+static void
+state_settle(struct key_state *state, const struct principal *principal, int64_t boot_us)
+{
+	for (int window = 0; window < WINDOWS; window++)
+		lease_settle(&state->windows[window], limit_of(principal, window), boot_us);
+}
+
+/* The window nearest to its limit, for the caller to see. */
+static void
+describe(const struct key_state *state, int64_t boot_us, struct quota_state *out)
+{
+	struct quota_state nearest = {.remaining = -1};
+
+	for (int window = 0; window < WINDOWS; window++) {
+		const struct slice_lease *lease = &state->windows[window];
+		int64_t remaining = lease->left + lease->beyond;
+		if (!lease->limit || lease->ends_at_us == INT64_MIN)
+			continue;
+		if (lease->is_exhausted && lease->valid_until_us - boot_us > nearest.retry_after_us)
+			nearest.retry_after_us = lease->valid_until_us - boot_us;
+		if (nearest.remaining >= 0 && nearest.remaining <= remaining)
+			continue;
+		nearest.remaining = remaining;
+		nearest.resets_at_us = lease->ends_at_us;
+	}
+	*out = nearest;
+}
+
+static enum quota_answer
+look(const struct key_state *state)
+{
+	enum quota_answer answer = QUOTA_TAKEN;
+
+	for (int window = 0; window < WINDOWS; window++) {
+		const struct slice_lease *lease = &state->windows[window];
+		if (!lease->limit || lease->left > 0)
+			continue;
+		if (lease->is_exhausted)
+			return QUOTA_EXCEEDED;
+		answer = QUOTA_ASK;
+	}
+	return answer;
+}
+
+enum quota_answer
+quota_take(struct quota *quota, const struct principal *principal, struct quota_state *out)
+{
+	enum quota_answer answer = QUOTA_ASK;
+	struct list *bucket;
+
+	*out = (struct quota_state){.remaining = -1};
+	if (!has_limits(principal))
+		return QUOTA_TAKEN;
+	int64_t boot_us = clock_boot_us(quota->clock);
+	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
+	pthread_mutex_lock(&shard->lock);
+	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	if (state) {
+		state_settle(state, principal, boot_us);
+		answer = look(state);
+		for (int window = 0; answer == QUOTA_TAKEN && window < WINDOWS; window++)
+			if (state->windows[window].limit)
+				state->windows[window].left--;
+		describe(state, boot_us, out);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return answer;
+}
+
+static int64_t
+next_slice(struct slice_lease *lease, bool only_one)
+{
+	if (lease->limit <= QUOTA_SMALL_LIMIT || only_one)
+		return 1;
+	lease->wanted = lease->wanted < SLICE_FIRST / 2 ? SLICE_FIRST : 2 * lease->wanted;
+	if (lease->wanted > SLICE_MAX)
+		lease->wanted = SLICE_MAX;
+	return lease->wanted;
+}
+
+/* What has to be leased; from slices that are there, this request is taken at once.
+ * Errors: RESOURCE_EXHAUSTED. */
+static status
+prepare(struct quota *quota, const struct principal *principal, bool only_one, int64_t boot_us,
+    int64_t wanted[WINDOWS], int64_t taken_of[WINDOWS], struct quota_state *out)
+{
+	struct list *bucket;
+	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
+	status st = STATUS_OK;
+
+	pthread_mutex_lock(&shard->lock);
+	struct key_state *state = state_get(shard, bucket, &principal->key_id);
+	if (!state) {
+		st = REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a key's quota");
+	} else {
+		state_settle(state, principal, boot_us);
+		if (look(state) == QUOTA_EXCEEDED) {
+			describe(state, boot_us, out);
+			st = EXCEEDED;
+		}
+	}
+	for (int window = 0; st.code == ST_OK && window < WINDOWS; window++) {
+		struct slice_lease *lease = &state->windows[window];
+		if (!lease->limit)
+			continue;
+		if (lease->left > 0) {
+			lease->left--;
+			taken_of[window] = lease->ends_at_us;
+		} else {
+			wanted[window] = next_slice(lease, only_one);
+		}
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return st;
+}
+
+struct grant {
+	int64_t granted, used, ends_at_us, valid_until_us;
+};
+
+/* Take a grant in, but for the one request that it was asked for. false: there is none for it. */
+static bool
+lease_take_in(struct slice_lease *lease, const struct grant *grant)
+{
+	/* Meanwhile somebody leased in a later window: the rest of this slice is not needed. */
+	if (lease->ends_at_us > grant->ends_at_us)
+		return grant->granted > 0;
+	if (lease->ends_at_us < grant->ends_at_us)
+		lease->left = 0;
+	lease->ends_at_us = grant->ends_at_us;
+	lease->valid_until_us = grant->valid_until_us;
+	lease->is_exhausted = grant->granted == 0;
+	lease->beyond = grant->granted ? lease->limit - grant->used : 0;
+	if (grant->granted) {
+		lease->left += grant->granted - 1;
+		return true;
+	}
+	/* Another call of this node may have got the last slice just now. */
+	if (lease->left == 0)
+		return false;
+	lease->left--;
+	return true;
+}
+
+/* Errors: QUOTA_EXCEEDED; then what was taken out of memory goes back. */
+static status
+finish(struct quota *quota, const struct principal *principal, const int64_t wanted[WINDOWS],
+    const int64_t taken_of[WINDOWS], const struct grant grants[WINDOWS], struct quota_state *out)
+{
+	struct list *bucket;
+	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
+	bool exceeded = false;
+
+	pthread_mutex_lock(&shard->lock);
+	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	for (int window = 0; window < WINDOWS; window++) {
+		if (!wanted[window])
+			continue;
+		bool is_current =
+		    state && state->windows[window].limit == limit_of(principal, window);
+		bool has_one = is_current ? lease_take_in(&state->windows[window], &grants[window])
+					  : grants[window].granted > 0;
+		exceeded = exceeded || !has_one;
+	}
+	for (int window = 0; state && exceeded && window < WINDOWS; window++)
+		if (taken_of[window] && state->windows[window].ends_at_us == taken_of[window])
+			state->windows[window].left++;
+	if (state)
+		describe(state, clock_boot_us(quota->clock), out);
+	pthread_mutex_unlock(&shard->lock);
+	return exceeded ? EXCEEDED : STATUS_OK;
+}
+
+static struct grant
+grant_of(const struct rows *rows, int window, int64_t asked_at_us)
+{
+	bool is_day = window == DAY;
+	int64_t now_us = row_time_us(rows, 0, ACCESS_QUOTA_LEASE_NOW);
+	struct grant grant = {
+	    .granted = row_int(rows, 0,
+		is_day ? ACCESS_QUOTA_LEASE_DAY_GRANTED : ACCESS_QUOTA_LEASE_MINUTE_GRANTED),
+	    .used = row_int(
+		rows, 0, is_day ? ACCESS_QUOTA_LEASE_DAY_USED : ACCESS_QUOTA_LEASE_MINUTE_USED),
+	    .ends_at_us = row_time_us(
+		rows, 0, is_day ? ACCESS_QUOTA_LEASE_DAY_END : ACCESS_QUOTA_LEASE_MINUTE_END),
+	};
+
+	/* The database read its clock after we read ours, so this ends a little early. */
+	grant.valid_until_us = asked_at_us + (grant.ends_at_us - now_us);
+	return grant;
+}
+
+status
+quota_lease(struct quota *quota, const struct principal *principal, struct store_conn *conn,
+    struct quota_state *out)
+{
+	int64_t wanted[WINDOWS] = {0}, taken_of[WINDOWS] = {0};
+	struct grant grants[WINDOWS];
+	ROWS_AUTO rows = {0};
+
+	*out = (struct quota_state){.remaining = -1};
+	if (!has_limits(principal))
+		return STATUS_OK;
+	int64_t asked_at_us = clock_boot_us(quota->clock);
+	TRY(prepare(
+	    quota, principal, store_in_transaction(conn), asked_at_us, wanted, taken_of, out));
+	if (!wanted[MINUTE] && !wanted[DAY])
+		return STATUS_OK;
+	TRY(STORE_QUERY(conn, STMT_ACCESS_QUOTA_LEASE, &rows, p_uuid(&principal->org_id),
+	    p_uuid(&principal->key_id), p_int(principal->requests_per_minute),
+	    p_int(wanted[MINUTE]), p_int(principal->requests_per_day), p_int(wanted[DAY])));
+	for (int window = 0; window < WINDOWS; window++)
+		grants[window] = grant_of(&rows, window, asked_at_us);
+	return finish(quota, principal, wanted, taken_of, grants, out);
+}
