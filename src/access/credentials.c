@@ -2,8 +2,8 @@
  * (by session and user), and keys (by the text's digest, so that being found is being right). */
 #include "access/credentials.h"
 
-#include "access/network.h"
 #include "base/limits.h"
+#include "base/network.h"
 #include "crypt/secret.h"
 
 #include <assert.h>
