@@ -500,6 +500,8 @@ embed_migration(struct strbuf *out, const char *line, unsigned number)
 	if (sscanf(name, "%4u_%n", &version, &name_at) != 1 || name_at != 5 || strlen(name) < 10 ||
 	    strcmp(name + strlen(name) - 4, ".sql") != 0)
 		fail(&at, "a migration is named NNNN_name.sql");
+	if (!is_name(name + name_at, strlen(name) - 4 - (size_t)name_at))
+		fail(&at, "its name is lower-case letters, digits and _");
 	if (version != number)
 		fail(&at, "migrations are numbered without a gap: %04u comes next", number);
 	read_file(path, &text);

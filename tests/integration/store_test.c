@@ -1,0 +1,785 @@
+/* Connections, statements and transactions against a real PostgreSQL. */
+#include "store/store.h"
+
+#include "tests/lib/postgres.h"
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define WAIT_US (10 * US_PER_S)
+
+static struct postgres postgres;
+
+struct fixture {
+	char database[POSTGRES_NAME_BYTES];
+	struct config *config;
+	struct store *store;
+	struct arena arena;
+};
+
+static int64_t
+soon(void)
+{
+	return clock_boot_us(&clock_system) + WAIT_US;
+}
+
+static void
+pause_a_little(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+}
+
+static void
+assert_ok(status st)
+{
+	if (st.code != ST_OK)
+		print_error("%s %s: %s\n", status_code_name(st.code), st.reason ? st.reason : "",
+		    st.message);
+	assert_int_equal(st.code, ST_OK);
+}
+
+static void
+open_store(struct fixture *f, const char *flag)
+{
+	f->config = postgres_config(
+	    &postgres, f->database, "usher_app", "--database.pool_connections=3", flag, NULL);
+	assert_ok(store_new(f->config, &clock_system, &f->store));
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	postgres_database(&postgres, f->database);
+	open_store(f, NULL);
+	assert_ok(arena_init(&f->arena, 4096, 1 << 20));
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	store_free(&f->store);
+	config_free(&f->config);
+	arena_done(&f->arena);
+	free(f);
+	return 0;
+}
+
+static struct store_conn *
+lease(struct fixture *f)
+{
+	struct store_conn *conn = NULL;
+
+	assert_ok(store_lease(f->store, soon(), &conn));
+	return conn;
+}
+
+/* As the owner, on the test's database; a number. */
+static long
+ask(struct fixture *f, const char *sql)
+{
+	char *text = postgres_query(&postgres, f->database, sql);
+	long number = strtol(text, NULL, 10);
+
+	free(text);
+	return number;
+}
+
+/* A session of somebody else's, which may hold locks. */
+static PGconn *
+open_session(struct fixture *f, const char *sql)
+{
+	PGconn *pg =
+	    PQsetdbLogin(postgres.socket, NULL, NULL, NULL, f->database, "usher_owner", NULL);
+
+	PQclear(PQexec(pg, sql));
+	assert_string_equal(PQerrorMessage(pg), "");
+	return pg;
+}
+
+static int
+count_changes(struct fixture *f)
+{
+	return (int)ask(f, "SELECT count(*) FROM usher.changes");
+}
+
+static status
+change_something(struct store_conn *conn)
+{
+	struct uuid id = {{1, 2, 3}};
+
+	return store_change(conn, CHANGE_USER, &id, NULL, false);
+}
+
+/* ---- values */
+
+static void
+values_of_every_type_come_back_as_they_went(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	const struct uuid ids[] = {{{1, 2, 3}}, {{0xff, 0xfe}}};
+	const struct slice texts[] = {slice_text("one"), slice_text(""), slice_text("dr\xc3\xbc")};
+	const int64_t numbers[] = {INT64_MIN, 0, INT64_MAX};
+	const uint8_t bytes[] = {0, 1, 0xff, 0};
+	struct slice *read_texts;
+	struct uuid *read_ids, id;
+	int64_t *read_numbers;
+	size_t count;
+	ROWS_AUTO rows = {0};
+
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_ROUND_TRIP, &rows, p_text("na\xc3\xafve"), p_uuid(&ids[1]),
+		p_int(INT64_MIN), p_int(INT32_MIN), p_bool(true), p_time(1700000000123456),
+		p_bytes(slice_of(bytes, sizeof(bytes))), p_json("{\"a\": [1, 2.50]}"),
+		p_double(-0.1), p_texts(texts, 3), p_uuids(ids, 2), p_ints(numbers, 3)));
+	assert_int_equal(rows.count, 1);
+	assert_string_equal(row_text(&rows, 0, STORE_ROUND_TRIP_A_TEXT, &f->arena), "na\xc3\xafve");
+	id = row_uuid(&rows, 0, STORE_ROUND_TRIP_A_UUID);
+	assert_true(uuid_equals(&id, &ids[1]));
+	assert_true(row_int(&rows, 0, STORE_ROUND_TRIP_AN_INT8) == INT64_MIN);
+	assert_true(row_int(&rows, 0, STORE_ROUND_TRIP_AN_INT4) == INT32_MIN);
+	assert_true(row_bool(&rows, 0, STORE_ROUND_TRIP_A_BOOL));
+	assert_true(row_time_us(&rows, 0, STORE_ROUND_TRIP_A_TIME) == 1700000000123456);
+	assert_true(slice_equals(
+	    row_slice(&rows, 0, STORE_ROUND_TRIP_A_BYTES), slice_of(bytes, sizeof(bytes))));
+	assert_string_equal(
+	    row_text(&rows, 0, STORE_ROUND_TRIP_A_JSON, &f->arena), "{\"a\": [1, 2.50]}");
+	assert_true(row_double(&rows, 0, STORE_ROUND_TRIP_A_DOUBLE) == -0.1);
+
+	assert_ok(row_texts(&rows, 0, STORE_ROUND_TRIP_SOME_TEXTS, &f->arena, &read_texts, &count));
+	assert_int_equal(count, 3);
+	for (size_t i = 0; i < count; i++)
+		assert_true(slice_equals(read_texts[i], texts[i]));
+	assert_ok(row_uuids(&rows, 0, STORE_ROUND_TRIP_SOME_UUIDS, &f->arena, &read_ids, &count));
+	assert_int_equal(count, 2);
+	assert_memory_equal(read_ids, ids, sizeof(ids));
+	assert_ok(
+	    row_ints(&rows, 0, STORE_ROUND_TRIP_SOME_NUMBERS, &f->arena, &read_numbers, &count));
+	assert_int_equal(count, 3);
+	assert_memory_equal(read_numbers, numbers, sizeof(numbers));
+	store_return(&conn);
+}
+
+static void
+null_and_empty_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct slice *texts;
+	size_t count;
+	ROWS_AUTO nulls = {0};
+	ROWS_AUTO empties = {0};
+
+	assert_ok(STORE_QUERY(conn, STMT_STORE_ROUND_TRIP, &nulls, p_text(NULL), p_uuid(NULL),
+	    P_NULL, P_NULL, P_NULL, P_NULL, P_NULL, p_json(NULL), P_NULL, P_NULL, P_NULL, P_NULL));
+	for (int column = 0; column < 12; column++)
+		assert_true(row_is_null(&nulls, 0, column));
+	assert_string_equal(row_text(&nulls, 0, STORE_ROUND_TRIP_A_TEXT, &f->arena), "");
+	assert_int_equal(row_int(&nulls, 0, STORE_ROUND_TRIP_AN_INT4), 0);
+
+	assert_ok(STORE_QUERY(conn, STMT_STORE_ROUND_TRIP, &empties, p_slice(SLICE_NONE), P_NULL,
+	    P_NULL, P_NULL, P_NULL, P_NULL, p_bytes(SLICE_NONE), P_NULL, P_NULL, p_texts(NULL, 0),
+	    p_uuids(NULL, 0), p_ints(NULL, 0)));
+	assert_false(row_is_null(&empties, 0, STORE_ROUND_TRIP_A_TEXT));
+	assert_false(row_is_null(&empties, 0, STORE_ROUND_TRIP_A_BYTES));
+	assert_false(row_is_null(&empties, 0, STORE_ROUND_TRIP_SOME_TEXTS));
+	assert_ok(row_texts(&empties, 0, STORE_ROUND_TRIP_SOME_TEXTS, &f->arena, &texts, &count));
+	assert_int_equal(count, 0);
+	store_return(&conn);
+}
+
+/* With all but one parameter NULL. */
+static status
+send_one(struct store_conn *conn, int at, struct param param)
+{
+	struct param params[12] = {{0}};
+
+	params[at] = param;
+	return store_query(conn, STMT_STORE_ROUND_TRIP, params, 12, NULL);
+}
+
+static void
+values_that_cannot_be_stored_are_the_callers_fault(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+
+	assert_int_equal(send_one(conn, 0, p_slice(slice_of("a\0b", 3))).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(send_one(conn, 0, p_text("\xff")).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(send_one(conn, 3, p_int(INT64_C(1) << 31)).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(send_one(conn, 7, p_json("{")).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(send_one(conn, 7, p_json("\"\\u0000\"")).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(send_one(conn, 5, p_time(INT64_MIN)).code, ST_INVALID_ARGUMENT);
+	/* And the connection is as good as before. */
+	assert_ok(send_one(conn, 0, p_text("fine")));
+	store_return(&conn);
+	assert_int_equal(ask(f, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'usher_app' "
+				"AND datname = current_database()"),
+	    1);
+}
+
+static void
+a_statement_takes_what_it_declares_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+
+	assert_int_equal(send_one(conn, 0, p_int(1)).code, ST_INTERNAL);
+	assert_int_equal(store_query(conn, STMT_STORE_ROUND_TRIP, NULL, 0, NULL).code, ST_INTERNAL);
+	/* restricts is not declared with "?". */
+	assert_int_equal(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, P_NULL).code,
+	    ST_INTERNAL);
+	assert_ok(send_one(conn, 0, p_text("fine")));
+	store_return(&conn);
+}
+
+/* ---- deadlines */
+
+static void
+a_statement_ends_at_its_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	PGconn *other = open_session(f, "BEGIN; LOCK TABLE usher.schema_migrations");
+	int64_t start_us = clock_boot_us(&clock_system), took_us;
+
+	store_set_deadline(conn, start_us + 100 * US_PER_MS);
+	assert_int_equal(
+	    store_query(conn, STMT_STORE_SCHEMA, NULL, 0, NULL).code, ST_DEADLINE_EXCEEDED);
+	took_us = clock_boot_us(&clock_system) - start_us;
+	assert_in_range(took_us, 90 * US_PER_MS, 900 * US_PER_MS);
+	/* By now it has passed: nothing is sent. */
+	assert_int_equal(
+	    store_query(conn, STMT_STORE_XID, NULL, 0, NULL).code, ST_DEADLINE_EXCEEDED);
+
+	/* What is leased next has a deadline of its own, and the server remembers none. */
+	PQfinish(other);
+	store_return(&conn);
+	conn = lease(f);
+	assert_ok(store_query(conn, STMT_STORE_SCHEMA, NULL, 0, NULL));
+	store_return(&conn);
+}
+
+static void
+a_server_that_says_nothing_is_given_up_soon_after_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	char command[64];
+	ROWS_AUTO rows = {0};
+	long pid = ask(f, "SELECT pid FROM pg_stat_activity WHERE usename = 'usher_app' AND "
+			  "datname = current_database()");
+	int64_t start_us = clock_boot_us(&clock_system), took_us;
+
+	snprintf(command, sizeof(command), "kill -STOP %ld", pid);
+	assert_int_equal(system(command), 0);
+	store_set_deadline(conn, start_us + 100 * US_PER_MS);
+	assert_int_equal(
+	    store_query(conn, STMT_STORE_XID, NULL, 0, &rows).code, ST_DEADLINE_EXCEEDED);
+	took_us = clock_boot_us(&clock_system) - start_us;
+	snprintf(command, sizeof(command), "kill -CONT %ld", pid);
+	assert_int_equal(system(command), 0);
+	assert_in_range(took_us, 1 * US_PER_S, 3 * US_PER_S);
+	store_return(&conn);
+	/* Another connection takes its place. */
+	conn = lease(f);
+	assert_ok(store_query(conn, STMT_STORE_XID, NULL, 0, &rows));
+	store_return(&conn);
+}
+
+/* ---- transactions */
+
+static void
+a_commit_sends_the_changes_along_and_says_where_it_stands(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision first, second;
+	const struct uuid id = {{7}}, org_id = {{8}};
+
+	assert_ok(store_begin(conn));
+	assert_true(store_in_transaction(conn));
+	assert_ok(store_change(conn, CHANGE_KEY, &id, &org_id, false));
+	assert_ok(store_change(conn, CHANGE_ORG, NULL, &org_id, false));
+	assert_ok(store_change(conn, CHANGE_KEY, &id, &org_id, true)); /* the same again: one row */
+	assert_ok(store_commit(conn, &first));
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(count_changes(f), 2);
+	assert_int_equal(
+	    ask(f, "SELECT count(*) FROM usher.changes WHERE kind = 1 AND restricts AND "
+		   "id = '07000000-0000-0000-0000-000000000000'"),
+	    1);
+	assert_int_equal(
+	    ask(f, "SELECT count(*) FROM usher.changes WHERE kind = 7 AND id IS NULL"), 1);
+	assert_int_equal(ask(f, "SELECT max(xid::text::int8) FROM usher.changes"), first.xid);
+
+	assert_ok(store_begin(conn));
+	assert_ok(change_something(conn));
+	assert_ok(store_commit(conn, &second));
+	assert_true(second.xid > first.xid);
+	assert_true(second.epoch == first.epoch && first.epoch != 0);
+	store_return(&conn);
+}
+
+static void
+what_was_not_committed_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+
+	assert_ok(store_begin(conn));
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	store_rollback(conn);
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(count_changes(f), 0);
+
+	/* Returned in the middle of one. */
+	assert_ok(store_begin(conn));
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	store_return(&conn);
+	conn = lease(f);
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(count_changes(f), 0);
+	store_return(&conn);
+}
+
+static void
+a_failed_statement_fails_its_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+	ROWS_AUTO rows = {0};
+
+	assert_ok(store_begin(conn));
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	assert_int_equal(send_one(conn, 0, p_text("\xff")).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(store_query(conn, STMT_STORE_XID, NULL, 0, &rows).code, ST_ABORTED);
+	assert_int_equal(store_commit(conn, &revision).code, ST_ABORTED);
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(count_changes(f), 0);
+
+	/* The next one is as good as new. */
+	assert_ok(store_begin(conn));
+	assert_ok(change_something(conn));
+	assert_ok(store_commit(conn, &revision));
+	store_return(&conn);
+	assert_int_equal(count_changes(f), 1);
+}
+
+static void
+a_commit_that_fails_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+
+	/* A trigger that speaks at the commit. */
+	ask(f,
+	    "CREATE FUNCTION usher.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
+	    "EXCEPTION "
+	    "'no' USING ERRCODE = '40001'; END $$; CREATE CONSTRAINT TRIGGER no AFTER INSERT ON "
+	    "usher.changes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION usher.no()");
+	assert_ok(store_begin(conn));
+	assert_ok(change_something(conn));
+	assert_int_equal(store_commit(conn, &revision).code, ST_ABORTED);
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(count_changes(f), 0);
+	assert_ok(send_one(conn, 0, p_text("fine")));
+	store_return(&conn);
+}
+
+static void
+a_deadline_that_passes_before_the_commit_rolls_back(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+
+	assert_ok(store_begin(conn));
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	store_set_deadline(conn, clock_boot_us(&clock_system) - 1);
+	assert_int_equal(store_commit(conn, &revision).code, ST_DEADLINE_EXCEEDED);
+	store_return(&conn);
+	assert_int_equal(count_changes(f), 0);
+}
+
+static void
+constraints_are_told_by_name(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	status st;
+
+	ask(f, "CREATE UNIQUE INDEX changes_once ON usher.changes (kind)");
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(5), P_NULL, P_NULL, p_bool(false)));
+	st = STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(5), P_NULL, P_NULL, p_bool(false));
+	assert_int_equal(st.code, ST_ALREADY_EXISTS);
+	assert_string_equal(st.reason, "CHANGES_ONCE");
+	store_return(&conn);
+}
+
+static void
+a_revision_is_sixteen_bytes_of_ours(void **state)
+{
+	const struct revision revision = {.epoch = 0x0102030405060708, .xid = UINT64_C(1) << 40};
+	struct revision read;
+	uint8_t packed[REVISION_BYTES];
+
+	(void)state;
+	revision_pack(&revision, packed);
+	assert_int_equal(packed[0], 1);
+	assert_true(revision_unpack(slice_of(packed, sizeof(packed)), &read));
+	assert_true(read.epoch == revision.epoch && read.xid == revision.xid);
+	assert_false(revision_unpack(slice_of(packed, 15), &read));
+	memset(packed, 0, sizeof(packed));
+	assert_false(revision_unpack(slice_of(packed, sizeof(packed)), &read));
+	assert_true(revision_epoch(1, 1) != revision_epoch(1, 2));
+	assert_true(revision_epoch(1, 1) != revision_epoch(2, 1));
+}
+
+/* ---- the pool */
+
+static void
+a_full_pool_is_waited_for_until_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conns[3], *none = NULL;
+	int64_t start_us;
+	int used, max;
+
+	for (int i = 0; i < 3; i++)
+		conns[i] = lease(f);
+	store_connections(f->store, &used, &max);
+	assert_int_equal(used, 3);
+	assert_int_equal(max, 3);
+	start_us = clock_boot_us(&clock_system);
+	assert_int_equal(
+	    store_lease(f->store, start_us + 50 * US_PER_MS, &none).code, ST_DEADLINE_EXCEEDED);
+	assert_in_range(clock_boot_us(&clock_system) - start_us, 50 * US_PER_MS, 2 * US_PER_S);
+	assert_null(none);
+	store_return(&conns[0]);
+	assert_null(conns[0]);
+	conns[0] = lease(f);
+	for (int i = 0; i < 3; i++)
+		store_return(&conns[i]);
+}
+
+struct racer {
+	struct fixture *fixture;
+	int failures;
+};
+
+static void *
+race(void *arg)
+{
+	struct racer *racer = arg;
+
+	for (int i = 0; i < 50; i++) {
+		struct store_conn *conn = NULL;
+		struct revision revision;
+
+		if (store_lease(racer->fixture->store, soon(), &conn).code != ST_OK ||
+		    store_begin(conn).code != ST_OK || change_something(conn).code != ST_OK ||
+		    store_commit(conn, &revision).code != ST_OK)
+			racer->failures++;
+		store_return(&conn);
+	}
+	return NULL;
+}
+
+static void
+many_threads_share_few_connections(void **state)
+{
+	struct fixture *f = *state;
+	struct racer racers[8];
+	pthread_t threads[8];
+
+	for (int i = 0; i < 8; i++) {
+		racers[i] = (struct racer){.fixture = f};
+		assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+	}
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(racers[i].failures, 0);
+	}
+	assert_int_equal(count_changes(f), 400);
+}
+
+static void
+kill_backends(struct fixture *f)
+{
+	ask(f, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+	       "WHERE usename = 'usher_app' AND datname = current_database()");
+}
+
+static void
+a_killed_backend_fails_one_call_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	status st;
+
+	kill_backends(f);
+	st = send_one(conn, 0, p_text("x"));
+	assert_int_equal(st.code, ST_UNAVAILABLE);
+	assert_string_equal(st.reason, "DATABASE_AWAY");
+	store_return(&conn);
+	conn = lease(f);
+	assert_ok(send_one(conn, 0, p_text("x")));
+	store_return(&conn);
+
+	/* One that lay idle is noticed before it is given out. */
+	kill_backends(f);
+	conn = lease(f);
+	assert_ok(send_one(conn, 0, p_text("x")));
+	store_return(&conn);
+}
+
+static void
+a_connection_lost_before_the_commit_leaves_its_outcome_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+	status st;
+
+	assert_ok(store_begin(conn));
+	assert_ok(
+	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	kill_backends(f);
+	st = store_commit(conn, &revision);
+	assert_int_equal(st.code, ST_UNKNOWN);
+	assert_string_equal(st.reason, "COMMIT_UNKNOWN");
+	assert_false(store_in_transaction(conn));
+	store_return(&conn);
+	assert_int_equal(count_changes(f), 0);
+}
+
+static void
+wait_for_lease(struct fixture *f, enum status_code code)
+{
+	int64_t until_us = soon();
+
+	for (;;) {
+		struct store_conn *conn = NULL;
+		enum status_code got = store_lease(f->store, soon(), &conn).code;
+
+		store_return(&conn);
+		if (got == code)
+			return;
+		assert_true(clock_boot_us(&clock_system) < until_us);
+		pause_a_little();
+	}
+}
+
+static void
+with_the_database_away_calls_fail_at_once_and_it_is_found_again(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct store_health health;
+	int64_t start_us;
+	status st;
+
+	store_return(&conn);
+	postgres_halt(&postgres, "immediate");
+	wait_for_lease(f, ST_UNAVAILABLE);
+	start_us = clock_boot_us(&clock_system);
+	st = store_lease(f->store, soon(), &conn);
+	assert_int_equal(st.code, ST_UNAVAILABLE);
+	assert_string_equal(st.reason, "DATABASE_AWAY");
+	assert_true(clock_boot_us(&clock_system) - start_us < 50 * US_PER_MS);
+	store_health(f->store, &health);
+	assert_false(health.reachable);
+	assert_non_null(strstr(health.message, "the database is away"));
+
+	postgres_resume(&postgres);
+	wait_for_lease(f, ST_OK);
+	store_health(f->store, &health);
+	assert_true(health.reachable && health.schema_fits);
+	assert_string_equal(health.message, "");
+}
+
+static void
+a_store_that_starts_before_its_database_serves_once_that_is_up(void **state)
+{
+	struct fixture *f = *state;
+
+	store_free(&f->store);
+	config_free(&f->config);
+	postgres_halt(&postgres, "fast");
+	open_store(f, NULL);
+	wait_for_lease(f, ST_UNAVAILABLE);
+	postgres_resume(&postgres);
+	wait_for_lease(f, ST_OK);
+}
+
+static void
+a_schema_that_does_not_fit_is_told_and_mended(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = NULL;
+	struct store_health health;
+	status st;
+
+	store_free(&f->store);
+	config_free(&f->config);
+	ask(f, "ALTER TABLE usher.schema_migrations RENAME TO hidden");
+	open_store(f, NULL);
+	st = store_lease(f->store, soon(), &conn);
+	assert_int_equal(st.code, ST_UNAVAILABLE);
+	assert_string_equal(st.reason, "SCHEMA_MISMATCH");
+	store_health(f->store, &health);
+	assert_true(health.reachable);
+	assert_false(health.schema_fits);
+	assert_int_equal(health.schema_version, 0);
+	assert_non_null(strstr(health.message, "run `usher migrate up`"));
+
+	ask(f, "ALTER TABLE usher.hidden RENAME TO schema_migrations");
+	wait_for_lease(f, ST_OK);
+
+	/* One that is ahead, and has left this server behind. */
+	ask(f, "INSERT INTO usher.schema_migrations (version, name, checksum, serves_from) "
+	       "VALUES (9000, 'later', '', 9000)");
+	store_free(&f->store);
+	config_free(&f->config);
+	open_store(f, NULL);
+	assert_int_equal(store_lease(f->store, soon(), &conn).code, ST_UNAVAILABLE);
+	store_health(f->store, &health);
+	assert_non_null(strstr(health.message, "install a newer usher"));
+	/* One that is ahead and serves it still. */
+	ask(f, "UPDATE usher.schema_migrations SET serves_from = 1");
+	wait_for_lease(f, ST_OK);
+}
+
+static void
+without_prepared_statements_all_works_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn;
+	struct revision revision;
+	uint64_t epoch;
+
+	conn = lease(f);
+	assert_ok(store_begin(conn));
+	assert_ok(store_commit(conn, &revision));
+	epoch = revision.epoch;
+	store_return(&conn);
+	store_free(&f->store);
+	config_free(&f->config);
+
+	open_store(f, "--database.prepared=off");
+	values_of_every_type_come_back_as_they_went(state);
+	a_statement_ends_at_its_deadline(state);
+	conn = lease(f);
+	assert_ok(store_begin(conn));
+	assert_ok(change_something(conn));
+	assert_ok(store_commit(conn, &revision));
+	assert_true(revision.epoch == epoch && revision.xid > 0);
+	store_return(&conn);
+}
+
+static void
+settings_that_say_it_twice_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct config *config = postgres_config(&postgres, f->database, "usher_app",
+	    "--database.url=postgresql:///x", "--database.conninfo=dbname=x", NULL);
+	struct store *store = NULL;
+
+	assert_int_equal(store_new(config, &clock_system, &store).code, ST_INVALID_ARGUMENT);
+	config_free(&config);
+	config = postgres_config(
+	    &postgres, f->database, "usher_app", "--database.conninfo=nonsense here", NULL);
+	assert_int_equal(store_new(config, &clock_system, &store).code, ST_INVALID_ARGUMENT);
+	assert_null(store);
+	config_free(&config);
+}
+
+static void
+a_connection_string_is_completed_by_the_settings(void **state)
+{
+	struct fixture *f = *state;
+	char conninfo[256];
+
+	store_free(&f->store);
+	config_free(&f->config);
+	snprintf(conninfo, sizeof(conninfo), "--database.conninfo=host=%s dbname=%s",
+	    postgres.socket, f->database);
+	f->config = postgres_config(&postgres, "nowhere", "usher_app", conninfo, NULL);
+	assert_ok(store_new(f->config, &clock_system, &f->store));
+	wait_for_lease(f, ST_OK);
+	assert_int_equal(ask(f, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'usher_app' "
+				"AND datname = current_database()"),
+	    1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static int
+start(void **state)
+{
+	(void)state;
+	postgres_start(&postgres);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	postgres_stop(&postgres);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(values_of_every_type_come_back_as_they_went),
+	    TEST(null_and_empty_are_told_apart),
+	    TEST(values_that_cannot_be_stored_are_the_callers_fault),
+	    TEST(a_statement_takes_what_it_declares_and_nothing_else),
+	    TEST(a_statement_ends_at_its_deadline),
+	    TEST(a_server_that_says_nothing_is_given_up_soon_after_the_deadline),
+	    TEST(a_commit_sends_the_changes_along_and_says_where_it_stands),
+	    TEST(what_was_not_committed_is_not_there),
+	    TEST(a_failed_statement_fails_its_transaction),
+	    TEST(a_commit_that_fails_leaves_nothing_behind),
+	    TEST(a_deadline_that_passes_before_the_commit_rolls_back),
+	    TEST(constraints_are_told_by_name),
+	    TEST(a_revision_is_sixteen_bytes_of_ours),
+	    TEST(a_full_pool_is_waited_for_until_the_deadline),
+	    TEST(many_threads_share_few_connections),
+	    TEST(a_killed_backend_fails_one_call_and_no_more),
+	    TEST(a_connection_lost_before_the_commit_leaves_its_outcome_unknown),
+	    TEST(with_the_database_away_calls_fail_at_once_and_it_is_found_again),
+	    TEST(a_store_that_starts_before_its_database_serves_once_that_is_up),
+	    TEST(a_schema_that_does_not_fit_is_told_and_mended),
+	    TEST(without_prepared_statements_all_works_the_same),
+	    TEST(settings_that_say_it_twice_are_refused),
+	    TEST(a_connection_string_is_completed_by_the_settings),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, start, stop);
+}
