@@ -66,6 +66,7 @@ const struct config_row config_rows[] = {
 
 	TEXT("rpc.listen", "tcp://127.0.0.1:7700",
 	    "nng URLs to listen on (tcp://, tls+tcp://, ipc://), separated by commas."),
+	TEXT("rpc.tls_file", "", "A PEM file with certificate and key, for tls+tcp://."),
 	BOOL("rpc.private_network", "off",
 	    "Off loopback, plain tcp:// is refused unless this says that the network is private."),
 

@@ -28,6 +28,7 @@ struct rpc_call {
 	struct slice idempotency_key;
 	struct revision at_least;          /* xid 0: none given */
 	bool has_at_least;
+	bool trust_memory;                 /* memory may answer: a lease is held, at_least passed */
 	bool development;                  /* development mode: replies may carry debug_code */
 	enum effect effect;                /* the method's, until rpc_become_write() */
 
@@ -75,6 +76,16 @@ static inline bool
 rpc_is_not_cached(status st)
 {
 	return st.code == ST_UNAVAILABLE && st.reason && __builtin_strcmp(st.reason, "NOT_CACHED") == 0;
+}
+
+/* What a WAIT method returns when there is nothing to say yet: it is called again at not_before_us,
+ * or at its deadline, which then refuses it. */
+#define RPC_MUST_WAIT ((status){ST_UNAVAILABLE, "nothing yet", "MUST_WAIT"})
+static inline bool
+rpc_must_wait(status st)
+{
+	return st.code == ST_UNAVAILABLE && st.reason &&
+	    __builtin_strcmp(st.reason, "MUST_WAIT") == 0;
 }
 
 /* Start writing: opens the transaction (on HASH, and on calls that rpc_become_write() made writes;

@@ -1,0 +1,166 @@
+/* Batch: many calls in one message. What memory can answer is answered in the callback, one after
+ * the other; the rest goes to the lanes, and the last answer sends the reply. */
+#include "base/limits.h"
+#include "rpc/internal.h"
+
+#include <stdlib.h>
+
+/* An item's Response, encoded: in the batch's own buffer, or in a message from a lane. */
+struct batch_item {
+	size_t offset, bytes;
+	nng_msg *message;
+};
+
+struct batch {
+	struct task *whole;
+	atomic_size_t missing; /* answers, and one while the callback goes through the items */
+	struct strbuf here;    /* Responses of items that were answered in the callback */
+	atomic_bool is_broken; /* an item has no answer, for want of memory */
+	size_t count;
+	struct task *spare; /* of the callback: an item's task that was not needed any longer */
+	struct batch_item items[];
+};
+
+static struct slice
+item_bytes(const struct batch *batch, const struct batch_item *item)
+{
+	if (item->message)
+		return slice_of(nng_msg_body(item->message), nng_msg_len(item->message));
+	return slice_of(batch->here.data + item->offset, item->bytes);
+}
+
+static nng_msg *
+batch_pack(const struct batch *batch)
+{
+	struct response_envelope e;
+	nng_msg *message = NULL;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < batch->count; i++)
+		bytes += wire_item_size(1, item_bytes(batch, &batch->items[i]).bytes);
+	response_envelope_init(&e);
+	e.call_id = batch->whole->envelope.call_id;
+	e.payload = slice_of(NULL, bytes);
+	const size_t size = envelope_response_size(&e);
+	if (size > MESSAGE_BYTES_MAX || nng_msg_alloc(&message, size) != 0)
+		return NULL;
+	uint8_t *at = envelope_pack_response(&e, nng_msg_body(message));
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct slice item = item_bytes(batch, &batch->items[i]);
+		at = wire_put_item_head(at, 1, item.bytes);
+		if (item.bytes)
+			memcpy(at, item.data, item.bytes);
+		at += item.bytes;
+	}
+	return message;
+}
+
+static void
+batch_end(struct batch *batch)
+{
+	struct task *whole = batch->whole;
+	nng_msg *message = batch->is_broken ? NULL : batch_pack(batch);
+
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->items[i].message)
+			nng_msg_free(batch->items[i].message);
+	free(batch->spare);
+	strbuf_done(&batch->here);
+	free(batch);
+	if (message)
+		work_answer(whole->work, message);
+	else
+		task_refuse(
+		    whole, REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
+			       "the replies together would be larger than a message may be"));
+}
+
+static void
+batch_item_done(struct batch *batch)
+{
+	if (atomic_fetch_sub(&batch->missing, 1) == 1)
+		batch_end(batch);
+}
+
+void
+batch_item_answered(struct task *task, nng_msg *message)
+{
+	struct batch *batch = task->batch;
+
+	batch->items[task->batch_index].message = message;
+	if (!message)
+		atomic_store(&batch->is_broken, true);
+	if (task->in_callback)
+		batch->spare = task;
+	else
+		free(task);
+	batch_item_done(batch);
+}
+
+uint8_t *
+batch_item_room(struct task *task, size_t bytes)
+{
+	struct batch *batch = task->batch;
+	struct batch_item *item = &batch->items[task->batch_index];
+
+	item->offset = batch->here.bytes;
+	item->bytes = bytes;
+	return strbuf_reserve(&batch->here, bytes);
+}
+
+void
+batch_item_packed(struct task *task)
+{
+	struct batch *batch = task->batch;
+
+	strbuf_commit(&batch->here, batch->items[task->batch_index].bytes);
+	batch->spare = task;
+	batch_item_done(batch);
+}
+
+static struct batch *
+batch_new(struct task *whole, size_t count)
+{
+	struct batch *batch = calloc(1, sizeof(*batch) + count * sizeof(struct batch_item));
+
+	if (!batch)
+		return NULL;
+	batch->whole = whole;
+	batch->count = count;
+	atomic_init(&batch->missing, count + 1);
+	strbuf_init(&batch->here, MESSAGE_BYTES_MAX);
+	return batch;
+}
+
+void
+batch_begin(struct task *whole, struct arena *arena)
+{
+	struct wire_reader reader = wire_reader_of(whole->envelope.payload);
+	struct slice bytes;
+	size_t count = 0;
+
+	if (!batch_count(whole->envelope.payload, &count) || count > BATCH_ITEMS_MAX) {
+		task_refuse(whole, REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD",
+				       "the payload is no batch, or one of too many items"));
+		return;
+	}
+	struct batch *batch = batch_new(whole, count);
+	if (!batch) {
+		task_refuse(whole, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a batch"));
+		return;
+	}
+	for (size_t i = 0; i < count && batch_next(&reader, &bytes); i++) {
+		struct task *task = batch->spare ? batch->spare : malloc(sizeof(*task));
+
+		batch->spare = NULL;
+		if (!task) {
+			/* An empty Response would read as success: the whole is refused. */
+			batch->is_broken = true;
+			batch_item_done(batch);
+			continue;
+		}
+		dispatch_item(task, batch, i, whole, bytes, arena);
+		arena_reset(arena);
+	}
+	batch_item_done(batch);
+}

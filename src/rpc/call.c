@@ -1,0 +1,116 @@
+/* What handlers may ask of the dispatcher. */
+#include "rpc/call.h"
+
+#include "rpc/internal.h"
+
+#include <stdio.h>
+
+void
+call_fill(struct rpc_call *call, struct run *run, struct task *task, struct store_conn *conn,
+    struct arena *arena)
+{
+	const struct rpc_server *server = task->server;
+
+	*call = (struct rpc_call){
+	    .arena = arena,
+	    .method = task->row->method,
+	    .principal = &task->who[WHO_CALLER],
+	    .conn = conn,
+	    .clock = server->settings.clock,
+	    .rand = server->settings.rand,
+	    .now_us = task->came_us,
+	    .deadline_us = task->deadline_us,
+	    .client_ip = task->client_ip,
+	    .request_id = task->request_id,
+	    .idempotency_key = task->envelope.idempotency_key,
+	    .at_least = task->at_least,
+	    .has_at_least = task->has_at_least,
+	    .trust_memory = task->trust_memory,
+	    .development = server->settings.development,
+	    .effect = task->row->method->effect,
+	    .internal = run,
+	};
+}
+
+/* Under an idempotency key: was it done already? */
+static status
+repeat_check(struct rpc_call *call, struct run *run)
+{
+	const struct rpc_backend *backend = &run->task->server->settings.backend;
+
+	if (!call->method->idempotent_by_key || call->idempotency_key.bytes == 0)
+		return STATUS_OK;
+	run->repeat.call = call;
+	run->repeat.request = run->task->envelope.payload;
+	TRY(backend->repeat_find(call->conn, &run->repeat));
+	run->is_repeat_armed = true;
+	/* Makes the handler return; the dispatcher answers with what was found. */
+	return run->repeat.found ? REFUSE_FOR(ST_ABORTED, "REPEATED", "done before") : STATUS_OK;
+}
+
+status
+rpc_begin(struct rpc_call *call)
+{
+	struct run *run = call->internal;
+
+	if (run->in_transaction)
+		return STATUS_OK;
+	if (!call->conn)
+		return REFUSE(ST_INTERNAL, "a lane without connections can't write");
+	TRY(run->task->server->settings.backend.begin(call->conn));
+	run->in_transaction = true;
+	return repeat_check(call, run);
+}
+
+status
+rpc_become_write(struct rpc_call *call)
+{
+	if (call->effect == EFFECT_READ)
+		call->effect = EFFECT_WRITE;
+	return rpc_begin(call);
+}
+
+status
+rpc_commit_refusal(struct rpc_call *call)
+{
+	struct run *run = call->internal;
+
+	if (!run->in_transaction)
+		return STATUS_OK;
+	run->in_transaction = false;
+	return run->task->server->settings.backend.commit(call->conn, &call->revision);
+}
+
+status
+rpc_refuse_field(struct rpc_call *call, const char *field, const char *format, ...)
+{
+	struct run *run = call->internal;
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	const char *description = arena_copy_text(call->arena, text);
+	const char *message = arena_format(call->arena, "%s: %s", field, text);
+	const char *path = arena_copy_text(call->arena, field);
+	if (!description || !message || !path)
+		return ARENA_EXHAUSTED;
+	if (run->fields.count < ENVELOPE_VIOLATIONS_MAX)
+		run->fields.violations[run->fields.count++] =
+		    (struct envelope_violation){slice_text(path), slice_text(description)};
+	return REFUSE_FOR(ST_INVALID_ARGUMENT, "INVALID_FIELDS", message);
+}
+
+status
+rpc_refuse_rate(
+    struct rpc_call *call, int64_t retry_after_us, const char *reason, const char *message)
+{
+	/* Rounded up: a client that waits so long is not refused for coming a moment early. */
+	int64_t ms = (retry_after_us + US_PER_MS - 1) / US_PER_MS;
+
+	if (ms < 1)
+		ms = 1;
+	call->retry_after_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+	return REFUSE_FOR(ST_RESOURCE_EXHAUSTED, reason, message);
+}

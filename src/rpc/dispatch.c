@@ -1,0 +1,342 @@
+/* From the transport's callback to a lane, or, for INLINE, to the answer. Nothing here blocks. */
+#include "base/limits.h"
+#include "rpc/internal.h"
+
+#include <stdio.h>
+
+#define RETRY_MS_TOO_MANY 100
+
+static uint64_t
+mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return x ^ (x >> 31);
+}
+
+/* Told to the client and written to the log; no two calls of a server have the same one. */
+static void
+request_id_make(struct task *task)
+{
+	static const char digits[] = "0123456789abcdef";
+	const struct work *work = task->work;
+	uint64_t id =
+	    mix(task->server->id_seed ^
+		((uint64_t)work->index << 44 | (uint64_t)work->counter << 12 | task->batch_index));
+
+	for (int i = 0; i < REQUEST_ID_TEXT_BYTES - 1; i++, id >>= 4)
+		task->request_id[i] = digits[id & 15];
+	task->request_id[REQUEST_ID_TEXT_BYTES - 1] = 0;
+}
+
+/* All but the envelope, whose arrays are the better part of a task. */
+static void
+task_init(struct task *task, struct work *work, struct batch *batch, size_t index)
+{
+	const struct clock *clock = work->server->settings.clock;
+
+	memset(task, 0, offsetof(struct task, envelope));
+	memset(
+	    (char *)task + offsetof(struct task, at), 0, sizeof(*task) - offsetof(struct task, at));
+	request_envelope_init(&task->envelope);
+	task->server = work->server;
+	task->work = work;
+	task->batch = batch;
+	task->batch_index = index;
+	task->in_callback = true;
+	task->came_us = clock_now_us(clock);
+	task->came_boot_us = clock_boot_us(clock);
+	task->deadline_us = task->came_boot_us + DEADLINE_MS_DEFAULT * US_PER_MS;
+	task->client_ip = work->pipe->address;
+	request_id_make(task);
+}
+
+void
+dispatch_message(struct work *work)
+{
+	struct rpc_server *server = work->server;
+	struct task *task = &work->task;
+	const struct slice bytes =
+	    slice_of(nng_msg_body(work->message), nng_msg_len(work->message));
+
+	task_init(task, work, NULL, 0);
+	if (pipe_calls(work->pipe) > (unsigned)server->settings.calls_per_pipe_max) {
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS",
+			"too many calls are under way on this connection"),
+		    RETRY_MS_TOO_MANY);
+		return;
+	}
+	struct arena *arena = server_arena_take(server);
+	if (!arena) {
+		task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call"));
+		return;
+	}
+	dispatch_call(task, bytes, arena);
+	server_arena_give(server, arena);
+}
+
+void
+dispatch_item(struct task *task, struct batch *batch, size_t index, const struct task *whole,
+    struct slice bytes, struct arena *arena)
+{
+	task_init(task, whole->work, batch, index);
+	task->whole = whole;
+	dispatch_call(task, bytes, arena);
+}
+
+static void
+deadline_set(struct task *task, uint32_t most_ms)
+{
+	uint32_t ms = most_ms ? most_ms : DEADLINE_MS_DEFAULT;
+
+	if (task->envelope.timeout_ms && task->envelope.timeout_ms < ms)
+		ms = task->envelope.timeout_ms;
+	task->deadline_us = task->came_boot_us + ms * US_PER_MS;
+	if (task->whole && task->deadline_us > task->whole->deadline_us)
+		task->deadline_us = task->whole->deadline_us;
+}
+
+/* What an item leaves out is the whole message's. */
+static void
+item_inherit(struct task *task)
+{
+	struct request_envelope *own = &task->envelope;
+	const struct request_envelope *whole = &task->whole->envelope;
+
+	if (own->credential.bytes == 0)
+		own->credential = whole->credential;
+	if (own->on_behalf_of.bytes == 0)
+		own->on_behalf_of = whole->on_behalf_of;
+	if (own->at_least.bytes == 0)
+		own->at_least = whole->at_least;
+	if (own->via.bytes == 0) {
+		own->via = whole->via;
+		own->client_ip = whole->client_ip;
+	}
+	if (own->trace.bytes == 0)
+		own->trace = whole->trace;
+}
+
+static status
+at_least_read(struct task *task)
+{
+	const struct slice bytes = task->envelope.at_least;
+
+	if (bytes.bytes == 0)
+		return STATUS_OK;
+	if (!revision_unpack(bytes, &task->at_least))
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_REVISION",
+		    "at_least is not a revision that a reply carried");
+	task->has_at_least = true;
+	return STATUS_OK;
+}
+
+static status
+key_check(const struct task *task)
+{
+	const struct slice key = task->envelope.idempotency_key;
+	const struct rpc_method *method = task->row->method;
+
+	if (key.bytes == 0)
+		return STATUS_OK;
+	if (key.bytes < IDEMPOTENCY_KEY_BYTES_MIN)
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "IDEMPOTENCY_KEY_SHORT",
+		    "an idempotency key is 16 to 128 random bytes");
+	/* Better said than ignored: the caller counts on it. A read can be repeated anyway. */
+	if (!method->idempotent_by_key && method->effect != EFFECT_READ)
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "IDEMPOTENCY_KEY_NOT_TAKEN",
+		    "this method takes no idempotency key");
+	return STATUS_OK;
+}
+
+static status
+call_check(struct task *task, struct arena *arena, struct check_result *fields)
+{
+	const struct rpc_method *method = task->row->method;
+
+	if (task->batch &&
+	    (!method->batchable || method->lane == LANE_HASH || method->lane == LANE_WAIT))
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "NOT_BATCHABLE",
+		    "this method can't be called inside a batch");
+	if (task->envelope.payload.bytes >
+	    (method->bytes_max ? method->bytes_max : PAYLOAD_BYTES_MAX))
+		return REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE",
+		    "the request is larger than this method takes");
+	TRY(at_least_read(task));
+	TRY(key_check(task));
+	return wire_check(method->request_meta, task->envelope.payload, arena, fields);
+}
+
+static bool
+is_batch(const struct request_envelope *e)
+{
+	static const char name[] = BATCH_METHOD_NAME;
+
+	if (e->method.bytes)
+		return slice_equals_text(e->method, name);
+	return e->method_id == wire_method_id(slice_text(name));
+}
+
+void
+dispatch_call(struct task *task, struct slice bytes, struct arena *arena)
+{
+	struct rpc_server *server = task->server;
+	struct check_result fields = {.count = 0};
+	status st = envelope_parse_request(bytes, &task->envelope);
+
+	if (st.code != ST_OK) {
+		task_refuse(task, st);
+		return;
+	}
+	if (atomic_load_explicit(&server->is_draining, memory_order_relaxed)) {
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"),
+		    RETRY_MS_TOO_MANY);
+		return;
+	}
+	if (is_batch(&task->envelope)) {
+		deadline_set(task, DEADLINE_MS_MAX);
+		if (task->batch)
+			task_refuse(task, REFUSE_FOR(ST_INVALID_ARGUMENT, "NOT_BATCHABLE",
+					      "a batch can't stand inside a batch"));
+		else
+			batch_begin(task, arena);
+		return;
+	}
+	task->row = server_method(server, task->envelope.method_id, task->envelope.method, &st);
+	if (!task->row) {
+		task_refuse(task, st);
+		return;
+	}
+	if (task->whole)
+		item_inherit(task);
+	deadline_set(task, task->row->method->deadline_ms);
+	st = call_check(task, arena, &fields);
+	if (st.code != ST_OK) {
+		const struct answer answer = {.st = st, .fields = &fields};
+		task_answer(task, &answer);
+		return;
+	}
+	task->trust_memory = server->settings.backend.may_trust_memory(
+	    server->settings.backend.self, task->has_at_least ? &task->at_least : NULL);
+	identify(task, arena);
+}
+
+/* For SELF rules: the request's field of that name, read from the encoded request. */
+static struct slice
+request_field(const void *env, const char *name)
+{
+	const struct task *task = env;
+	const struct meta_message *meta = task->row->method->request_meta;
+	struct wire_reader reader = wire_reader_of(task->envelope.payload);
+	struct wire_field field;
+	struct slice found = SLICE_NONE;
+
+	for (size_t i = 0; i < meta->fields_count; i++) {
+		if (meta->fields[i].type != META_STRING || strcmp(meta->fields[i].name, name) != 0)
+			continue;
+		while (wire_next(&reader, &field))
+			if (field.number == meta->fields[i].number && field.type == WIRE_BYTES)
+				found = field.bytes;
+		break;
+	}
+	return found;
+}
+
+static status
+admit(struct task *task, struct arena *arena)
+{
+	struct principal *principal = &task->who[WHO_CALLER];
+
+	TRY(access_choose_org(principal, task->envelope.org));
+	TRY(access_check(&task->row->rules, principal, request_field, task, task->came_us, arena,
+	    &task->admitted));
+	if (task->envelope.on_behalf_of.bytes)
+		TRY(access_narrow(principal, &task->who[WHO_BEHALF]));
+	return STATUS_OK;
+}
+
+/* Memory may answer a method that is open to everybody even while it may not be trusted: nothing
+ * that it says depends on who asks, and health is asked for just then. */
+static bool
+may_run_cached(const struct task *task)
+{
+	return task->trust_memory || (task->row->is_public && !task->has_at_least);
+}
+
+void
+dispatch_admit(struct task *task, struct arena *arena)
+{
+	const struct rpc_method *method = task->row->method;
+	const status st = admit(task, arena);
+
+	if (st.code == ST_PERMISSION_DENIED && method->audit) {
+		task->job = TASK_REFUSAL;
+		/* Its texts must outlive the arena. */
+		task->refusal = st;
+		(void)snprintf(task->refusal_text, sizeof(task->refusal_text), "%s", st.message);
+		task->refusal.message = task->refusal_text;
+		dispatch_to_lane(task, LANE_QUERY);
+		return;
+	}
+	if (st.code != ST_OK) {
+		task_refuse(task, st);
+		return;
+	}
+	task->job = TASK_RUN;
+	if (method->lane != LANE_INLINE) {
+		dispatch_to_lane(task, method->lane);
+		return;
+	}
+	if (may_run_cached(task) && method->handle_cached &&
+	    task_run(task, NULL, arena, true) == RUN_ANSWERED) {
+		(void)atomic_fetch_add_explicit(
+		    &task->server->inline_done, 1, memory_order_relaxed);
+		return;
+	}
+	dispatch_to_lane(task, LANE_QUERY);
+}
+
+/* Whose share of the lane it takes: the organisation's or, before that is known, the pipe's with
+ * the client address that is believed so far. */
+static uint64_t
+unit_of(const struct task *task, uint64_t seed)
+{
+	const struct principal *principal = &task->who[WHO_CALLER];
+	struct {
+		uint64_t pipe;
+		char address[PIPE_ADDRESS_TEXT_BYTES];
+	} source;
+
+	if (task->at > WHO_CALLER && principal->has_org)
+		return hash_bytes(slice_of(principal->org_id.bytes, UUID_BYTES), seed);
+	memset(&source, 0, sizeof(source));
+	source.pipe = (uintptr_t)task->work->pipe;
+	(void)snprintf(source.address, sizeof(source.address), "%s", task->client_ip);
+	return hash_bytes(slice_of(&source, sizeof(source)), seed);
+}
+
+void
+dispatch_to_lane(struct task *task, enum lane lane)
+{
+	struct rpc_server *server = task->server;
+	uint32_t retry_after_ms = 0;
+
+	task->in_callback = false;
+	task->entry.unit = unit_of(task, server->id_seed);
+	task->entry.deadline_us = task->deadline_us;
+	work_detach(task->work);
+	/* Once it is in there, it may be answered before the function returns. */
+	if (lane_put(server->lanes[lane], &task->entry, &retry_after_ms))
+		return;
+	if (task->job == TASK_FILL)
+		server->settings.backend.fill_end(server->settings.backend.self, &task->waiter);
+	if (task->job == TASK_REFUSAL)
+		task_refuse(task, task->refusal);
+	else
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too much of this kind is waiting already"),
+		    retry_after_ms);
+}

@@ -1,0 +1,157 @@
+/* From the envelope's credentials to principals: via first, since the client's address hangs on it,
+ * then the caller, then whom it acts for. */
+#include "rpc/internal.h"
+
+#include <stdio.h>
+
+static struct slice
+credential_of(const struct task *task, enum who who)
+{
+	switch (who) {
+	case WHO_VIA:
+		return task->envelope.via;
+	case WHO_CALLER:
+		return task->envelope.credential;
+	default:
+		return task->envelope.on_behalf_of;
+	}
+}
+
+/* The address that the envelope asserts, if who asserts it may. */
+static status
+client_ip_believe(struct task *task)
+{
+	const struct slice asserted = task->envelope.client_ip;
+	const bool has_via = task->envelope.via.bytes > 0;
+
+	if (asserted.bytes == 0 || (task->at == WHO_VIA) != has_via)
+		return STATUS_OK;
+	TRY(access_believe_client_ip(
+	    &task->who[WHO_CALLER], has_via ? &task->who[WHO_VIA] : NULL, asserted));
+	(void)snprintf(task->client_ip_text, sizeof(task->client_ip_text), "%.*s",
+	    (int)asserted.bytes, (const char *)asserted.data);
+	task->client_ip = task->client_ip_text;
+	return STATUS_OK;
+}
+
+/* A credential is known. false: the call is answered. */
+static bool
+identify_next(struct task *task)
+{
+	status st = STATUS_OK;
+
+	if (task->at != WHO_BEHALF)
+		st = client_ip_believe(task);
+	if (st.code != ST_OK) {
+		task_refuse(task, st);
+		return false;
+	}
+	task->at++;
+	return true;
+}
+
+/* What find, verify or fill said of the credential that is next. false: the call is out of our
+ * hands. */
+static bool
+identify_take(struct task *task, status st, enum credential_step step)
+{
+	struct rpc_server *server = task->server;
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	if (st.code == ST_UNAUTHENTICATED && task->at == WHO_CALLER && task->row->is_public) {
+		/* A login that has run out must not keep anybody from logging in. */
+		task->who[WHO_CALLER] = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+		return identify_next(task);
+	}
+	if (st.code != ST_OK) {
+		task_refuse(task, st);
+		return false;
+	}
+	switch (step) {
+	case CREDENTIAL_KNOWN:
+		return identify_next(task);
+	case CREDENTIAL_NEEDS_CPU:
+		task->job = TASK_VERIFY;
+		dispatch_to_lane(task, LANE_CPU);
+		return false;
+	case CREDENTIAL_NEEDS_QUERY:
+		break;
+	}
+	task->job = TASK_FILL;
+	task->in_callback = false;
+	work_detach(task->work);
+	/* Parked: whoever fills it wakes us, and may have done so already. */
+	if (backend->fill_begin(backend->self, &task->ask, &task->waiter))
+		dispatch_to_lane(task, LANE_QUERY);
+	return false;
+}
+
+static void
+identify_woken(struct cache_waiter *waiter)
+{
+	struct task *task = container_of(waiter, struct task, waiter);
+	struct rpc_server *server = task->server;
+
+	if (clock_boot_us(server->settings.clock) >= task->deadline_us) {
+		task_refuse(task, REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed"));
+		return;
+	}
+	struct arena *arena = server_arena_take(server);
+	if (!arena) {
+		task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call"));
+		return;
+	}
+	identify(task, arena);
+	server_arena_give(server, arena);
+}
+
+static void
+ask_make(struct task *task)
+{
+	task->ask = (struct credential_ask){
+	    .text = credential_of(task, task->at),
+	    .client_ip = task->at == WHO_VIA ? task->work->pipe->address : task->client_ip,
+	    .trust_memory = task->trust_memory,
+	    .now_us = task->came_us,
+	};
+	task->waiter.wake = identify_woken;
+}
+
+void
+identify(struct task *task, struct arena *arena)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+
+	while (task->at < WHO_COUNT) {
+		enum credential_step step = CREDENTIAL_KNOWN;
+		status st = STATUS_OK;
+
+		ask_make(task);
+		if (task->ask.text.bytes > 0)
+			st = backend->credential_find(
+			    backend->self, &task->ask, &step, &task->who[task->at]);
+		else
+			task->who[task->at] = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+		if (!identify_take(task, st, step))
+			return;
+	}
+	dispatch_admit(task, arena);
+}
+
+void
+identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+	struct principal *principal = &task->who[task->at];
+	enum credential_step step = CREDENTIAL_KNOWN;
+	status st;
+
+	if (task->job == TASK_FILL) {
+		st = backend->credential_fill(backend->self, &task->ask, conn, arena, principal);
+		backend->fill_end(backend->self, &task->waiter);
+	} else {
+		st = backend->credential_verify(backend->self, &task->ask, &step, principal);
+	}
+	if (identify_take(task, st, step))
+		identify(task, arena);
+}

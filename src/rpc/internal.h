@@ -1,0 +1,218 @@
+/* internal.h - what the files of this folder share.
+ *
+ * A message from a client is a work: its context, its aios, its bytes. A call is a task: the work's
+ * own, or an item's of a Batch. A task goes from the transport's callback (dispatch.c), over
+ * credentials (identify.c), to its lane (lane.c, worker.c) and back (reply.c). */
+#ifndef USHER_RPC_INTERNAL_H
+#define USHER_RPC_INTERNAL_H
+
+#include "access/access.h"
+#include "rpc/lane.h"
+#include "rpc/pipe.h"
+#include "rpc/server.h"
+#include "rpc/timer.h"
+#include "wire/check.h"
+#include "wire/envelope.h"
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define REQUEST_ID_TEXT_BYTES 17
+#define ARENA_SLOTS 64
+#define SERVICES_MAX 16
+#define URLS_MAX 8
+/* Receives that stand ready. The rest of the contexts wait for calls to move to a lane, so that a
+ * busy server goes round in few of them. */
+#define RECEIVES_READY 64
+
+struct method_row {
+	const struct rpc_method *method;
+	const void *env;
+	struct access_rules rules;
+	bool is_public;
+};
+
+struct work;
+struct batch;
+
+/* Whose credential is being looked at. */
+enum who { WHO_VIA, WHO_CALLER, WHO_BEHALF, WHO_COUNT };
+
+enum task_job {
+	TASK_RUN = 0, /* the handler */
+	TASK_VERIFY,  /* a token's signature, on CPU */
+	TASK_FILL,    /* a credential from the database, on QUERY */
+	TASK_REFUSAL, /* a refusal of access that goes to audit, on QUERY */
+};
+
+struct task {
+	struct rpc_server *server;
+	struct work *work;
+	struct batch *batch; /* it is an item: which one */
+	size_t batch_index;
+	const struct task *whole; /* the batch's own task */
+	const struct method_row *row;
+	struct request_envelope envelope; /* borrows the work's message */
+	struct principal who[WHO_COUNT];
+	/* From here on, all is zero at first. */
+	enum who at; /* the credential that is next */
+	enum task_job job;
+	enum access_kind admitted;
+	bool trust_memory;
+	bool has_at_least;
+	bool in_callback; /* not in a lane or parked yet */
+	struct revision at_least;
+	status refusal;
+	char refusal_text[160];
+	int64_t came_us; /* realtime */
+	int64_t came_boot_us;
+	int64_t deadline_us; /* boottime */
+	const char *client_ip;
+	char client_ip_text[64];
+	char request_id[REQUEST_ID_TEXT_BYTES];
+	struct lane_entry entry;
+	struct cache_waiter waiter;
+	struct credential_ask ask;
+
+	/* A reply that is ready and parked. */
+	nng_msg *reply;
+	int64_t not_before_us;
+	struct timer_entry timer;
+	struct barrier_waiter barrier;
+	struct list at_barrier; /* in the server's list, while it waits there */
+};
+
+struct work {
+	struct rpc_server *server;
+	nng_ctx ctx;
+	nng_aio *receive, *send;
+	nng_msg *message;
+	struct pipe_entry *pipe;
+	struct list list; /* of works that do nothing */
+	bool is_detached; /* out of the circle that receives */
+	unsigned counter; /* of calls it carried, for sampling and ids */
+	uint32_t index;
+	struct task task;
+};
+
+struct rpc_server {
+	struct rpc_settings settings;
+	nng_socket socket;
+	bool is_open, is_started;
+	atomic_bool is_draining;
+	atomic_bool is_closed;
+	struct method_row *rows;
+	size_t rows_count;
+	struct method_row **table; /* by id, open addressing, a power of two */
+	size_t table_size;
+	const struct rpc_service *services[SERVICES_MAX];
+	size_t services_count;
+	char *urls[URLS_MAX];
+	size_t urls_count;
+	char problem[512]; /* what start() complains about */
+
+	struct work *works; /* works_max of them; the first works_count have been made */
+	size_t works_count, works_max;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	struct list works_free;
+	int receives_ready; /* works in the circle that receives */
+	_Atomic int64_t calls;
+	struct list at_barrier;
+
+	_Atomic(struct arena *) arenas[ARENA_SLOTS];
+	struct pipe_table pipes;
+	struct lane_queue *lanes[LANE_COUNT];
+	struct timers *timers;
+	uint64_t id_seed;
+	_Atomic int64_t inline_done;
+};
+
+/* What struct rpc_call's internal points to while a handler runs. */
+struct run {
+	struct task *task;
+	struct check_result fields;
+	struct rpc_repeat repeat;
+	bool is_repeat_armed; /* the key has been looked at: keep the result under it */
+	bool in_transaction;
+};
+
+/* server.c */
+struct arena *server_arena_take(struct rpc_server *server);
+void server_arena_give(struct rpc_server *server, struct arena *arena);
+const struct method_row *
+server_method(const struct rpc_server *server, uint32_t id, struct slice name, status *refusal);
+
+/* work.c */
+MUST_USE status works_new(struct rpc_server *server);
+void works_start(struct rpc_server *server);
+void works_free(struct rpc_server *server);
+/* The work's call goes to a lane or is parked: another one receives in its place. */
+void work_detach(struct work *work);
+/* Send message (taken; NULL: there is none to be had) as the answer to the work's request. */
+void work_answer(struct work *work, nng_msg *message);
+
+/* listen.c */
+MUST_USE status server_listen(struct rpc_server *server);
+
+/* dispatch.c */
+void dispatch_message(struct work *work);
+void dispatch_item(struct task *task, struct batch *batch, size_t index, const struct task *whole,
+    struct slice bytes, struct arena *arena);
+/* Read an item or a message as a call and take it as far as it goes without waiting. */
+void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
+/* All credentials are known: access rule, lane. */
+void dispatch_admit(struct task *task, struct arena *arena);
+void dispatch_to_lane(struct task *task, enum lane lane);
+
+/* identify.c */
+/* Look at the credentials that are left; goes on to dispatch_admit(), to a lane, or is parked. */
+void identify(struct task *task, struct arena *arena);
+void identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena);
+
+/* worker.c */
+/* Run the handler where we are. conn may be NULL (CPU, and INLINE's first try). */
+enum run_result { RUN_ANSWERED, RUN_NOT_CACHED };
+enum run_result
+task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached);
+void worker_work(void *server, struct lane_entry *entry, struct lane_worker *worker);
+void worker_expire(void *server, struct lane_entry *entry);
+
+/* reply.c */
+struct answer {
+	status st;
+	uint32_t retry_after_ms;
+	bool replayed;
+	bool has_revision;
+	struct revision revision;
+	const ProtobufCMessage *reply; /* or, encoded: */
+	struct slice payload;
+	const struct check_result *fields;
+};
+/* Answer a task, now. */
+void task_answer(struct task *task, const struct answer *answer);
+void task_refuse(struct task *task, status st);
+void task_refuse_later(struct task *task, status st, uint32_t retry_after_ms);
+/* Answer it when its time has come and the barrier is passed (restricts). */
+void task_answer_later(
+    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
+/* Stopping: nobody waits for a barrier any longer. */
+void replies_release(struct rpc_server *server);
+/* A WAIT method is to be tried again then. */
+void task_wait(struct task *task, int64_t until_us);
+
+/* batch.c */
+void batch_begin(struct task *task, struct arena *arena);
+/* An item has its answer: takes the message (NULL: there was no memory for one). */
+void batch_item_answered(struct task *item, nng_msg *message);
+/* An item that is answered in the callback is packed into the batch's own buffer: room for it, or
+ * NULL, and then word that it is there. */
+uint8_t *batch_item_room(struct task *item, size_t bytes);
+void batch_item_packed(struct task *item);
+
+/* call.c */
+void call_fill(struct rpc_call *call, struct run *run, struct task *task, struct store_conn *conn,
+    struct arena *arena);
+
+#endif

@@ -1,0 +1,314 @@
+#include "rpc/lane.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+#define RETRY_MS_MIN 50
+#define RETRY_MS_MAX 5000
+#define HASH_WORKER_NICE 5
+
+/* Exists while something of it waits or is worked on. */
+struct lane_unit {
+	uint64_t id;
+	struct list bucket;
+	struct list turn; /* in the round, while it has entries and is below its share of workers */
+	struct list entries;
+	int queued, busy;
+	bool in_turn;
+};
+
+struct lane_queue {
+	struct lane_plan plan;
+	int queue_share, worker_share;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	bool is_stopping;
+	int queued, busy;
+	int64_t done, refused, expired;
+	int64_t mean_us; /* of one entry's work */
+	struct list turns;
+	struct lane_unit *units;
+	struct list units_free;
+	struct list *buckets;
+	size_t buckets_count;
+	pthread_t *threads;
+	struct lane_worker *workers;
+	int threads_count;
+};
+
+static int
+share_of(int whole)
+{
+	const int share = whole - (whole + 3) / 4;
+
+	return share < 1 ? 1 : share;
+}
+
+static struct list *
+unit_bucket(struct lane_queue *lane, uint64_t id)
+{
+	return &lane->buckets[id & (lane->buckets_count - 1)];
+}
+
+static struct lane_unit *
+unit_find(struct lane_queue *lane, uint64_t id)
+{
+	list_for_each (node, unit_bucket(lane, id)) {
+		struct lane_unit *unit = container_of(node, struct lane_unit, bucket);
+		if (unit->id == id)
+			return unit;
+	}
+	return NULL;
+}
+
+/* There are as many units as can have something waiting or worked on. */
+static struct lane_unit *
+unit_make(struct lane_queue *lane, uint64_t id)
+{
+	struct list *node = list_take_first(&lane->units_free);
+
+	if (!node)
+		return NULL;
+	struct lane_unit *unit = container_of(node, struct lane_unit, bucket);
+	unit->id = id;
+	unit->queued = unit->busy = 0;
+	unit->in_turn = false;
+	list_init(&unit->entries);
+	list_init(&unit->turn);
+	list_add_last(unit_bucket(lane, id), &unit->bucket);
+	return unit;
+}
+
+static void
+unit_settle(struct lane_queue *lane, struct lane_unit *unit)
+{
+	const bool has_turn = unit->queued > 0 && unit->busy < lane->worker_share;
+
+	if (has_turn && !unit->in_turn) {
+		list_add_last(&lane->turns, &unit->turn);
+		(void)pthread_cond_signal(&lane->work);
+	} else if (!has_turn && unit->in_turn) {
+		list_remove(&unit->turn);
+	}
+	unit->in_turn = has_turn;
+	if (unit->queued == 0 && unit->busy == 0) {
+		list_remove(&unit->bucket);
+		list_add_first(&lane->units_free, &unit->bucket);
+	}
+}
+
+/* How long until the queue has moved on by a good part. */
+static uint32_t
+retry_after(const struct lane_queue *lane)
+{
+	const int64_t ms = lane->mean_us * lane->queued / lane->plan.workers / 2 / US_PER_MS;
+
+	return ms < RETRY_MS_MIN ? RETRY_MS_MIN : ms > RETRY_MS_MAX ? RETRY_MS_MAX : (uint32_t)ms;
+}
+
+bool
+lane_put(struct lane_queue *lane, struct lane_entry *entry, uint32_t *retry_after_ms)
+{
+	bool taken = false;
+
+	(void)pthread_mutex_lock(&lane->lock);
+	struct lane_unit *unit = unit_find(lane, entry->unit);
+	const bool has_room = !lane->is_stopping && lane->queued < lane->plan.queue_max &&
+			      (!unit || unit->queued < lane->queue_share);
+	if (has_room && !unit)
+		unit = unit_make(lane, entry->unit);
+	if (has_room && unit) {
+		entry->internal = unit;
+		list_add_last(&unit->entries, &entry->list);
+		unit->queued++;
+		lane->queued++;
+		unit_settle(lane, unit);
+		taken = true;
+	} else {
+		lane->refused++;
+		*retry_after_ms = retry_after(lane);
+	}
+	(void)pthread_mutex_unlock(&lane->lock);
+	return taken;
+}
+
+/* The next entry, of the unit whose turn it is. The lock is held; waits for one; NULL: stop. */
+static struct lane_entry *
+lane_take(struct lane_queue *lane)
+{
+	while (list_is_empty(&lane->turns)) {
+		if (lane->is_stopping)
+			return NULL;
+		(void)pthread_cond_wait(&lane->work, &lane->lock);
+	}
+	struct lane_unit *unit = container_of(lane->turns.next, struct lane_unit, turn);
+	/* To the end of the round, if it stays in it. */
+	list_remove(&unit->turn);
+	unit->in_turn = false;
+	struct list *node = list_take_first(&unit->entries);
+	unit->queued--;
+	lane->queued--;
+	unit->busy++;
+	lane->busy++;
+	unit_settle(lane, unit);
+	return container_of(node, struct lane_entry, list);
+}
+
+/* Stopping: who still waits is told so, without having been worked on. */
+static void
+lane_do(
+    struct lane_queue *lane, struct lane_worker *worker, struct lane_entry *entry, bool is_stopping)
+{
+	const int64_t began_us = clock_boot_us(lane->plan.clock);
+	const bool is_late = began_us >= entry->deadline_us || is_stopping;
+	struct lane_unit *unit = entry->internal;
+
+	if (is_late)
+		lane->plan.expire(lane->plan.env, entry);
+	else
+		lane->plan.work(lane->plan.env, entry, worker);
+	/* The entry is the caller's again. */
+	arena_reset(&worker->arena);
+	const int64_t took_us = clock_boot_us(lane->plan.clock) - began_us;
+	(void)pthread_mutex_lock(&lane->lock);
+	if (is_late)
+		lane->expired++;
+	else
+		lane->mean_us += (took_us - lane->mean_us) / 16;
+	lane->done += !is_late;
+	lane->busy--;
+	unit->busy--;
+	unit_settle(lane, unit);
+}
+
+static void *
+lane_thread(void *arg)
+{
+	struct lane_worker *worker = arg;
+	struct lane_queue *lane = worker->lane;
+	struct lane_entry *entry;
+
+	(void)pthread_setname_np(pthread_self(), lane->plan.name);
+	/* Linux has a nice value a thread. */
+	if (lane->plan.nice)
+		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), HASH_WORKER_NICE);
+	(void)pthread_mutex_lock(&lane->lock);
+	while ((entry = lane_take(lane))) {
+		const bool is_stopping = lane->is_stopping;
+		(void)pthread_mutex_unlock(&lane->lock);
+		lane_do(lane, worker, entry, is_stopping); /* comes back with the lock */
+	}
+	(void)pthread_mutex_unlock(&lane->lock);
+	return NULL;
+}
+
+static status
+lane_start(struct lane_queue *lane)
+{
+	for (int i = 0; i < lane->plan.workers; i++) {
+		struct lane_worker *worker = &lane->workers[i];
+
+		worker->lane = lane;
+		TRY(arena_init(&worker->arena, REQUEST_ARENA_BYTES_FIRST, REQUEST_ARENA_BYTES_MAX));
+		if (pthread_create(&lane->threads[i], NULL, lane_thread, worker) != 0) {
+			arena_done(&worker->arena);
+			return REFUSE(ST_RESOURCE_EXHAUSTED, "no more threads");
+		}
+		lane->threads_count++;
+	}
+	return STATUS_OK;
+}
+
+static size_t
+power_of_two(size_t least)
+{
+	size_t size = 8;
+
+	while (size < least)
+		size *= 2;
+	return size;
+}
+
+status
+lane_new(const struct lane_plan *plan, struct lane_queue **out)
+{
+	struct lane_queue *lane = calloc(1, sizeof(*lane));
+	const size_t units = (size_t)plan->queue_max + (size_t)plan->workers;
+
+	if (!lane)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a lane");
+	lane->plan = *plan;
+	lane->queue_share = share_of(plan->queue_max);
+	lane->worker_share = share_of(plan->workers);
+	lane->mean_us = US_PER_MS;
+	(void)pthread_mutex_init(&lane->lock, NULL);
+	(void)pthread_cond_init(&lane->work, NULL);
+	list_init(&lane->turns);
+	list_init(&lane->units_free);
+	lane->buckets_count = power_of_two(units);
+	lane->buckets = calloc(lane->buckets_count, sizeof(*lane->buckets));
+	lane->units = calloc(units, sizeof(*lane->units));
+	lane->threads = calloc((size_t)plan->workers, sizeof(*lane->threads));
+	lane->workers = calloc((size_t)plan->workers, sizeof(*lane->workers));
+	if (!lane->buckets || !lane->units || !lane->threads || !lane->workers) {
+		lane_free(&lane);
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a lane");
+	}
+	for (size_t i = 0; i < lane->buckets_count; i++)
+		list_init(&lane->buckets[i]);
+	for (size_t i = 0; i < units; i++)
+		list_add_last(&lane->units_free, &lane->units[i].bucket);
+	const status st = lane_start(lane);
+	if (st.code != ST_OK) {
+		lane_free(&lane);
+		return st;
+	}
+	*out = lane;
+	return STATUS_OK;
+}
+
+void
+lane_stop(struct lane_queue *lane)
+{
+	(void)pthread_mutex_lock(&lane->lock);
+	lane->is_stopping = true;
+	(void)pthread_cond_broadcast(&lane->work);
+	(void)pthread_mutex_unlock(&lane->lock);
+	for (int i = 0; i < lane->threads_count; i++) {
+		(void)pthread_join(lane->threads[i], NULL);
+		arena_done(&lane->workers[i].arena);
+	}
+	lane->threads_count = 0;
+}
+
+void
+lane_free(struct lane_queue **freed)
+{
+	struct lane_queue *lane = *freed;
+
+	if (!lane)
+		return;
+	lane_stop(lane);
+	(void)pthread_cond_destroy(&lane->work);
+	(void)pthread_mutex_destroy(&lane->lock);
+	free(lane->buckets);
+	free(lane->units);
+	free(lane->threads);
+	free(lane->workers);
+	free(lane);
+	*freed = NULL;
+}
+
+void
+lane_get_state(struct lane_queue *lane, struct lane_state *out)
+{
+	(void)pthread_mutex_lock(&lane->lock);
+	*out = (struct lane_state){lane->plan.workers, lane->busy, lane->queued,
+	    lane->plan.queue_max, lane->done, lane->refused, lane->expired};
+	(void)pthread_mutex_unlock(&lane->lock);
+}

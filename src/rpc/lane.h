@@ -1,0 +1,61 @@
+/* lane.h - a bounded set of queues, one a unit (an organisation), served in turn by workers.
+ *
+ * A unit may hold all but a quarter of the queue and of the workers, so the rest is there for
+ * others at any time. Threads: any. Blocks: lane_stop(), lane_free(). */
+#ifndef USHER_RPC_LANE_H
+#define USHER_RPC_LANE_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lane_queue;
+struct lane_unit;
+
+/* A thread of the lane. */
+struct lane_worker {
+	struct arena arena; /* reset after each entry */
+	struct lane_queue *lane;
+	void *internal;
+};
+
+/* What waits in a lane: embedded in the caller's struct, which is the lane's until work() or
+ * expire() is called with it. */
+struct lane_entry {
+	struct list list;
+	uint64_t unit;       /* hash of the organisation, or of pipe and client address */
+	int64_t deadline_us; /* boottime: past it, expire() instead of work() */
+	struct lane_unit *internal;
+};
+
+struct lane_plan {
+	const char *name;
+	int workers, queue_max;
+	bool nice; /* gives way to others */
+	const struct clock *clock;
+	void *env;
+	void (*work)(void *env, struct lane_entry *entry, struct lane_worker *worker);
+	void (*expire)(void *env, struct lane_entry *entry);
+};
+
+/* Starts its workers. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status lane_new(const struct lane_plan *plan, struct lane_queue **out);
+/* What still waits is expired, what is worked on is waited for, what comes is refused. */
+void lane_stop(struct lane_queue *lane);
+/* When nobody puts anything into it any more. */
+void lane_free(struct lane_queue **lane);
+
+/* false: full, for all or for that unit; *retry_after_ms says when there may be room. */
+bool lane_put(struct lane_queue *lane, struct lane_entry *entry, uint32_t *retry_after_ms);
+
+struct lane_state {
+	int workers, busy, queued, queue_max;
+	int64_t done, refused, expired;
+};
+void lane_get_state(struct lane_queue *lane, struct lane_state *out);
+
+#endif

@@ -1,0 +1,174 @@
+/* Which URLs may be listened on, and listening on them. */
+#include "base/log.h"
+#include "rpc/internal.h"
+
+#include <arpa/inet.h>
+#include <nng/transport/tls/tls.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static status
+refuse(struct rpc_server *server, enum status_code code, const char *reason, const char *url,
+    const char *why)
+{
+	(void)snprintf(server->problem, sizeof(server->problem), "%s: %s", url, why);
+	return REFUSE_FOR(code, reason, server->problem);
+}
+
+static bool
+host_is_loopback(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+
+	return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0 ||
+	       strncmp(host, "localhost:", 10) == 0;
+}
+
+/* nng before 1.6 stops listening for ever when somebody connects and goes away at once. */
+static bool
+ipc_is_sound(void)
+{
+	int major = 0, minor = 0;
+
+	return sscanf(nng_version(), "%d.%d", &major, &minor) == 2 && (major > 1 || minor >= 6);
+}
+
+static status
+url_check(struct rpc_server *server, const char *url)
+{
+	const bool is_tcp = strncmp(url, "tcp", 3) == 0 && strstr(url, "://") != NULL;
+	const bool is_tls = strncmp(url, "tls+tcp", 7) == 0 && strstr(url, "://") != NULL;
+
+	if (strncmp(url, "ipc://", 6) == 0) {
+		if (ipc_is_sound())
+			return STATUS_OK;
+		return refuse(server, ST_INVALID_ARGUMENT, "URL_REFUSED", url,
+		    "nng before 1.6 can stop accepting on ipc:// for good when a client "
+		    "connects and leaves at once; use tcp://127.0.0.1:PORT");
+	}
+	if (strncmp(url, "inproc://", 9) == 0)
+		return STATUS_OK;
+	if (!is_tcp && !is_tls)
+		return refuse(server, ST_INVALID_ARGUMENT, "BAD_URL", url,
+		    "want tcp://, tls+tcp:// or ipc://");
+	if (host_is_loopback(url))
+		return STATUS_OK;
+	if (server->settings.development)
+		return refuse(server, ST_INVALID_ARGUMENT, "URL_REFUSED", url,
+		    "a development server listens on loopback alone; set mode = production");
+	if (is_tcp && !server->settings.private_network)
+		return refuse(server, ST_INVALID_ARGUMENT, "URL_REFUSED", url,
+		    "plain tcp:// off loopback would carry credentials in the clear; use "
+		    "tls+tcp://, or say rpc.private_network = on");
+	return STATUS_OK;
+}
+
+/* The address without its port; local transports count as this machine. */
+static void
+address_write(nng_pipe pipe, char out[PIPE_ADDRESS_TEXT_BYTES])
+{
+	nng_sockaddr address;
+
+	(void)snprintf(out, PIPE_ADDRESS_TEXT_BYTES, "127.0.0.1");
+	if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &address) != 0)
+		return;
+	if (address.s_family == NNG_AF_INET)
+		(void)inet_ntop(AF_INET, &address.s_in.sa_addr, out, PIPE_ADDRESS_TEXT_BYTES);
+	else if (address.s_family == NNG_AF_INET6)
+		(void)inet_ntop(AF_INET6, address.s_in6.sa_addr, out, PIPE_ADDRESS_TEXT_BYTES);
+}
+
+static void
+pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	struct rpc_server *server = arg;
+	char address[PIPE_ADDRESS_TEXT_BYTES];
+
+	(void)event;
+	address_write(pipe, address);
+	if (atomic_load(&server->is_draining) ||
+	    !pipe_add(&server->pipes, (uint32_t)nng_pipe_id(pipe), address)) {
+		log_event(LOG_WARN, "pipe_refused", "peer", address, NULL);
+		(void)nng_pipe_close(pipe);
+	}
+}
+
+static void
+pipe_goes(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	struct rpc_server *server = arg;
+
+	(void)event;
+	pipe_remove(&server->pipes, (uint32_t)nng_pipe_id(pipe));
+}
+
+/* The URL with the port that the system chose, where the port was 0. */
+static char *
+url_bound(nng_listener listener, const char *url)
+{
+	const char *colon = strrchr(url, ':');
+	char *out = NULL;
+	int port = 0;
+
+	if (!colon || strcmp(colon, ":0") != 0 ||
+	    nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port) != 0)
+		return strdup(url);
+	if (asprintf(&out, "%.*s:%d", (int)(colon - url), url, port) < 0)
+		return NULL;
+	return out;
+}
+
+static status
+url_listen(struct rpc_server *server, const char *url)
+{
+	nng_listener listener;
+
+	TRY(url_check(server, url));
+	if (server->urls_count == URLS_MAX)
+		return refuse(server, ST_INVALID_ARGUMENT, "BAD_URL", url, "too many URLs");
+	int error = nng_listener_create(&listener, server->socket, url);
+	if (error != 0)
+		return refuse(server, ST_INVALID_ARGUMENT, "BAD_URL", url, nng_strerror(error));
+	/* Not every transport has these. */
+	(void)nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
+	(void)nng_listener_set_bool(listener, NNG_OPT_TCP_NODELAY, true);
+	if (strncmp(url, "tls+", 4) == 0) {
+		const char *file = server->settings.tls_file;
+		error = file && *file
+			    ? nng_listener_set_string(listener, NNG_OPT_TLS_CERT_KEY_FILE, file)
+			    : NNG_EINVAL;
+		if (error != 0)
+			return refuse(server, ST_INVALID_ARGUMENT, "BAD_TLS_FILE", url,
+			    "needs rpc.tls_file, a PEM file with certificate and key");
+	}
+	error = nng_listener_start(listener, 0);
+	if (error != 0)
+		return refuse(server, ST_UNAVAILABLE, "ADDRESS_IN_USE", url, nng_strerror(error));
+	char *bound = url_bound(listener, url);
+	if (!bound)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
+	server->urls[server->urls_count++] = bound;
+	log_event(LOG_INFO, "listen", "url", bound, NULL);
+	return STATUS_OK;
+}
+
+status
+server_listen(struct rpc_server *server)
+{
+	char *urls = strdup(server->settings.urls ? server->settings.urls : "");
+	char *rest = urls;
+	status st = STATUS_OK;
+
+	if (!urls)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
+	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_PRE, pipe_comes, server);
+	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, pipe_goes, server);
+	for (char *url; st.code == ST_OK && (url = strsep(&rest, ","));) {
+		url += strspn(url, " ");
+		url[strcspn(url, " ")] = 0;
+		if (*url)
+			st = url_listen(server, url);
+	}
+	free(urls);
+	return st;
+}

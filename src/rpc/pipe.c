@@ -1,0 +1,101 @@
+#include "rpc/pipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* nng numbers pipes one after the other, so they spread evenly over the buckets. */
+#define BUCKET_ENTRIES 8
+
+status
+pipe_table_init(struct pipe_table *table, int pipes_max)
+{
+	table->buckets = (size_t)pipes_max / (BUCKET_ENTRIES / 2) + 1;
+	table->pipes_max = pipes_max;
+	atomic_init(&table->pipes, 0);
+	table->entries = calloc(table->buckets * BUCKET_ENTRIES, sizeof(*table->entries));
+	if (!table->entries)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the connections");
+	return STATUS_OK;
+}
+
+void
+pipe_table_done(struct pipe_table *table)
+{
+	free(table->entries);
+	table->entries = NULL;
+}
+
+static struct pipe_entry *
+bucket_of(struct pipe_table *table, uint32_t id)
+{
+	return &table->entries[id % table->buckets * BUCKET_ENTRIES];
+}
+
+/* References held while an entry is being written: nobody finds it by then. */
+#define BEING_MADE (1u << 31)
+
+bool
+pipe_add(struct pipe_table *table, uint32_t id, const char *address)
+{
+	struct pipe_entry *bucket = bucket_of(table, id);
+
+	if (atomic_fetch_add(&table->pipes, 1) >= table->pipes_max) {
+		(void)atomic_fetch_sub(&table->pipes, 1);
+		return false;
+	}
+	for (size_t i = 0; i < BUCKET_ENTRIES; i++) {
+		unsigned none = 0;
+		if (!atomic_compare_exchange_strong(&bucket[i].references, &none, BEING_MADE))
+			continue;
+		(void)snprintf(bucket[i].address, sizeof(bucket[i].address), "%s", address);
+		atomic_store(&bucket[i].id, id);
+		atomic_store(&bucket[i].references, 1);
+		return true;
+	}
+	(void)atomic_fetch_sub(&table->pipes, 1);
+	return false;
+}
+
+struct pipe_entry *
+pipe_take(struct pipe_table *table, uint32_t id)
+{
+	struct pipe_entry *bucket = bucket_of(table, id);
+
+	for (size_t i = 0; i < BUCKET_ENTRIES; i++) {
+		struct pipe_entry *entry = &bucket[i];
+		if (atomic_load_explicit(&entry->id, memory_order_acquire) != id)
+			continue;
+		unsigned references = atomic_load(&entry->references);
+		while (references > 0 && references < BEING_MADE)
+			if (atomic_compare_exchange_weak(
+				&entry->references, &references, references + 1)) {
+				/* It may have become another pipe's meanwhile. */
+				if (atomic_load(&entry->id) == id)
+					return entry;
+				pipe_give(entry);
+				break;
+			}
+	}
+	return NULL;
+}
+
+void
+pipe_give(struct pipe_entry *entry)
+{
+	(void)atomic_fetch_sub(&entry->references, 1);
+}
+
+void
+pipe_remove(struct pipe_table *table, uint32_t id)
+{
+	struct pipe_entry *entry = pipe_take(table, id);
+
+	if (!entry)
+		return;
+	/* No new calls find it; those under way keep it. */
+	atomic_store(&entry->id, 0);
+	pipe_give(entry);
+	pipe_give(entry);
+	(void)atomic_fetch_sub(&table->pipes, 1);
+}

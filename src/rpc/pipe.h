@@ -1,0 +1,47 @@
+/* pipe.h - the connections that are open, and how many calls each has under way.
+ *
+ * A fixed table: a pipe that finds no place is refused. An entry is found without a lock, and
+ * stays until its pipe is gone and the last of its calls is answered.
+ * Threads: any. Nothing blocks. */
+#ifndef USHER_RPC_PIPE_H
+#define USHER_RPC_PIPE_H
+
+#include "base/status.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PIPE_ADDRESS_TEXT_BYTES 48
+
+struct pipe_entry {
+	atomic_uint references; /* one while it is open, one a call */
+	atomic_uint id;
+	char address[PIPE_ADDRESS_TEXT_BYTES]; /* the peer's, without a port */
+};
+
+struct pipe_table {
+	struct pipe_entry *entries;
+	size_t buckets;
+	int pipes_max;
+	atomic_int pipes;
+};
+
+MUST_USE status pipe_table_init(struct pipe_table *table, int pipes_max);
+void pipe_table_done(struct pipe_table *table);
+
+/* false: too many. */
+bool pipe_add(struct pipe_table *table, uint32_t id, const char *address);
+void pipe_remove(struct pipe_table *table, uint32_t id);
+/* The entry with a reference taken, or NULL when the pipe is gone. */
+struct pipe_entry *pipe_take(struct pipe_table *table, uint32_t id);
+void pipe_give(struct pipe_entry *entry);
+/* Calls under way, the caller's among them. */
+static inline unsigned
+pipe_calls(const struct pipe_entry *entry)
+{
+	return atomic_load_explicit(&entry->references, memory_order_relaxed) - 1;
+}
+
+#endif

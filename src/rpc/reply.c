@@ -1,0 +1,299 @@
+/* Answers: packed once into the message that is sent, at once or when their time has come. */
+#include "base/limits.h"
+#include "base/log.h"
+#include "rpc/internal.h"
+
+#include <stdio.h>
+
+#define MESSAGE_TEXT_BYTES 160
+
+/* What of a failure inside may go out: a text that says nothing, and where to look. */
+static const char *
+message_outside(const struct task *task, status st, char text[MESSAGE_TEXT_BYTES])
+{
+	const char *what = "the server could not do this";
+
+	if (!status_is_internal(st.code) || task->server->settings.development)
+		return st.message ? st.message : "";
+	if (st.code == ST_UNAVAILABLE)
+		what = "the service is not available right now";
+	if (st.code == ST_UNKNOWN)
+		what = "whether this was done is not known";
+	(void)snprintf(text, MESSAGE_TEXT_BYTES, "%s (request %s)", what, task->request_id);
+	return text;
+}
+
+static void
+log_call(const struct task *task, const struct answer *answer)
+{
+	const struct rpc_server *server = task->server;
+	const struct principal *principal = &task->who[WHO_CALLER];
+	const bool failed = status_is_internal(answer->st.code);
+	const bool is_inline = task->in_callback && answer->st.code == ST_OK;
+	char org[UUID_TEXT_BYTES] = "";
+
+	if (is_inline && server->settings.log_inline_every > 1 &&
+	    task->work->counter % server->settings.log_inline_every != 0)
+		return;
+	if (!log_is_on(failed ? LOG_ERROR : LOG_INFO))
+		return;
+	if (task->at > WHO_CALLER && principal->has_org)
+		uuid_format(&principal->org_id, org);
+	const int64_t us = clock_boot_us(server->settings.clock) - task->came_boot_us;
+	log_event(failed ? LOG_ERROR : LOG_INFO, "rpc", "id", task->request_id, "method",
+	    task->row ? task->row->method->name : "", "code", status_code_name(answer->st.code),
+	    "reason", answer->st.reason, "us", log_number(us), "org", org, "peer", task->client_ip,
+	    "cause", failed ? answer->st.message : "", NULL);
+}
+
+/* answer as an envelope, without its payload's bytes. */
+static void
+envelope_fill(const struct task *task, const struct answer *answer,
+    uint8_t revision[REVISION_BYTES], char text[MESSAGE_TEXT_BYTES], struct response_envelope *e)
+{
+	const status st = answer->st;
+
+	response_envelope_init(e);
+	e->code = st.code;
+	e->call_id = task->envelope.call_id;
+	e->replayed = answer->replayed;
+	if (answer->has_revision) {
+		revision_pack(&answer->revision, revision);
+		e->revision = slice_of(revision, REVISION_BYTES);
+	}
+	if (st.code == ST_OK)
+		return;
+	e->message = slice_text(message_outside(task, st, text));
+	e->reason = slice_text(st.reason ? st.reason : status_code_name(st.code));
+	e->retry_after_ms = answer->retry_after_ms;
+	if (answer->fields) {
+		e->violations = answer->fields->violations;
+		e->violations_count = answer->fields->count;
+	}
+	e->pairs[0] =
+	    (struct envelope_pair){slice_text("request-id"), slice_text(task->request_id)};
+	e->pairs_count = 1;
+}
+
+/* An answer on its way into the bytes that are sent. */
+struct packing {
+	struct response_envelope envelope;
+	const ProtobufCMessage *reply;
+	size_t size;
+	uint8_t revision[REVISION_BYTES];
+	char text[MESSAGE_TEXT_BYTES];
+};
+
+static void
+packing_begin(struct packing *packing, const struct task *task, const struct answer *answer)
+{
+	struct response_envelope *e = &packing->envelope;
+
+	envelope_fill(task, answer, packing->revision, packing->text, e);
+	e->payload = answer->payload;
+	packing->reply = answer->reply;
+	if (answer->reply)
+		e->payload = slice_of(NULL, protobuf_c_message_get_packed_size(answer->reply));
+	packing->size = envelope_response_size(e);
+	if (packing->size > MESSAGE_BYTES_MAX) {
+		const struct answer too_large = {
+		    .st = REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
+			"the reply would be larger than a message may be"),
+		    .has_revision = answer->has_revision,
+		    .revision = answer->revision,
+		};
+		packing_begin(packing, task, &too_large);
+	}
+}
+
+static void
+packing_end(const struct packing *packing, uint8_t *out)
+{
+	uint8_t *place = envelope_pack_response(&packing->envelope, out);
+
+	if (packing->reply)
+		(void)protobuf_c_message_pack(packing->reply, place);
+}
+
+/* A message with the answer in it; NULL: no memory. */
+static nng_msg *
+answer_pack(const struct task *task, const struct answer *answer)
+{
+	struct packing packing;
+	nng_msg *message = NULL;
+
+	packing_begin(&packing, task, answer);
+	if (nng_msg_alloc(&message, packing.size) != 0)
+		return NULL;
+	packing_end(&packing, nng_msg_body(message));
+	return message;
+}
+
+/* Among the items that are answered in the callback, without a message of its own. */
+static void
+item_answer_here(struct task *task, const struct answer *answer)
+{
+	struct packing packing;
+
+	packing_begin(&packing, task, answer);
+	uint8_t *room = batch_item_room(task, packing.size);
+	if (!room) {
+		batch_item_answered(task, NULL);
+		return;
+	}
+	packing_end(&packing, room);
+	batch_item_packed(task);
+}
+
+static void
+task_deliver(struct task *task, nng_msg *message)
+{
+	if (task->batch)
+		batch_item_answered(task, message);
+	else
+		work_answer(task->work, message);
+}
+
+void
+task_answer(struct task *task, const struct answer *answer)
+{
+	log_call(task, answer);
+	if (task->batch && task->in_callback)
+		item_answer_here(task, answer);
+	else
+		task_deliver(task, answer_pack(task, answer));
+}
+
+void
+task_refuse_later(struct task *task, status st, uint32_t retry_after_ms)
+{
+	const struct answer answer = {.st = st, .retry_after_ms = retry_after_ms};
+
+	task_answer(task, &answer);
+}
+
+void
+task_refuse(struct task *task, status st)
+{
+	task_refuse_later(task, st, 0);
+}
+
+static void
+reply_due(struct timer_entry *entry)
+{
+	struct task *task = container_of(entry, struct task, timer);
+	nng_msg *reply = task->reply;
+
+	task->reply = NULL;
+	task_deliver(task, reply);
+}
+
+/* The reply is ready; is it time? */
+static void
+reply_park(struct task *task)
+{
+	struct rpc_server *server = task->server;
+
+	task->timer.due_us = task->not_before_us;
+	task->timer.fire = reply_due;
+	if (task->not_before_us <= clock_boot_us(server->settings.clock) ||
+	    timers_add(server->timers, &task->timer).code != ST_OK)
+		reply_due(&task->timer);
+}
+
+static void
+barrier_over(struct task *task, status result)
+{
+	if (result.code != ST_OK) {
+		const struct answer answer = {
+		    .st = result, .has_revision = true, .revision = task->barrier.revision};
+		nng_msg_free(task->reply);
+		log_call(task, &answer);
+		task->reply = answer_pack(task, &answer);
+	}
+	reply_park(task);
+}
+
+static void
+barrier_passed(struct barrier_waiter *waiter, status result)
+{
+	struct task *task = container_of(waiter, struct task, barrier);
+	struct rpc_server *server = task->server;
+
+	(void)pthread_mutex_lock(&server->lock);
+	list_remove(&task->at_barrier);
+	(void)pthread_mutex_unlock(&server->lock);
+	barrier_over(task, result);
+}
+
+static void
+barrier_begin(struct task *task, const struct revision *revision)
+{
+	struct rpc_server *server = task->server;
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	task->barrier.revision = *revision;
+	task->barrier.deadline_us = task->deadline_us;
+	task->barrier.done = barrier_passed;
+	(void)pthread_mutex_lock(&server->lock);
+	list_add_last(&server->at_barrier, &task->at_barrier);
+	(void)pthread_mutex_unlock(&server->lock);
+	backend->barrier_wait(backend->self, &task->barrier);
+}
+
+void
+replies_release(struct rpc_server *server)
+{
+	const struct rpc_backend *backend = &server->settings.backend;
+	struct list released, *node;
+
+	list_init(&released);
+	(void)pthread_mutex_lock(&server->lock);
+	list_for_each_safe (waiting, &server->at_barrier) {
+		struct task *task = container_of(waiting, struct task, at_barrier);
+		/* Whom it does not cancel, barrier_passed() is about to answer. */
+		if (!backend->barrier_cancel(backend->self, &task->barrier))
+			continue;
+		list_remove(waiting);
+		list_add_last(&released, waiting);
+	}
+	(void)pthread_mutex_unlock(&server->lock);
+	while ((node = list_take_first(&released)))
+		barrier_over(container_of(node, struct task, at_barrier),
+		    REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE",
+			"done, but this server stops before every other one has obeyed"));
+}
+
+void
+task_answer_later(
+    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
+{
+	log_call(task, answer);
+	task->reply = answer_pack(task, answer);
+	task->not_before_us = not_before_us;
+	task->in_callback = false;
+	work_detach(task->work);
+	if (restricts && task->reply)
+		barrier_begin(task, &answer->revision);
+	else
+		reply_park(task);
+}
+
+static void
+wait_over(struct timer_entry *entry)
+{
+	struct task *task = container_of(entry, struct task, timer);
+
+	dispatch_to_lane(task, LANE_WAIT);
+}
+
+void
+task_wait(struct task *task, int64_t until_us)
+{
+	struct rpc_server *server = task->server;
+
+	task->timer.due_us = until_us < task->deadline_us ? until_us : task->deadline_us;
+	task->timer.fire = wait_over;
+	if (timers_add(server->timers, &task->timer).code != ST_OK)
+		task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "too many calls wait"));
+}

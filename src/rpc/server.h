@@ -1,0 +1,77 @@
+/* server.h - usherd's face: services behind nng REP sockets.
+ *
+ *     TRY(rpc_server_new(&settings, &server));
+ *     TRY(rpc_server_add(server, &auth_service, auth_env));
+ *     TRY(rpc_server_start(server));
+ *     ...
+ *     rpc_server_stop(server);
+ *     rpc_server_free(&server);
+ *
+ * Threads: add and start from one; stop from one, while calls run; figures from any.
+ * Blocks: rpc_server_stop(), up to drain_us and the handlers that run then. */
+#ifndef USHER_RPC_SERVER_H
+#define USHER_RPC_SERVER_H
+
+#include "base/config.h"
+#include "rpc/backend.h"
+#include "rpc/method.h"
+
+struct rpc_server;
+
+struct rpc_lane_settings {
+	int workers;
+	int queue_max;
+};
+
+struct rpc_settings {
+	const struct clock *clock;
+	const struct rand_source *rand;
+	struct rpc_backend backend;
+	const char *urls;     /* separated by commas */
+	const char *tls_file; /* PEM with certificate and key, for tls+tcp:// */
+	bool development;
+	bool private_network;                       /* plain tcp:// off loopback is meant */
+	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */
+	int parked_max; /* replies that wait for a time or a barrier, beyond the lanes */
+	int pipes_max;
+	int calls_per_pipe_max;
+	int64_t send_timeout_us; /* a client that does not take its reply is cut off after it */
+	int64_t drain_us;
+	/* Calls whose place is the INLINE lane are logged one in so many when they go well. */
+	unsigned log_inline_every;
+};
+
+/* Whatever the settings name, and the rest by its default. */
+void rpc_settings_default(struct rpc_settings *out);
+void rpc_settings_read(const struct config *config, struct rpc_settings *out);
+
+/* settings is copied; what it points to is borrowed. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out);
+/* env goes to the service's handlers. Before start.
+ * Errors: INTERNAL (two methods of one id, access rules that do not fit), RESOURCE_EXHAUSTED. */
+MUST_USE status rpc_server_add(
+    struct rpc_server *server, const struct rpc_service *service, const void *env);
+/* Starts the lanes and listens on every URL. Errors: INVALID_ARGUMENT (URL_REFUSED, BAD_URL, with a
+ * message for people), UNAVAILABLE ADDRESS_IN_USE. The message lives as long as the server. */
+MUST_USE status rpc_server_start(struct rpc_server *server);
+/* Answers what is under way, refuses the rest with UNAVAILABLE DRAINING, then closes. */
+void rpc_server_stop(struct rpc_server *server);
+void rpc_server_free(struct rpc_server **server);
+
+/* The URL it listens on, with the port that was chosen for :0; NULL past the last. */
+const char *rpc_server_url(const struct rpc_server *server, size_t index);
+
+/* For reflection: the services that it has, NULL past the last. */
+const struct rpc_service *rpc_server_services(const struct rpc_server *server, size_t index);
+
+struct rpc_lane_figures {
+	const char *name;
+	int workers, busy, queued, queue_max;
+	int64_t done, refused, expired;
+};
+/* INLINE first, which has no workers; the number of rows written, LANE_COUNT - 1 at most. */
+size_t rpc_server_lanes(struct rpc_server *server, struct rpc_lane_figures out[LANE_COUNT]);
+/* Calls under way, connections. */
+void rpc_server_load(struct rpc_server *server, int64_t *calls, int64_t *pipes);
+
+#endif

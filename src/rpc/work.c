@@ -1,0 +1,238 @@
+/* Contexts and their aios: receiving requests and sending replies.
+ *
+ * Some works stand ready to receive. One whose call goes to a lane or is parked leaves that circle
+ * and another takes its place; so calls in lanes never keep the rest from being heard, and a server
+ * that answers out of memory goes round in a few works that stay warm. */
+#include "base/limits.h"
+#include "base/log.h"
+#include "rpc/internal.h"
+
+#include <stdlib.h>
+
+/* Beyond this many calls of one pipe, its replies wait outside the circle: it may not be reading.
+ */
+#define PIPE_CALLS_READY 16
+/* Replies that wait for slow readers, beyond all lanes. */
+#define SENDING_ROOM 256
+
+static void work_received(void *arg);
+static void work_sent(void *arg);
+
+static bool
+work_init(struct rpc_server *server, struct work *work, uint32_t index)
+{
+	work->server = server;
+	work->index = index;
+	list_init(&work->list);
+	if (nng_ctx_open(&work->ctx, server->socket) != 0)
+		return false;
+	if (nng_aio_alloc(&work->receive, work_received, work) != 0 ||
+	    nng_aio_alloc(&work->send, work_sent, work) != 0) {
+		nng_aio_free(work->receive);
+		work->receive = NULL;
+		(void)nng_ctx_close(work->ctx);
+		return false;
+	}
+	nng_aio_set_timeout(work->receive, NNG_DURATION_INFINITE);
+	nng_aio_set_timeout(
+	    work->send, (nng_duration)(server->settings.send_timeout_us / US_PER_MS));
+	return true;
+}
+
+status
+works_new(struct rpc_server *server)
+{
+	size_t count = RECEIVES_READY + SENDING_ROOM + (size_t)server->settings.parked_max;
+
+	for (int i = LANE_CPU; i < LANE_COUNT; i++)
+		count += (size_t)server->settings.lanes[i].queue_max +
+			 (size_t)server->settings.lanes[i].workers;
+	/* Made when they are first needed. */
+	server->works = calloc(count, sizeof(*server->works));
+	if (!server->works)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for requests");
+	server->works_max = count;
+	return STATUS_OK;
+}
+
+/* A work that does nothing, or NULL: all are busy. The lock is held. */
+static struct work *
+work_idle(struct rpc_server *server)
+{
+	struct list *node = list_take_first(&server->works_free);
+
+	if (node)
+		return container_of(node, struct work, list);
+	if (server->works_count == server->works_max || atomic_load(&server->is_closed))
+		return NULL;
+	struct work *work = &server->works[server->works_count];
+	if (!work_init(server, work, (uint32_t)server->works_count))
+		return NULL;
+	server->works_count++;
+	return work;
+}
+
+static void
+work_receive(struct work *work)
+{
+	nng_ctx_recv(work->ctx, work->receive);
+}
+
+void
+works_start(struct rpc_server *server)
+{
+	for (int i = 0; i < RECEIVES_READY; i++) {
+		(void)pthread_mutex_lock(&server->lock);
+		struct work *work = work_idle(server);
+		server->receives_ready += work != NULL;
+		(void)pthread_mutex_unlock(&server->lock);
+		if (work)
+			work_receive(work);
+	}
+}
+
+void
+work_detach(struct work *work)
+{
+	struct rpc_server *server = work->server;
+
+	if (work->is_detached)
+		return;
+	work->is_detached = true;
+	(void)pthread_mutex_lock(&server->lock);
+	struct work *next = work_idle(server);
+	if (!next)
+		server->receives_ready--;
+	(void)pthread_mutex_unlock(&server->lock);
+	if (next)
+		work_receive(next);
+}
+
+/* The answer is out: hear the next one, or stand back. */
+static void
+work_again(struct work *work)
+{
+	struct rpc_server *server = work->server;
+	bool is_needed = true;
+
+	if (work->pipe)
+		pipe_give(work->pipe);
+	work->pipe = NULL;
+	if (atomic_fetch_sub(&server->calls, 1) == 1 && atomic_load(&server->is_draining)) {
+		(void)pthread_mutex_lock(&server->lock);
+		(void)pthread_cond_broadcast(&server->idle);
+		(void)pthread_mutex_unlock(&server->lock);
+	}
+	if (work->is_detached) {
+		work->is_detached = false;
+		(void)pthread_mutex_lock(&server->lock);
+		is_needed = server->receives_ready < RECEIVES_READY;
+		if (is_needed)
+			server->receives_ready++;
+		else
+			list_add_first(&server->works_free, &work->list);
+		(void)pthread_mutex_unlock(&server->lock);
+	}
+	if (is_needed && !atomic_load(&server->is_closed))
+		work_receive(work);
+}
+
+static void
+message_drop(struct work *work)
+{
+	if (!work->message)
+		return;
+	/* Passwords and credentials stood in it. */
+	explicit_bzero(nng_msg_body(work->message), nng_msg_len(work->message));
+	nng_msg_free(work->message);
+	work->message = NULL;
+}
+
+void
+work_answer(struct work *work, nng_msg *message)
+{
+	message_drop(work);
+	if (!message) {
+		log_event(LOG_ERROR, "reply_lost", "why", "no memory", NULL);
+		work_again(work);
+		return;
+	}
+	if (work->pipe && pipe_calls(work->pipe) > PIPE_CALLS_READY)
+		work_detach(work);
+	nng_aio_set_msg(work->send, message);
+	nng_ctx_send(work->ctx, work->send);
+}
+
+static void
+work_sent(void *arg)
+{
+	struct work *work = arg;
+	const int error = nng_aio_result(work->send);
+
+	if (error != 0) {
+		nng_msg *message = nng_aio_get_msg(work->send);
+		nng_aio_set_msg(work->send, NULL);
+		if (message)
+			nng_msg_free(message);
+	}
+	/* A client that does not take its replies would keep contexts for ever. */
+	if (error == NNG_ETIMEDOUT && work->pipe) {
+		nng_pipe pipe = NNG_PIPE_INITIALIZER;
+		pipe.id = atomic_load(&work->pipe->id);
+		if (pipe.id != 0) {
+			log_event(LOG_WARN, "pipe_closed", "peer", work->pipe->address, "why",
+			    "it does not take its replies", NULL);
+			(void)nng_pipe_close(pipe);
+		}
+	}
+	work_again(work);
+}
+
+static void
+work_received(void *arg)
+{
+	struct work *work = arg;
+	struct rpc_server *server = work->server;
+	const int error = nng_aio_result(work->receive);
+
+	if (error != 0) {
+		/* The socket is closed: this work has come to its end. */
+		if (error != NNG_ECLOSED && error != NNG_ECANCELED &&
+		    !atomic_load(&server->is_closed))
+			work_receive(work);
+		return;
+	}
+	work->message = nng_aio_get_msg(work->receive);
+	nng_aio_set_msg(work->receive, NULL);
+	work->counter++;
+	(void)atomic_fetch_add(&server->calls, 1);
+	work->pipe =
+	    pipe_take(&server->pipes, (uint32_t)nng_pipe_id(nng_msg_get_pipe(work->message)));
+	if (!work->pipe) {
+		/* Its connection is gone already: nobody waits for an answer. */
+		message_drop(work);
+		work_again(work);
+		return;
+	}
+	dispatch_message(work);
+}
+
+void
+works_free(struct rpc_server *server)
+{
+	/* First all of them: one's callback may have made another receive. */
+	for (size_t i = 0; i < server->works_count; i++) {
+		nng_aio_stop(server->works[i].receive);
+		nng_aio_stop(server->works[i].send);
+	}
+	for (size_t i = 0; i < server->works_count; i++) {
+		struct work *work = &server->works[i];
+
+		nng_aio_free(work->receive);
+		nng_aio_free(work->send);
+		message_drop(work);
+	}
+	free(server->works);
+	server->works = NULL;
+	server->works_count = 0;
+}

@@ -1,0 +1,228 @@
+/* A lane's worker: connection, transaction, handler, commit, answer. */
+#include "base/log.h"
+#include "rpc/internal.h"
+#include "wire/unpack.h"
+
+#define RETRY_MS_DATABASE 1000
+
+static void
+audit_refusal(struct task *task, struct rpc_call *call, struct store_conn *conn, status st)
+{
+	const struct rpc_audit row = {
+	    .call = call,
+	    .action = call->audit_action ? call->audit_action : task->row->method->name,
+	    .outcome = st.code,
+	    .reason = st.reason ? st.reason : status_code_name(st.code),
+	};
+	const status written = task->server->settings.backend.audit(conn, &row);
+
+	if (written.code != ST_OK)
+		log_event(LOG_ERROR, "audit_lost", "id", task->request_id, "action", row.action,
+		    "why", written.message, NULL);
+}
+
+static status
+audit_success(struct task *task, struct rpc_call *call, struct store_conn *conn)
+{
+	const struct rpc_audit row = {
+	    .call = call,
+	    .action = call->audit_action ? call->audit_action : task->row->method->name,
+	    .outcome = ST_OK,
+	    .reason = "",
+	};
+
+	return task->server->settings.backend.audit(conn, &row);
+}
+
+/* Encoded once more for keeping: what is kept is what a repeat gets, byte for byte. */
+static status
+repeat_keep(struct run *run, struct rpc_call *call, const ProtobufCMessage *reply)
+{
+	const struct rpc_backend *backend = &run->task->server->settings.backend;
+	const size_t bytes = protobuf_c_message_get_packed_size(reply);
+	uint8_t *packed = arena_alloc(call->arena, bytes);
+
+	if (!packed)
+		return ARENA_EXHAUSTED;
+	(void)protobuf_c_message_pack(reply, packed);
+	return backend->repeat_keep(call->conn, &run->repeat, slice_of(packed, bytes));
+}
+
+/* The handler went well: what belongs to its transaction, and the commit. */
+static status
+run_finish(struct run *run, struct rpc_call *call, const ProtobufCMessage *reply)
+{
+	struct task *task = run->task;
+	const struct rpc_backend *backend = &task->server->settings.backend;
+
+	if (run->is_repeat_armed && run->in_transaction && !run->repeat.found)
+		TRY(repeat_keep(run, call, reply));
+	if (task->row->method->audit && call->conn && !run->repeat.found)
+		TRY(audit_success(task, call, call->conn));
+	if (!run->in_transaction)
+		return STATUS_OK;
+	run->in_transaction = false;
+	return backend->commit(call->conn, &call->revision);
+}
+
+static status
+run_handler(struct run *run, struct rpc_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage *reply, bool cached)
+{
+	struct task *task = run->task;
+	const struct rpc_method *method = task->row->method;
+	status st = STATUS_OK;
+
+	if (cached)
+		return method->handle_cached(task->row->env, call, request, reply);
+	/* HASH opens its own when it comes to writing: hashing in a transaction would hold it open.
+	 */
+	if (method->effect != EFFECT_READ && call->conn && method->lane != LANE_HASH)
+		st = rpc_begin(call);
+	if (st.code == ST_OK)
+		st = method->handle(task->row->env, call, request, reply);
+	/* The handler gave up because this is a repeat. */
+	if (run->repeat.found)
+		st = STATUS_OK;
+	if (st.code == ST_OK)
+		st = run_finish(run, call, reply);
+	if (st.code != ST_OK && run->in_transaction) {
+		run->in_transaction = false;
+		task->server->settings.backend.rollback(call->conn);
+	}
+	if ((st.code == ST_PERMISSION_DENIED || st.code == ST_UNAUTHENTICATED) && method->audit &&
+	    call->conn)
+		audit_refusal(task, call, call->conn, st);
+	return st;
+}
+
+static void
+run_answer(struct run *run, struct rpc_call *call, status st, const ProtobufCMessage *reply)
+{
+	struct task *task = run->task;
+	struct answer answer = {
+	    .st = st,
+	    .retry_after_ms = call->retry_after_ms,
+	    .fields = &run->fields,
+	    .replayed = run->repeat.found,
+	    .has_revision = call->revision.xid != 0,
+	    .revision = call->revision,
+	};
+
+	if (st.code == ST_OK && run->repeat.found)
+		answer.payload = run->repeat.reply;
+	else if (st.code == ST_OK)
+		answer.reply = reply;
+	const bool restricts = st.code == ST_OK && call->effect == EFFECT_RESTRICT &&
+			       !call->no_barrier && call->revision.xid != 0;
+	if (restricts || call->not_before_us > 0)
+		task_answer_later(task, &answer, call->not_before_us, restricts);
+	else
+		task_answer(task, &answer);
+}
+
+/* A WAIT method has nothing to say yet: try again when it said, at the latest at its deadline. */
+static bool
+run_waits(struct run *run, const struct rpc_call *call, status st)
+{
+	struct task *task = run->task;
+
+	if (task->row->method->lane != LANE_WAIT || !rpc_must_wait(st))
+		return false;
+	task_wait(task, call->not_before_us);
+	return true;
+}
+
+enum run_result
+task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached)
+{
+	const struct rpc_method *method = task->row->method;
+	struct run run = {.task = task};
+	struct rpc_call call;
+	ProtobufCMessage *request = NULL, *reply = NULL;
+	status st = wire_unpack(method->request, task->envelope.payload, arena, &request);
+
+	if (st.code == ST_OK)
+		st = wire_message_new(method->reply, arena, &reply);
+	if (st.code != ST_OK) {
+		task_refuse(task, st);
+		return RUN_ANSWERED;
+	}
+	call_fill(&call, &run, task, conn, arena);
+	st = run_handler(&run, &call, request, reply, cached);
+	if (cached && rpc_is_not_cached(st))
+		return RUN_NOT_CACHED;
+	if (!run_waits(&run, &call, st))
+		run_answer(&run, &call, st, reply);
+	return RUN_ANSWERED;
+}
+
+static void
+refusal_answer(struct task *task, struct store_conn *conn, struct arena *arena)
+{
+	struct run run = {.task = task};
+	struct rpc_call call;
+
+	call_fill(&call, &run, task, conn, arena);
+	audit_refusal(task, &call, conn, task->refusal);
+	task_refuse(task, task->refusal);
+}
+
+static void
+task_do(struct task *task, struct store_conn *conn, struct arena *arena)
+{
+	switch (task->job) {
+	case TASK_VERIFY:
+	case TASK_FILL:
+		identify_on_lane(task, conn, arena);
+		return;
+	case TASK_REFUSAL:
+		refusal_answer(task, conn, arena);
+		return;
+	case TASK_RUN:
+		(void)task_run(task, conn, arena, false);
+		return;
+	}
+}
+
+void
+worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
+{
+	struct task *task = container_of(entry, struct task, entry);
+	struct rpc_server *server = env;
+	const struct rpc_backend *backend = &server->settings.backend;
+	struct store_conn *conn = NULL;
+	const bool wants_conn = task->job != TASK_VERIFY &&
+				(task->job != TASK_RUN || task->row->method->lane != LANE_CPU);
+
+	if (wants_conn) {
+		const status st = backend->lease(backend->self, task->deadline_us, &conn);
+		if (st.code != ST_OK) {
+			if (task->job == TASK_FILL)
+				backend->fill_end(backend->self, &task->waiter);
+			task_refuse_later(
+			    task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0);
+			return;
+		}
+	}
+	task_do(task, conn, &worker->arena);
+	if (conn)
+		backend->give_back(backend->self, &conn);
+}
+
+void
+worker_expire(void *env, struct lane_entry *entry)
+{
+	struct task *task = container_of(entry, struct task, entry);
+	struct rpc_server *server = env;
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	if (task->job == TASK_FILL)
+		backend->fill_end(backend->self, &task->waiter);
+	if (clock_boot_us(server->settings.clock) < task->deadline_us)
+		task_refuse(
+		    task, REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"));
+	else
+		task_refuse(task,
+		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"));
+}

@@ -1,0 +1,1409 @@
+/* The server and the client over loopback, with handlers, credentials and a database of our own. */
+#include "base/limits.h"
+#include "base/log.h"
+#include "client/client.h"
+#include "gen/meta/envelope.h"
+#include "gen/pb/usher/v1/envelope.pb-c.h"
+#include "rpc/server.h"
+#include "wire/envelope.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* What stands in for memory and database. */
+struct fake {
+	struct rpc_server *server;
+	struct client *client;
+	atomic_bool trust;
+	atomic_int fills, verifies, leases, begins, commits, rollbacks, audits, handled, begun;
+	atomic_bool filled;
+	pthread_mutex_t lock;
+	struct cache_waiter *filling;
+	struct list parked;
+	struct barrier_waiter *at_barrier;
+	sem_t gate; /* slow handlers wait here */
+	sem_t fill_gate;
+	atomic_bool fill_waits, database_away;
+	int order[64];
+	atomic_int order_count;
+	bool kept;
+	uint8_t kept_reply[256];
+	size_t kept_bytes;
+};
+
+static bool
+fake_trust(void *self, const struct revision *at_least)
+{
+	const struct fake *fake = self;
+	return atomic_load(&fake->trust) && (!at_least || at_least->xid < 100);
+}
+
+/* "KIND:ORG...": the organisation's first byte is all that tells them apart. */
+static void
+principal_make(struct slice text, struct principal *out)
+{
+	const char *colon = memchr(text.data, ':', text.bytes);
+
+	*out =
+	    (struct principal){.kind = PRINCIPAL_KEY, .has_org = true, .permissions = ~UINT64_C(0)};
+	memset(out->org_id.bytes, colon ? colon[1] : 'x', UUID_BYTES);
+	out->key_id = out->org_id;
+	out->may_assert_client_ip = slice_starts_with(text, "via:");
+}
+
+static status
+fake_find(void *self, const struct credential_ask *ask, enum credential_step *step,
+    struct principal *principal)
+{
+	struct fake *fake = self;
+
+	if (slice_starts_with(ask->text, "bad"))
+		return REFUSE_FOR(ST_UNAUTHENTICATED, "CREDENTIAL_INVALID", "no");
+	if (slice_starts_with(ask->text, "cpu:"))
+		*step = CREDENTIAL_NEEDS_CPU;
+	else if (slice_starts_with(ask->text, "fill:") && !atomic_load(&fake->filled))
+		*step = CREDENTIAL_NEEDS_QUERY;
+	else
+		principal_make(ask->text, principal);
+	return STATUS_OK;
+}
+
+static status
+fake_verify(void *self, const struct credential_ask *ask, enum credential_step *step,
+    struct principal *principal)
+{
+	(void)step;
+	(void)atomic_fetch_add(&((struct fake *)self)->verifies, 1);
+	principal_make(ask->text, principal);
+	return STATUS_OK;
+}
+
+static status
+fake_fill(void *self, const struct credential_ask *ask, struct store_conn *conn,
+    struct arena *arena, struct principal *principal)
+{
+	struct fake *fake = self;
+
+	(void)conn;
+	(void)arena;
+	(void)atomic_fetch_add(&fake->fills, 1);
+	if (atomic_load(&fake->fill_waits))
+		(void)sem_wait(&fake->fill_gate);
+	atomic_store(&fake->filled, true);
+	principal_make(ask->text, principal);
+	return STATUS_OK;
+}
+
+static bool
+fake_fill_begin(void *self, const struct credential_ask *ask, struct cache_waiter *waiter)
+{
+	struct fake *fake = self;
+	bool first;
+
+	(void)ask;
+	(void)pthread_mutex_lock(&fake->lock);
+	first = fake->filling == NULL;
+	if (first)
+		fake->filling = waiter;
+	else
+		list_add_last(&fake->parked, &waiter->parked);
+	(void)pthread_mutex_unlock(&fake->lock);
+	return first;
+}
+
+static void
+fake_fill_end(void *self, struct cache_waiter *waiter)
+{
+	struct fake *fake = self;
+	struct list *node;
+
+	(void)waiter;
+	for (;;) {
+		(void)pthread_mutex_lock(&fake->lock);
+		fake->filling = NULL;
+		node = list_take_first(&fake->parked);
+		(void)pthread_mutex_unlock(&fake->lock);
+		if (!node)
+			return;
+		struct cache_waiter *parked = container_of(node, struct cache_waiter, parked);
+		parked->wake(parked);
+	}
+}
+
+static struct fake *the_fake; /* begin, commit and rollback know their connection alone */
+
+static status
+fake_lease(void *self, int64_t deadline_us, struct store_conn **out)
+{
+	struct fake *fake = self;
+
+	(void)deadline_us;
+	if (atomic_load(&fake->database_away))
+		return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "host db1 does not answer");
+	(void)atomic_fetch_add(&fake->leases, 1);
+	*out = self;
+	return STATUS_OK;
+}
+
+static void
+fake_give_back(void *self, struct store_conn **conn)
+{
+	(void)self;
+	*conn = NULL;
+}
+
+static status
+fake_begin(struct store_conn *conn)
+{
+	(void)atomic_fetch_add(&((struct fake *)(void *)conn)->begins, 1);
+	return STATUS_OK;
+}
+
+static status
+fake_commit(struct store_conn *conn, struct revision *revision)
+{
+	struct fake *fake = (void *)conn;
+	*revision = (struct revision){7, (uint64_t)atomic_fetch_add(&fake->commits, 1) + 10};
+	return STATUS_OK;
+}
+
+static void
+fake_rollback(struct store_conn *conn)
+{
+	(void)atomic_fetch_add(&((struct fake *)(void *)conn)->rollbacks, 1);
+}
+
+static void
+fake_barrier_wait(void *self, struct barrier_waiter *waiter)
+{
+	struct fake *fake = self;
+
+	(void)pthread_mutex_lock(&fake->lock);
+	fake->at_barrier = waiter;
+	(void)pthread_mutex_unlock(&fake->lock);
+}
+
+static struct barrier_waiter *
+barrier_take(struct fake *fake)
+{
+	(void)pthread_mutex_lock(&fake->lock);
+	struct barrier_waiter *waiter = fake->at_barrier;
+	fake->at_barrier = NULL;
+	(void)pthread_mutex_unlock(&fake->lock);
+	return waiter;
+}
+
+static bool
+fake_barrier_cancel(void *self, struct barrier_waiter *waiter)
+{
+	(void)waiter;
+	return barrier_take(self) != NULL;
+}
+
+static status
+fake_repeat_find(struct store_conn *conn, struct rpc_repeat *repeat)
+{
+	struct fake *fake = (void *)conn;
+
+	repeat->found = fake->kept;
+	repeat->reply = slice_of(fake->kept_reply, fake->kept_bytes);
+	return STATUS_OK;
+}
+
+static status
+fake_repeat_keep(struct store_conn *conn, const struct rpc_repeat *repeat, struct slice reply)
+{
+	struct fake *fake = (void *)conn;
+
+	(void)repeat;
+	memcpy(fake->kept_reply, reply.data, reply.bytes);
+	fake->kept_bytes = reply.bytes;
+	fake->kept = true;
+	return STATUS_OK;
+}
+
+static status
+fake_audit(struct store_conn *conn, const struct rpc_audit *row)
+{
+	struct fake *fake = (void *)conn;
+
+	assert_non_null(row->action);
+	(void)atomic_fetch_add(&fake->audits, 1);
+	return STATUS_OK;
+}
+
+/* Handlers: a Pair comes and a Pair goes back. */
+static status
+echo(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	const Usher__V1__Pair *in = (const Usher__V1__Pair *)req;
+	Usher__V1__Pair *out = (Usher__V1__Pair *)reply;
+
+	(void)atomic_fetch_add(&((struct fake *)(uintptr_t)env)->handled, 1);
+	out->key = in->key;
+	out->value =
+	    arena_format(call->arena, "%s %s", call->conn ? "database" : "memory", call->client_ip);
+	return out->value ? STATUS_OK : ARENA_EXHAUSTED;
+}
+
+static status
+echo_cached(
+    const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	const Usher__V1__Pair *in = (const Usher__V1__Pair *)req;
+
+	if (strcmp(in->key, "miss") == 0)
+		return RPC_NOT_CACHED;
+	return echo(env, call, req, reply);
+}
+
+static status
+slow(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	struct fake *fake = (struct fake *)(uintptr_t)env;
+
+	(void)atomic_fetch_add(&fake->begun, 1);
+	(void)sem_wait(&fake->gate);
+	const int at = atomic_fetch_add(&fake->order_count, 1);
+	fake->order[at % 64] = call->principal->org_id.bytes[0];
+	return echo(env, call, req, reply);
+}
+
+static status
+fails(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	const Usher__V1__Pair *in = (const Usher__V1__Pair *)req;
+
+	(void)env;
+	(void)reply;
+	if (strcmp(in->key, "field") == 0)
+		return rpc_refuse_field(call, "value", "must be %d", 5);
+	if (strcmp(in->key, "rate") == 0)
+		return rpc_refuse_rate(call, 1500001, "TOO_FAST", "slow down");
+	return REFUSE(ST_INTERNAL, "table usher.secret is missing");
+}
+
+static status
+pads(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	(void)env;
+	(void)req;
+	(void)reply;
+	call->not_before_us = clock_boot_us(call->clock) + 150 * US_PER_MS;
+	if (rpc_begin(call).code != ST_OK || rpc_commit_refusal(call).code != ST_OK)
+		return REFUSE(ST_INTERNAL, "no transaction");
+	return REFUSE_FOR(ST_UNAUTHENTICATED, "WRONG", "wrong e-mail address or password");
+}
+
+static status
+large(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	const size_t bytes = strtoul(((const Usher__V1__Pair *)req)->key, NULL, 10);
+	char *text = arena_alloc(call->arena, bytes + 1);
+
+	(void)env;
+	if (!text)
+		return ARENA_EXHAUSTED;
+	memset(text, 'x', bytes);
+	((Usher__V1__Pair *)reply)->value = text;
+	return STATUS_OK;
+}
+
+static const struct access_rule open_to_all[] = {{ACCESS_PUBLIC, ""}};
+static const struct access_rule for_keys[] = {{ACCESS_KEY, "context.read"}};
+static const struct access_rule for_logins[] = {{ACCESS_ACCOUNT, ""}};
+
+#define METHOD(method_name, method_lane, method_effect, rules, handler, ...)                       \
+	{                                                                                          \
+		.name = "test.v1.Echo/" method_name, .lane = (method_lane),                        \
+		.effect = (method_effect), .deadline_ms = 5000, .bytes_max = 65536,                \
+		.access = (rules), .access_count = 1, .request_meta = &meta_usher_v1_pair,         \
+		.reply_meta = &meta_usher_v1_pair, .request = &usher__v1__pair__descriptor,        \
+		.reply = &usher__v1__pair__descriptor, .handle = (handler), __VA_ARGS__            \
+	}
+
+static struct rpc_method methods[] = {
+    METHOD("Fast", LANE_INLINE, EFFECT_READ, open_to_all, echo, .handle_cached = echo_cached,
+	.batchable = true),
+    METHOD("Keyed", LANE_INLINE, EFFECT_READ, for_keys, echo, .handle_cached = echo_cached,
+	.batchable = true),
+    METHOD("Slow", LANE_QUERY, EFFECT_READ, for_keys, slow, .batchable = true),
+    METHOD("Write", LANE_QUERY, EFFECT_WRITE, for_keys, echo, .idempotent_by_key = true,
+	.audit = true),
+    METHOD("Restrict", LANE_QUERY, EFFECT_RESTRICT, for_keys, echo, .idempotent_by_key = true),
+    METHOD("Fails", LANE_QUERY, EFFECT_WRITE, open_to_all, fails, .audit = false),
+    METHOD("Pads", LANE_HASH, EFFECT_WRITE, open_to_all, pads, .audit = true),
+    METHOD("Large", LANE_INLINE, EFFECT_READ, open_to_all, large, .handle_cached = large),
+    METHOD("Logins", LANE_QUERY, EFFECT_READ, for_logins, echo, .audit = true),
+};
+static const struct rpc_service service = {
+    "test.v1.Echo", "echo", methods, sizeof(methods) / sizeof(methods[0])};
+
+static struct client_method client_methods[sizeof(methods) / sizeof(methods[0])];
+
+static void
+methods_name(void)
+{
+	for (size_t i = 0; i < service.methods_count; i++) {
+		methods[i].id = wire_method_id(slice_text(methods[i].name));
+		client_methods[i] = (struct client_method){.id = methods[i].id,
+		    .name = methods[i].name,
+		    .request = methods[i].request,
+		    .reply = methods[i].reply,
+		    .deadline_ms = methods[i].deadline_ms};
+	}
+}
+
+static const struct client_method *
+method(const char *name)
+{
+	for (size_t i = 0; i < service.methods_count; i++)
+		if (strcmp(strchr(methods[i].name, '/') + 1, name) == 0)
+			return &client_methods[i];
+	fail_msg("no method %s", name);
+	return NULL;
+}
+
+static void
+settings_small(struct rpc_settings *settings, struct fake *fake)
+{
+	rpc_settings_default(settings);
+	settings->urls = "tcp://127.0.0.1:0";
+	settings->development = false;
+	settings->backend = (struct rpc_backend){
+	    .self = fake,
+	    .may_trust_memory = fake_trust,
+	    .credential_find = fake_find,
+	    .credential_verify = fake_verify,
+	    .credential_fill = fake_fill,
+	    .fill_begin = fake_fill_begin,
+	    .fill_end = fake_fill_end,
+	    .lease = fake_lease,
+	    .give_back = fake_give_back,
+	    .begin = fake_begin,
+	    .commit = fake_commit,
+	    .rollback = fake_rollback,
+	    .barrier_wait = fake_barrier_wait,
+	    .barrier_cancel = fake_barrier_cancel,
+	    .repeat_find = fake_repeat_find,
+	    .repeat_keep = fake_repeat_keep,
+	    .audit = fake_audit,
+	};
+	settings->lanes[LANE_QUERY] = (struct rpc_lane_settings){4, 8};
+	settings->lanes[LANE_HASH] = (struct rpc_lane_settings){2, 8};
+	settings->send_timeout_us = 300 * US_PER_MS;
+	settings->drain_us = US_PER_S;
+}
+
+static struct fake *
+fake_start(const struct rpc_settings *wanted)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+	struct rpc_settings settings;
+
+	the_fake = fake;
+	(void)the_fake;
+	atomic_store(&fake->trust, true);
+	(void)pthread_mutex_init(&fake->lock, NULL);
+	list_init(&fake->parked);
+	(void)sem_init(&fake->gate, 0, 0);
+	(void)sem_init(&fake->fill_gate, 0, 0);
+	settings_small(&settings, fake);
+	if (wanted) {
+		settings.development = wanted->development;
+		settings.calls_per_pipe_max = wanted->calls_per_pipe_max;
+		settings.pipes_max = wanted->pipes_max;
+		settings.drain_us = wanted->drain_us;
+	}
+	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
+	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
+	const status st = rpc_server_start(fake->server);
+	if (st.code != ST_OK)
+		fail_msg("start: %s", st.message);
+	const struct client_settings client = {.url = rpc_server_url(fake->server, 0)};
+	assert_int_equal(client_new(&client, &fake->client).code, ST_OK);
+	return fake;
+}
+
+static void
+fake_stop(struct fake *fake)
+{
+	client_free(&fake->client);
+	rpc_server_free(&fake->server);
+	free(fake);
+}
+
+static int
+setup(void **state)
+{
+	methods_name();
+	*state = fake_start(NULL);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fake_stop(*state);
+	return 0;
+}
+
+static struct client_result
+call_with(
+    struct fake *fake, const char *name, const char *key, const struct client_options *options)
+{
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct client_result result = {.status = STATUS_OK};
+
+	request.key = (char *)(uintptr_t)key;
+	client_call(fake->client, method(name), options, &request.base, &result);
+	return result;
+}
+
+static struct client_options
+as(const char *credential)
+{
+	return (struct client_options){.credential = slice_text(credential)};
+}
+
+/* Wait for a condition, with a bound. */
+#define WAIT_FOR(condition)                                                                        \
+	do {                                                                                       \
+		int wait_turns_ = 0;                                                               \
+		while (!(condition)) {                                                             \
+			if (++wait_turns_ > 5000)                                                  \
+				fail_msg("never: %s", #condition);                                 \
+			(void)usleep(1000);                                                        \
+		}                                                                                  \
+	} while (0)
+
+static void
+assert_refused(struct client_result *result, enum status_code code, const char *reason)
+{
+	if (result->status.code != code || !result->status.reason ||
+	    strcmp(result->status.reason, reason) != 0)
+		fail_msg("got %d %s: %s", result->status.code, result->status.reason,
+		    result->status.message);
+	client_result_done(result);
+}
+
+static void
+memory_answers_in_the_callback_and_a_miss_moves_to_the_database(void **state)
+{
+	struct fake *fake = *state;
+	struct client_result hit = call_with(fake, "Fast", "hit", NULL);
+
+	assert_int_equal(hit.status.code, ST_OK);
+	assert_string_equal(((Usher__V1__Pair *)hit.reply)->key, "hit");
+	assert_string_equal(((Usher__V1__Pair *)hit.reply)->value, "memory 127.0.0.1");
+	client_result_done(&hit);
+	assert_int_equal(atomic_load(&fake->leases), 0);
+	struct client_result miss = call_with(fake, "Fast", "miss", NULL);
+	assert_string_equal(((Usher__V1__Pair *)miss.reply)->value, "database 127.0.0.1");
+	client_result_done(&miss);
+}
+
+static void
+memory_that_may_not_be_trusted_is_not_asked(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options key = as("key:a");
+	uint8_t revision[REVISION_BYTES];
+
+	revision_pack(&(struct revision){7, 100}, revision);
+	key.at_least = slice_of(revision, sizeof(revision));
+	struct client_result behind = call_with(fake, "Keyed", "x", &key);
+	assert_string_equal(((Usher__V1__Pair *)behind.reply)->value, "database 127.0.0.1");
+	client_result_done(&behind);
+	revision_pack(&(struct revision){7, 99}, revision);
+	struct client_result passed = call_with(fake, "Keyed", "x", &key);
+	assert_string_equal(((Usher__V1__Pair *)passed.reply)->value, "memory 127.0.0.1");
+	client_result_done(&passed);
+	/* Without a lease only what is open to everybody comes from memory: health, above all. */
+	atomic_store(&fake->trust, false);
+	key.at_least = SLICE_NONE;
+	struct client_result keyed = call_with(fake, "Keyed", "x", &key);
+	assert_string_equal(((Usher__V1__Pair *)keyed.reply)->value, "database 127.0.0.1");
+	client_result_done(&keyed);
+	struct client_result open = call_with(fake, "Fast", "x", NULL);
+	assert_string_equal(((Usher__V1__Pair *)open.reply)->value, "memory 127.0.0.1");
+	client_result_done(&open);
+}
+
+static void
+access_is_decided_before_the_handler(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options bad = as("bad"), key = as("key:a");
+
+	struct client_result nobody = call_with(fake, "Keyed", "x", NULL);
+	assert_refused(&nobody, ST_UNAUTHENTICATED, "CREDENTIAL_MISSING");
+	struct client_result wrong = call_with(fake, "Keyed", "x", &bad);
+	assert_refused(&wrong, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+	/* Refused to somebody we know: that goes to audit. */
+	struct client_result denied = call_with(fake, "Logins", "x", &key);
+	assert_int_equal(denied.status.code, ST_PERMISSION_DENIED);
+	client_result_done(&denied);
+	assert_int_equal(atomic_load(&fake->audits), 1);
+	assert_int_equal(atomic_load(&fake->handled), 0);
+	/* An old credential keeps nobody from what is open to all. */
+	struct client_result open = call_with(fake, "Fast", "x", &bad);
+	assert_int_equal(open.status.code, ST_OK);
+	client_result_done(&open);
+}
+
+static void
+credentials_go_over_their_own_lanes_first(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options cpu = as("cpu:a"), fill = as("fill:a");
+
+	struct client_result verified = call_with(fake, "Keyed", "x", &cpu);
+	assert_int_equal(verified.status.code, ST_OK);
+	client_result_done(&verified);
+	assert_int_equal(atomic_load(&fake->verifies), 1);
+	struct client_result filled = call_with(fake, "Keyed", "x", &fill);
+	assert_int_equal(filled.status.code, ST_OK);
+	client_result_done(&filled);
+	struct client_result known = call_with(fake, "Keyed", "x", &fill);
+	client_result_done(&known);
+	assert_int_equal(atomic_load(&fake->fills), 1);
+}
+
+static void
+count_result(void *arg, struct client_result *result)
+{
+	atomic_int *counts = arg; /* by code */
+
+	(void)atomic_fetch_add(&counts[result->status.code], 1);
+	client_result_done(result);
+}
+
+static void
+call_many(struct fake *fake, const char *name, const struct client_options *options, int count,
+    atomic_int *counts)
+{
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+
+	request.key = (char *)"x";
+	for (int i = 0; i < count; i++)
+		client_call_async(
+		    fake->client, method(name), options, &request.base, count_result, counts);
+}
+
+static void
+calls_behind_one_fill_are_parked_and_answered(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options fill = as("fill:a");
+	atomic_int counts[17] = {0};
+
+	atomic_store(&fake->fill_waits, true);
+	call_many(fake, "Keyed", &fill, 20, counts);
+	WAIT_FOR(atomic_load(&fake->fills) == 1);
+	/* The parked ones hold no worker: another's query goes through. */
+	struct client_options key = as("key:b");
+	struct client_result other = call_with(fake, "Keyed", "miss", &key);
+	assert_int_equal(other.status.code, ST_OK);
+	client_result_done(&other);
+	(void)sem_post(&fake->fill_gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 20);
+	assert_int_equal(atomic_load(&fake->fills), 1);
+}
+
+static void
+one_organisation_leaves_a_quarter_of_the_lane_to_others(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a"), b = as("key:b");
+	atomic_int counts_a[17] = {0}, counts_b[17] = {0};
+
+	/* 4 workers, 8 places: 3 and 6 of them are a's at most. */
+	call_many(fake, "Slow", &a, 3, counts_a);
+	WAIT_FOR(atomic_load(&fake->begun) == 3);
+	call_many(fake, "Slow", &a, 10, counts_a);
+	WAIT_FOR(atomic_load(&counts_a[ST_RESOURCE_EXHAUSTED]) == 4);
+	call_many(fake, "Slow", &b, 1, counts_b);
+	WAIT_FOR(atomic_load(&fake->begun) == 4);
+	(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts_a[ST_OK]) + atomic_load(&counts_b[ST_OK]) == 1);
+	for (int i = 0; i < 9; i++)
+		(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts_a[ST_OK]) == 9 && atomic_load(&counts_b[ST_OK]) == 1);
+}
+
+static void
+organisations_are_served_in_turn(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a"), b = as("key:b"), c = as("key:c");
+	atomic_int counts[17] = {0};
+
+	/* All workers are taken, then a has queued more than b. */
+	call_many(fake, "Slow", &a, 2, counts);
+	call_many(fake, "Slow", &c, 2, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 4);
+	call_many(fake, "Slow", &a, 4, counts);
+	struct rpc_lane_figures lanes[LANE_COUNT];
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 4);
+	call_many(fake, "Slow", &b, 2, counts);
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 6);
+	/* One at a time, so that the order is theirs. */
+	for (int i = 0; i < 10; i++) {
+		(void)sem_post(&fake->gate);
+		WAIT_FOR(atomic_load(&fake->order_count) == i + 1);
+		WAIT_FOR(atomic_load(&fake->begun) >= (i < 6 ? 5 + i : 10));
+	}
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 10);
+	int last_b = 0, last_a = 0;
+	for (int i = 0; i < 10; i++) {
+		if (fake->order[i] == 'b')
+			last_b = i;
+		if (fake->order[i] == 'a')
+			last_a = i;
+	}
+	assert_true(last_b < last_a);
+}
+
+static void
+a_full_lane_says_so_at_once_and_when_to_come_again(void **state)
+{
+	struct fake *fake = *state;
+	atomic_int counts[17] = {0};
+	const char *const orgs[] = {"key:a", "key:b", "key:c", "key:d"};
+
+	/* Workers first, then the queue. */
+	for (int i = 0; i < 4; i++) {
+		struct client_options key = as(orgs[i]);
+		call_many(fake, "Slow", &key, 1, counts);
+	}
+	WAIT_FOR(atomic_load(&fake->begun) == 4);
+	for (int i = 0; i < 4; i++) {
+		struct client_options key = as(orgs[i]);
+		call_many(fake, "Slow", &key, 2, counts);
+	}
+	struct rpc_lane_figures lanes[LANE_COUNT];
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 8);
+	struct client_options late = as("key:e");
+	struct client_result result = call_with(fake, "Slow", "x", &late);
+	assert_true(result.retry_after_ms >= 50);
+	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
+	for (int i = 0; i < 12; i++)
+		(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 12);
+}
+
+static void
+work_whose_deadline_passed_is_dropped_unworked(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a"), b = as("key:b"), hurried = as("key:c");
+	atomic_int counts[17] = {0};
+
+	call_many(fake, "Slow", &a, 3, counts);
+	call_many(fake, "Slow", &b, 1, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 4);
+	hurried.timeout_ms = 30;
+	struct client_result result = call_with(fake, "Slow", "x", &hurried);
+	assert_int_equal(result.status.code, ST_DEADLINE_EXCEEDED);
+	client_result_done(&result);
+	for (int i = 0; i < 4; i++)
+		(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 4);
+	struct rpc_lane_figures lanes[LANE_COUNT];
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].expired == 1);
+	assert_int_equal(atomic_load(&fake->begun), 4);
+}
+
+static void
+a_write_commits_once_and_its_repeat_is_replayed(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options key = as("key:a");
+	struct causal_session session;
+	uint8_t seen[CLIENT_REVISION_BYTES];
+
+	causal_session_init(&session);
+	key.idempotency_key = slice_text("0123456789abcdef");
+	key.session = &session;
+	struct client_result first = call_with(fake, "Write", "once", &key);
+	assert_int_equal(first.status.code, ST_OK);
+	assert_true(first.has_revision && !first.replayed);
+	client_result_done(&first);
+	assert_true(causal_session_latest(&session, seen));
+	assert_int_equal(atomic_load(&fake->audits), 1);
+	struct client_result again = call_with(fake, "Write", "once", &key);
+	assert_int_equal(again.status.code, ST_OK);
+	assert_true(again.replayed);
+	assert_string_equal(((Usher__V1__Pair *)again.reply)->key, "once");
+	client_result_done(&again);
+	assert_int_equal(atomic_load(&fake->audits), 1);
+	key.idempotency_key = slice_text("short");
+	struct client_result short_key = call_with(fake, "Write", "once", &key);
+	assert_refused(&short_key, ST_INVALID_ARGUMENT, "IDEMPOTENCY_KEY_SHORT");
+	causal_session_done(&session);
+}
+
+static void
+store_result(void *arg, struct client_result *result)
+{
+	*(struct client_result *)arg = *result;
+	(void)atomic_fetch_add(&the_fake->handled, 1000);
+}
+
+static void
+a_restriction_is_acknowledged_behind_its_barrier(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options key = as("key:a");
+	struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct barrier_waiter *waiter = NULL;
+
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
+	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+	assert_int_equal(atomic_load(&fake->commits), 1);
+	assert_true(atomic_load(&fake->handled) < 1000);
+	waiter->done(waiter, STATUS_OK);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
+	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+	waiter->done(
+	    waiter, REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE", "node 7 is slow"));
+	WAIT_FOR(atomic_load(&fake->handled) >= 2000);
+	assert_true(result.has_revision);
+	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
+}
+
+static void
+failures_carry_reason_and_details_and_keep_their_cause(void **state)
+{
+	struct fake *fake = *state;
+	struct client_result inside = call_with(fake, "Fails", "x", NULL);
+
+	assert_null(strstr(inside.status.message, "usher.secret"));
+	assert_string_equal(inside.metadata[0].key, "request-id");
+	assert_non_null(strstr(inside.status.message, inside.metadata[0].value));
+	assert_refused(&inside, ST_INTERNAL, "INTERNAL");
+	assert_int_equal(atomic_load(&fake->rollbacks), 1);
+	struct client_result field = call_with(fake, "Fails", "field", NULL);
+	assert_int_equal(field.violations_count, 1);
+	assert_string_equal(field.violations[0].field, "value");
+	assert_string_equal(field.violations[0].description, "must be 5");
+	assert_refused(&field, ST_INVALID_ARGUMENT, "INVALID_FIELDS");
+	struct client_result rate = call_with(fake, "Fails", "rate", NULL);
+	assert_int_equal(rate.retry_after_ms, 1501);
+	assert_refused(&rate, ST_RESOURCE_EXHAUSTED, "TOO_FAST");
+	atomic_store(&fake->database_away, true);
+	struct client_result away = call_with(fake, "Fails", "x", NULL);
+	assert_null(strstr(away.status.message, "db1"));
+	assert_true(away.retry_after_ms > 0);
+	assert_refused(&away, ST_UNAVAILABLE, "DATABASE_AWAY");
+}
+
+static void
+a_padded_refusal_takes_its_time_and_no_worker(void **state)
+{
+	struct fake *fake = *state;
+	const int64_t began_us = clock_boot_us(&clock_system);
+	atomic_int counts[17] = {0};
+
+	/* Six on two workers, each padded to 150 ms: together they take little longer than one. */
+	call_many(fake, "Pads", NULL, 6, counts);
+	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 6);
+	const int64_t took_us = clock_boot_us(&clock_system) - began_us;
+	assert_true(took_us >= 150 * US_PER_MS && took_us < 440 * US_PER_MS);
+	assert_int_equal(atomic_load(&fake->commits), 6);
+	assert_int_equal(atomic_load(&fake->rollbacks), 0);
+}
+
+static void
+only_a_via_that_may_asserts_an_address(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options options = {.client_ip = "192.0.2.7"};
+
+	options.via = slice_text("via:z");
+	struct client_result believed = call_with(fake, "Fast", "x", &options);
+	assert_int_equal(believed.status.code, ST_OK);
+	assert_string_equal(((Usher__V1__Pair *)believed.reply)->value, "memory 192.0.2.7");
+	client_result_done(&believed);
+	options.via = slice_text("key:z");
+	struct client_result refused = call_with(fake, "Fast", "x", &options);
+	assert_int_equal(refused.status.code, ST_PERMISSION_DENIED);
+	client_result_done(&refused);
+}
+
+static void
+methods_that_are_none_or_two_are_refused(void **state)
+{
+	struct fake *fake = *state;
+	const struct client_method unknown = {.name = "test.v1.Echo/Nothing"};
+	const struct client_method none = {.name = ""};
+	struct client_result result;
+
+	client_call_raw(fake->client, &unknown, NULL, SLICE_NONE, &result);
+	assert_refused(&result, ST_UNIMPLEMENTED, "METHOD_UNKNOWN");
+	client_call_raw(fake->client, &none, NULL, SLICE_NONE, &result);
+	assert_refused(&result, ST_INVALID_ARGUMENT, "METHOD_MISSING");
+	/* By name alone, as a foreign client does it. */
+	const struct client_method named = {.name = "test.v1.Echo/Fast"};
+	client_call_raw(fake->client, &named, NULL, slice_of("\x0a\x01x", 3), &result);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+}
+
+static void
+bad_payloads_are_refused_and_the_server_goes_on(void **state)
+{
+	struct fake *fake = *state;
+	struct client_result result;
+	static char big[70000];
+
+	client_call_raw(fake->client, method("Fast"), NULL, slice_of("\x0a\x05x", 3), &result);
+	assert_refused(&result, ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD");
+	client_call_raw(fake->client, method("Fast"), NULL, slice_of("\x0a\x01\xff", 3), &result);
+	assert_int_equal(result.violations_count, 1);
+	assert_refused(&result, ST_INVALID_ARGUMENT, "INVALID_FIELDS");
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "\x0a\xec\xa2\x04", 4);
+	client_call_raw(fake->client, method("Fast"), NULL, slice_of(big, sizeof(big)), &result);
+	assert_int_equal(result.retry_after_ms, 0);
+	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE");
+	struct client_result fine = call_with(fake, "Fast", "x", NULL);
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+}
+
+/* A client that speaks nng and nothing else. */
+static nng_socket
+plain_client(struct fake *fake)
+{
+	nng_socket socket;
+
+	assert_int_equal(nng_req0_open(&socket), 0);
+	assert_int_equal(
+	    nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
+	assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, 2000), 0);
+	assert_int_equal(nng_dial(socket, rpc_server_url(fake->server, 0), NULL, 0), 0);
+	return socket;
+}
+
+static void
+every_cut_of_a_message_gets_an_answer(void **state)
+{
+	struct fake *fake = *state;
+	nng_socket socket = plain_client(fake);
+	struct request_envelope e;
+	uint8_t bytes[256];
+
+	request_envelope_init(&e);
+	e.method = slice_text("test.v1.Echo/Fast");
+	e.call_id = 99;
+	e.credential = slice_text("key:a");
+	e.payload = slice_of("\x0a\x01x", 3);
+	(void)envelope_pack_request(&e, bytes);
+	for (size_t cut = 0; cut <= envelope_request_size(&e); cut++) {
+		struct response_envelope answer;
+		void *data = NULL;
+		size_t size = 0;
+		assert_int_equal(nng_send(socket, bytes, cut, 0), 0);
+		assert_int_equal(nng_recv(socket, &data, &size, NNG_FLAG_ALLOC), 0);
+		assert_int_equal(
+		    envelope_parse_response(slice_of(data, size), &answer).code, ST_OK);
+		assert_true(answer.code == ST_OK || answer.code == ST_INVALID_ARGUMENT ||
+			    answer.code == ST_UNIMPLEMENTED);
+		nng_free(data, size);
+	}
+	nng_close(socket);
+}
+
+static void
+a_message_over_the_limit_costs_its_sender_the_connection_alone(void **state)
+{
+	struct fake *fake = *state;
+	nng_socket socket = plain_client(fake);
+	nng_msg *message = NULL;
+
+	assert_int_equal(nng_msg_alloc(&message, MESSAGE_BYTES_MAX + 1), 0);
+	memset(nng_msg_body(message), 'x', nng_msg_len(message));
+	assert_int_equal(nng_sendmsg(socket, message, 0), 0);
+	void *data = NULL;
+	size_t size = 0;
+	assert_int_equal(nng_recv(socket, &data, &size, NNG_FLAG_ALLOC), NNG_ECONNRESET);
+	struct client_result fine = call_with(fake, "Fast", "x", NULL);
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+	nng_close(socket);
+}
+
+static void
+our_client_refuses_to_send_what_would_cost_its_connection(void **state)
+{
+	struct fake *fake = *state;
+	const struct client_method open = {.name = "test.v1.Echo/Fast"};
+	struct client_result result;
+	uint8_t *big = calloc(1, MESSAGE_BYTES_MAX + 1);
+
+	client_call_raw(fake->client, &open, NULL, slice_of(big, MESSAGE_BYTES_MAX + 1), &result);
+	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE");
+	free(big);
+}
+
+static void
+a_reply_over_the_limit_is_refused(void **state)
+{
+	struct fake *fake = *state;
+	struct client_result fits = call_with(fake, "Large", "4000000", NULL);
+
+	assert_int_equal(fits.status.code, ST_OK);
+	client_result_done(&fits);
+	struct client_result result = call_with(fake, "Large", "5000000", NULL);
+	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE");
+	struct client_result arena = call_with(fake, "Large", "50000000", NULL);
+	assert_refused(&arena, ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_COSTLY");
+}
+
+struct batch_wait {
+	atomic_bool done;
+	struct client_result result;
+};
+
+static void
+batch_done(void *arg, struct client_result *result)
+{
+	struct batch_wait *wait = arg;
+
+	wait->result = *result;
+	atomic_store(&wait->done, true);
+}
+
+static void
+a_batch_is_answered_in_order_each_with_its_own_code(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options whole = as("key:a");
+	struct client_item items[] = {
+	    {.method = method("Keyed"),
+		.payload = slice_of("\x0a\x01"
+				    "1",
+		    3)},
+	    {.method = method("Keyed"), .payload = slice_of("\x0a\x04miss", 6)},
+	    {.method = method("Keyed"),
+		.payload = slice_of("\x0a\x01"
+				    "3",
+		    3),
+		.options = as("bad")},
+	    {.method = method("Write"), .payload = SLICE_NONE},
+	    {.method = method("Slow"),
+		.payload = slice_of("\x0a\x01"
+				    "5",
+		    3),
+		.options = as("cpu:b")},
+	    {.method = method("Fast"), .payload = slice_of("\x0a\x05x", 3)},
+	    {.method = method("Keyed"),
+		.payload = slice_of("\x0a\x01"
+				    "7",
+		    3)},
+	};
+	const enum status_code codes[] = {ST_OK, ST_OK, ST_UNAUTHENTICATED, ST_INVALID_ARGUMENT,
+	    ST_OK, ST_INVALID_ARGUMENT, ST_OK};
+	const char *const keys[] = {"1", "miss", NULL, NULL, "5", NULL, "7"};
+	struct batch_wait wait = {.done = false};
+
+	client_batch_async(fake->client, &whole, items, 7, batch_done, &wait);
+	WAIT_FOR(atomic_load(&fake->begun) == 1);
+	assert_false(atomic_load(&wait.done));
+	(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&wait.done));
+	assert_int_equal(wait.result.status.code, ST_OK);
+	for (size_t i = 0; i < 7; i++) {
+		assert_int_equal(items[i].result.status.code, codes[i]);
+		if (keys[i])
+			assert_string_equal(
+			    ((Usher__V1__Pair *)items[i].result.reply)->key, keys[i]);
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+}
+
+static void
+a_batch_that_memory_answers_needs_no_lane(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options whole = as("key:a");
+	static struct client_item items[BATCH_ITEMS_MAX + 1];
+	struct batch_wait wait = {.done = false}, over = {.done = false};
+
+	for (size_t i = 0; i <= BATCH_ITEMS_MAX; i++)
+		items[i] = (struct client_item){
+		    .method = method("Keyed"), .payload = slice_of("\x0a\x01x", 3)};
+	client_batch_async(fake->client, &whole, items, BATCH_ITEMS_MAX, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < BATCH_ITEMS_MAX; i++) {
+		assert_int_equal(items[i].result.status.code, ST_OK);
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+	assert_int_equal(atomic_load(&fake->leases), 0);
+	client_batch_async(fake->client, &whole, items, BATCH_ITEMS_MAX + 1, batch_done, &over);
+	WAIT_FOR(atomic_load(&over.done));
+	assert_refused(&over.result, ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD");
+}
+
+/* A client that speaks TCP and the first bytes of nng's protocol, and reads nothing: nng's own
+ * sockets read ahead. */
+static int
+deaf_client(struct fake *fake)
+{
+	const char *url = rpc_server_url(fake->server, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1)),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char hello[8];
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(write(fd, "\0SP\0\0\x30\0\0", 8), 8);
+	assert_int_equal(read(fd, hello, sizeof(hello)), 8);
+	return fd;
+}
+
+static void
+deaf_call(int fd, uint32_t id, const struct request_envelope *e)
+{
+	uint8_t bytes[256];
+	const size_t size = envelope_request_size(e);
+	const uint64_t frame = htobe64(4 + size);
+	const uint32_t request = htobe32(0x80000000 | id);
+
+	memcpy(bytes, &frame, 8);
+	memcpy(bytes + 8, &request, 4);
+	(void)envelope_pack_request(e, bytes + 12);
+	assert_int_equal(write(fd, bytes, 12 + size), 12 + size);
+}
+
+static void
+a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits(void **state)
+{
+	struct fake *fake = *state;
+	struct request_envelope e;
+	int64_t calls = 0, pipes = 0;
+	const int fd = deaf_client(fake);
+
+	request_envelope_init(&e);
+	e.method = slice_text("test.v1.Echo/Large");
+	e.payload = slice_of("\x0a\x07"
+			     "4000000",
+	    9);
+	/* More than there are receives that stand ready. */
+	for (uint32_t i = 0; i < 100; i++)
+		deaf_call(fd, i + 1, &e);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64));
+	struct client_result fine = call_with(fake, "Fast", "x", NULL);
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
+	(void)close(fd);
+}
+
+static void
+a_connection_has_so_many_calls_under_way_and_no_more(void **state)
+{
+	(void)state;
+	struct rpc_settings settings;
+	atomic_int counts[17] = {0};
+	struct client_options key = as("key:a");
+
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.calls_per_pipe_max = 2;
+	struct fake *fake = fake_start(&settings);
+	call_many(fake, "Slow", &key, 2, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 2);
+	struct client_result third = call_with(fake, "Fast", "x", NULL);
+	assert_true(third.retry_after_ms > 0);
+	assert_refused(&third, ST_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS");
+	(void)sem_post(&fake->gate);
+	(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 2);
+	fake_stop(fake);
+}
+
+static void
+connections_beyond_the_limit_are_refused(void **state)
+{
+	(void)state;
+	struct rpc_settings settings;
+	int64_t calls, pipes;
+
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.pipes_max = 1;
+	struct fake *fake = fake_start(&settings);
+	struct client_result fine = call_with(fake, "Fast", "x", NULL);
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+	struct client *second = NULL;
+	const struct client_settings other = {.url = rpc_server_url(fake->server, 0)};
+	assert_int_equal(client_new(&other, &second).code, ST_OK);
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	const struct client_options hurried = {.timeout_ms = 100};
+	struct client_result result;
+	client_call(second, method("Fast"), &hurried, &request.base, &result);
+	assert_true(
+	    result.status.code == ST_UNAVAILABLE || result.status.code == ST_DEADLINE_EXCEEDED);
+	client_result_done(&result);
+	rpc_server_load(fake->server, &calls, &pipes);
+	assert_int_equal(pipes, 1);
+	client_free(&second);
+	fake_stop(fake);
+}
+
+static void *
+stop_thread(void *arg)
+{
+	rpc_server_stop(((struct fake *)arg)->server);
+	return NULL;
+}
+
+static void
+a_drain_answers_what_is_under_way_and_refuses_the_rest(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	atomic_int counts[17] = {0};
+	struct client_options key = as("key:a");
+
+	methods_name();
+	struct fake *fake = fake_start(NULL);
+	call_many(fake, "Slow", &key, 3, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 3);
+	assert_int_equal(pthread_create(&thread, NULL, stop_thread, fake), 0);
+	for (;;) {
+		struct client_result refused = call_with(fake, "Fast", "x", NULL);
+		const bool is_refused = refused.status.code != ST_OK;
+		if (is_refused) {
+			assert_refused(&refused, ST_UNAVAILABLE, "DRAINING");
+			break;
+		}
+		client_result_done(&refused);
+	}
+	for (int i = 0; i < 3; i++)
+		(void)sem_post(&fake->gate);
+	(void)pthread_join(thread, NULL);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 3);
+	fake_stop(fake);
+}
+
+static void
+a_stop_answers_what_waits_for_a_barrier(void **state)
+{
+	(void)state;
+	struct rpc_settings settings;
+	struct client_options key = as("key:a");
+	struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.drain_us = 50 * US_PER_MS;
+	struct fake *fake = fake_start(&settings);
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
+	WAIT_FOR(atomic_load(&fake->commits) == 1);
+	WAIT_FOR(__atomic_load_n(&fake->at_barrier, __ATOMIC_ACQUIRE) != NULL);
+	rpc_server_stop(fake->server);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
+	fake_stop(fake);
+}
+
+static void
+a_lost_connection_is_said_and_nothing_is_sent_twice(void **state)
+{
+	(void)state;
+	struct client_options key = as("key:a");
+	atomic_int counts[17] = {0};
+	struct rpc_settings settings;
+
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.drain_us = 0;
+	struct fake *fake = fake_start(&settings);
+	call_many(fake, "Slow", &key, 1, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 1);
+	/* Without a server, a call waits for one until its deadline and is not sent. */
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, stop_thread, fake), 0);
+	(void)sem_post(&fake->gate);
+	(void)pthread_join(thread, NULL);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) + atomic_load(&counts[ST_UNAVAILABLE]) == 1);
+	WAIT_FOR(!client_is_connected(fake->client));
+	struct client_options hurried = {.timeout_ms = 50};
+	struct client_result result = call_with(fake, "Fast", "x", &hurried);
+	assert_refused(&result, ST_UNAVAILABLE, "NOT_CONNECTED");
+	assert_int_equal(atomic_load(&fake->begun), 1);
+	fake_stop(fake);
+}
+
+static void
+urls_that_would_expose_or_fail_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url;
+		bool development, private_network;
+		const char *reason; /* NULL: taken */
+	} cases[] = {
+	    {"tcp://0.0.0.0:0", true, true, "URL_REFUSED"},
+	    {"tcp://0.0.0.0:0", false, false, "URL_REFUSED"},
+	    {"tcp://0.0.0.0:0", false, true, NULL},
+	    {"tcp://127.0.0.1:0", true, false, NULL},
+	    {"tcp://127.0.0.1:0, tcp://127.0.0.1:0", true, false, NULL},
+	    {"tls+tcp://127.0.0.1:0", true, false, "BAD_TLS_FILE"},
+	    {"ws://127.0.0.1:0", true, false, "BAD_URL"},
+	    {"http://x", true, false, "BAD_URL"},
+	};
+	struct fake fake = {.kept = false};
+
+	methods_name();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rpc_settings settings;
+		struct rpc_server *server = NULL;
+		settings_small(&settings, &fake);
+		settings.urls = cases[i].url;
+		settings.development = cases[i].development;
+		settings.private_network = cases[i].private_network;
+		assert_int_equal(rpc_server_new(&settings, &server).code, ST_OK);
+		assert_int_equal(rpc_server_add(server, &service, &fake).code, ST_OK);
+		const status st = rpc_server_start(server);
+		if (cases[i].reason)
+			assert_string_equal(st.reason, cases[i].reason);
+		else if (st.code != ST_OK)
+			fail_msg("%s: %s", cases[i].url, st.message);
+		rpc_server_free(&server);
+	}
+	/* nng 1.5 and ipc:// do not go together. */
+	struct rpc_settings settings;
+	struct rpc_server *server = NULL;
+	settings_small(&settings, &fake);
+	settings.urls = "ipc:///tmp/usher-rpc-test.sock";
+	assert_int_equal(rpc_server_new(&settings, &server).code, ST_OK);
+	assert_int_equal(rpc_server_add(server, &service, &fake).code, ST_OK);
+	const status st = rpc_server_start(server);
+	if (strncmp(nng_version(), "1.5", 3) == 0)
+		assert_non_null(strstr(st.message, "before 1.6"));
+	else
+		assert_int_equal(st.code, ST_OK);
+	rpc_server_free(&server);
+}
+
+static void
+development_tells_the_cause(void **state)
+{
+	(void)state;
+	struct rpc_settings settings;
+
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.development = true;
+	struct fake *fake = fake_start(&settings);
+	struct client_result inside = call_with(fake, "Fails", "x", NULL);
+	assert_non_null(strstr(inside.status.message, "usher.secret"));
+	client_result_done(&inside);
+	fake_stop(fake);
+}
+
+static void
+a_causal_session_keeps_the_greatest_revision_of_its_epoch(void **state)
+{
+	(void)state;
+	struct causal_session session;
+	uint8_t bytes[REVISION_BYTES], seen[REVISION_BYTES];
+	/* In this order; the last column is what stands then. */
+	static const struct {
+		struct revision given;
+		struct revision kept;
+	} steps[] = {
+	    {{7, 10}, {7, 10}},
+	    {{7, 9}, {7, 10}},
+	    {{7, 12}, {7, 12}},
+	    {{8, 3}, {8, 3}},
+	    {{7, 99}, {8, 3}},
+	    {{9, 1}, {9, 1}},
+	    {{8, 50}, {9, 1}},
+	};
+
+	causal_session_init(&session);
+	assert_false(causal_session_latest(&session, seen));
+	causal_session_note(&session, slice_text("not one of ours"));
+	assert_false(causal_session_latest(&session, seen));
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		revision_pack(&steps[i].given, bytes);
+		causal_session_note(&session, slice_of(bytes, sizeof(bytes)));
+		revision_pack(&steps[i].kept, bytes);
+		assert_true(causal_session_latest(&session, seen));
+		assert_memory_equal(seen, bytes, sizeof(bytes));
+	}
+	causal_session_done(&session);
+}
+
+#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    WITH_SERVER(memory_answers_in_the_callback_and_a_miss_moves_to_the_database),
+	    WITH_SERVER(memory_that_may_not_be_trusted_is_not_asked),
+	    WITH_SERVER(access_is_decided_before_the_handler),
+	    WITH_SERVER(credentials_go_over_their_own_lanes_first),
+	    WITH_SERVER(calls_behind_one_fill_are_parked_and_answered),
+	    WITH_SERVER(one_organisation_leaves_a_quarter_of_the_lane_to_others),
+	    WITH_SERVER(organisations_are_served_in_turn),
+	    WITH_SERVER(a_full_lane_says_so_at_once_and_when_to_come_again),
+	    WITH_SERVER(work_whose_deadline_passed_is_dropped_unworked),
+	    WITH_SERVER(a_write_commits_once_and_its_repeat_is_replayed),
+	    WITH_SERVER(a_restriction_is_acknowledged_behind_its_barrier),
+	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
+	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
+	    WITH_SERVER(only_a_via_that_may_asserts_an_address),
+	    WITH_SERVER(methods_that_are_none_or_two_are_refused),
+	    WITH_SERVER(bad_payloads_are_refused_and_the_server_goes_on),
+	    WITH_SERVER(every_cut_of_a_message_gets_an_answer),
+	    WITH_SERVER(a_message_over_the_limit_costs_its_sender_the_connection_alone),
+	    WITH_SERVER(our_client_refuses_to_send_what_would_cost_its_connection),
+	    WITH_SERVER(a_reply_over_the_limit_is_refused),
+	    WITH_SERVER(a_batch_is_answered_in_order_each_with_its_own_code),
+	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
+	    WITH_SERVER(a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits),
+	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),
+	    cmocka_unit_test(connections_beyond_the_limit_are_refused),
+	    cmocka_unit_test(a_drain_answers_what_is_under_way_and_refuses_the_rest),
+	    cmocka_unit_test(a_stop_answers_what_waits_for_a_barrier),
+	    cmocka_unit_test(a_lost_connection_is_said_and_nothing_is_sent_twice),
+	    cmocka_unit_test(urls_that_would_expose_or_fail_are_refused),
+	    cmocka_unit_test(development_tells_the_cause),
+	    cmocka_unit_test(a_causal_session_keeps_the_greatest_revision_of_its_epoch),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
