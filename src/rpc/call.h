@@ -21,26 +21,26 @@ struct rpc_call {
 	struct store_conn *conn;           /* QUERY, BULK and HASH lanes; NULL on INLINE and CPU */
 	const struct clock *clock;
 	const struct rand_source *rand;
-	int64_t now_us;                    /* realtime when the call came */
-	int64_t deadline_us;               /* on boottime */
-	const char *client_ip;             /* believed: asserted by a via that may, or the pipe's peer */
-	const char *request_id;            /* for logs and for people */
+	int64_t now_us;         /* realtime when the call came */
+	int64_t deadline_us;    /* on boottime */
+	const char *client_ip;  /* believed: asserted by a via that may, or the pipe's peer */
+	const char *request_id; /* for logs and for people */
 	struct slice idempotency_key;
-	struct revision at_least;          /* xid 0: none given */
+	struct revision at_least; /* xid 0: none given */
 	bool has_at_least;
-	bool trust_memory;                 /* memory may answer: a lease is held, at_least passed */
-	bool development;                  /* development mode: replies may carry debug_code */
-	enum effect effect;                /* the method's, until rpc_become_write() */
+	bool trust_memory;  /* memory may answer: a lease is held, at_least passed */
+	bool development;   /* development mode: replies may carry debug_code */
+	enum effect effect; /* the method's, until rpc_become_write() */
 
 	/* What the handler leaves behind. */
 	uint32_t retry_after_ms;
-	struct revision revision;          /* set by the commit */
-	bool no_barrier;                   /* RESTRICT that turned out to change nothing visible */
-	const char *audit_action;          /* overrides the method's name */
-	struct uuid audit_subject;         /* what the action was on; nil: nothing */
-	struct uuid audit_org;             /* overrides the principal's; nil: that */
-	int64_t not_before_us;             /* boottime; the reply is parked until then (padding) */
-	void *internal;                    /* rpc's own */
+	struct revision revision;  /* set by the commit */
+	bool no_barrier;           /* RESTRICT that turned out to change nothing visible */
+	const char *audit_action;  /* overrides the method's name */
+	struct uuid audit_subject; /* what the action was on; nil: nothing */
+	struct uuid audit_org;     /* overrides the principal's; nil: that */
+	int64_t not_before_us;     /* boottime; the reply is parked until then (padding) */
+	void *internal;            /* rpc's own */
 	/* What the reply points into: rpc_keep(). */
 	struct {
 		void (*release)(void *kept);
@@ -75,7 +75,8 @@ rpc_release_kept(struct rpc_call *call)
 static inline bool
 rpc_is_not_cached(status st)
 {
-	return st.code == ST_UNAVAILABLE && st.reason && __builtin_strcmp(st.reason, "NOT_CACHED") == 0;
+	return st.code == ST_UNAVAILABLE && st.reason &&
+	       __builtin_strcmp(st.reason, "NOT_CACHED") == 0;
 }
 
 /* What a WAIT method returns when there is nothing to say yet: it is called again at not_before_us,
@@ -85,7 +86,7 @@ static inline bool
 rpc_must_wait(status st)
 {
 	return st.code == ST_UNAVAILABLE && st.reason &&
-	    __builtin_strcmp(st.reason, "MUST_WAIT") == 0;
+	       __builtin_strcmp(st.reason, "MUST_WAIT") == 0;
 }
 
 /* Start writing: opens the transaction (on HASH, and on calls that rpc_become_write() made writes;
@@ -102,7 +103,7 @@ MUST_USE status rpc_commit_refusal(struct rpc_call *call);
 status rpc_refuse_field(struct rpc_call *call, const char *field, const char *format, ...)
     PRINTF_LIKE(3, 4);
 /* RESOURCE_EXHAUSTED with retry_after. */
-status rpc_refuse_rate(struct rpc_call *call, int64_t retry_after_us, const char *reason,
-    const char *message);
+status rpc_refuse_rate(
+    struct rpc_call *call, int64_t retry_after_us, const char *reason, const char *message);
 
 #endif

@@ -34,12 +34,12 @@ enum effect {
 /* env is the service's own environment, as given to rpc_server_add(). req is unpacked into the
  * call's arena; reply is initialised, and what the handler hangs into it lives in that arena or
  * longer than the call. */
-typedef status rpc_handler(const void *env, struct rpc_call *call, const ProtobufCMessage *req,
-    ProtobufCMessage *reply);
+typedef status rpc_handler(
+    const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply);
 
 struct rpc_method {
-	uint32_t id;              /* FNV-1a of name */
-	const char *name;         /* "usher.v1.AuthService/Login" */
+	uint32_t id;      /* FNV-1a of name */
+	const char *name; /* "usher.v1.AuthService/Login" */
 	enum lane lane;
 	enum effect effect;
 	enum assurance assurance;
@@ -59,8 +59,8 @@ struct rpc_method {
 };
 
 struct rpc_service {
-	const char *name;         /* "usher.v1.AuthService" */
-	const char *short_name;   /* "auth": what --services takes */
+	const char *name;       /* "usher.v1.AuthService" */
+	const char *short_name; /* "auth": what --services takes */
 	const struct rpc_method *methods;
 	size_t methods_count;
 };

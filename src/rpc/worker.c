@@ -133,6 +133,15 @@ run_waits(struct run *run, const struct rpc_call *call, status st)
 	return true;
 }
 
+/* The reply is packed, or there is none: what it pointed into may go. */
+static void
+keeps_release(struct rpc_call *call)
+{
+	for (unsigned i = 0; i < call->keeps_count; i++)
+		call->keeps[i].release(call->keeps[i].kept);
+	call->keeps_count = 0;
+}
+
 enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached)
 {
@@ -150,11 +159,11 @@ task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool c
 	}
 	call_fill(&call, &run, task, conn, arena);
 	st = run_handler(&run, &call, request, reply, cached);
-	if (cached && rpc_is_not_cached(st))
-		return RUN_NOT_CACHED;
-	if (!run_waits(&run, &call, st))
+	const bool is_miss = cached && rpc_is_not_cached(st);
+	if (!is_miss && !run_waits(&run, &call, st))
 		run_answer(&run, &call, st, reply);
-	return RUN_ANSWERED;
+	keeps_release(&call);
+	return is_miss ? RUN_NOT_CACHED : RUN_ANSWERED;
 }
 
 static void

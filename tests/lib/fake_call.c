@@ -7,6 +7,9 @@
 #define ARENA_BYTES_MAX (16u << 20)
 #define DEADLINE_US (60 * US_PER_S) /* tests run under valgrind, too */
 
+/* A program that has the dispatcher, and uses none of this, gets the real ones. */
+#define FAKE __attribute__((weak))
+
 void
 fake_call_init(struct fake_call *fake, const struct rpc_method *method)
 {
@@ -36,27 +39,27 @@ fake_call_done(struct fake_call *fake)
 	arena_done(&fake->arena);
 }
 
-status
+FAKE status
 rpc_begin(struct rpc_call *call)
 {
 	return store_begin(call->conn);
 }
 
-status
+FAKE status
 rpc_become_write(struct rpc_call *call)
 {
 	call->effect = EFFECT_WRITE;
 	return STATUS_OK;
 }
 
-status
+FAKE status
 rpc_commit_refusal(struct rpc_call *call)
 {
 	((struct fake_call *)call)->refusal_committed = true;
 	return store_commit(call->conn, &call->revision);
 }
 
-status
+FAKE status
 rpc_refuse_field(struct rpc_call *call, const char *field, const char *format, ...)
 {
 	struct fake_call *fake = (struct fake_call *)call;
@@ -70,7 +73,7 @@ rpc_refuse_field(struct rpc_call *call, const char *field, const char *format, .
 	return arena_refuse(call->arena, ST_INVALID_ARGUMENT, NULL, "%s %s", field, text);
 }
 
-status
+FAKE status
 rpc_refuse_rate(
     struct rpc_call *call, int64_t retry_after_us, const char *reason, const char *message)
 {
