@@ -1,9 +1,10 @@
 #include "svc/auth/throttle.h"
 
-#include <arpa/inet.h>
+#include "base/network.h"
 
 #define IPV6_NETWORK_BYTES 8 /* a /64: what one customer gets */
-#define MAPPED_PREFIX_BYTES 12
+#define IPV4_AT 12           /* in its IPv4-mapped form */
+#define IPV4_BYTES 4
 #define MINUTE_S 60.0
 #define HOUR_S 3600.0
 #define DAY_S 86400.0
@@ -37,21 +38,16 @@ struct throttle_pair {
 size_t
 throttle_network(const char *client_ip, uint8_t out[THROTTLE_NETWORK_BYTES_MAX])
 {
-	static const uint8_t mapped[MAPPED_PREFIX_BYTES] = {[10] = 0xff, [11] = 0xff};
-	struct in_addr v4;
-	struct in6_addr v6;
+	static const struct network ipv4 = {.address = {[10] = 0xff, [11] = 0xff}, .bits = 96};
+	struct network address;
 	size_t bytes;
 
-	if (inet_pton(AF_INET, client_ip, &v4) == 1) {
-		memcpy(out, &v4, sizeof(v4));
-		return sizeof(v4);
-	}
-	if (inet_pton(AF_INET6, client_ip, &v6) == 1) {
-		if (memcmp(&v6, mapped, sizeof(mapped)) == 0) {
-			memcpy(out, (const uint8_t *)&v6 + sizeof(mapped), sizeof(v4));
-			return sizeof(v4);
+	if (address_parse(slice_text(client_ip), &address)) {
+		if (network_contains(&ipv4, &address)) {
+			memcpy(out, address.address + IPV4_AT, IPV4_BYTES);
+			return IPV4_BYTES;
 		}
-		memcpy(out, &v6, IPV6_NETWORK_BYTES);
+		memcpy(out, address.address, IPV6_NETWORK_BYTES);
 		return IPV6_NETWORK_BYTES;
 	}
 	bytes = strnlen(client_ip, THROTTLE_NETWORK_BYTES_MAX);
