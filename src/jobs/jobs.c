@@ -1,0 +1,283 @@
+#include "jobs/jobs.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define RUN_DEADLINE_US (30 * US_PER_S)
+#define ARENA_BYTES_MAX (64u << 20)
+/* How long the thread sleeps at most: then it looks at the clock again. */
+#define SLEEP_US_MAX (200 * US_PER_MS)
+#define LOCK_SPACE UINT64_C(0x75736865724a4f42)
+
+struct slot {
+	struct job job;
+	int64_t due_us; /* boottime */
+	struct job_figures figures;
+};
+
+struct jobs {
+	struct store *store;
+	const struct clock *clock;
+	struct arena arena; /* the thread's */
+	pthread_t thread;
+	bool running;         /* the thread was started */
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t changed;
+	bool stop;
+	struct slot slots[JOBS_MAX];
+	size_t count;
+};
+
+status
+jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs));
+	status st;
+
+	if (!jobs)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the jobs");
+	st = arena_init(&jobs->arena, 4096, ARENA_BYTES_MAX);
+	if (st.code != ST_OK) {
+		free(jobs);
+		return st;
+	}
+	jobs->store = store;
+	jobs->clock = clock;
+	pthread_mutex_init(&jobs->lock, NULL);
+	pthread_cond_init(&jobs->changed, NULL);
+	*out = jobs;
+	return STATUS_OK;
+}
+
+void
+jobs_free(struct jobs **jobs)
+{
+	struct jobs *j = *jobs;
+
+	if (!j)
+		return;
+	*jobs = NULL;
+	assert(!j->running);
+	pthread_mutex_destroy(&j->lock);
+	pthread_cond_destroy(&j->changed);
+	arena_done(&j->arena);
+	free(j);
+}
+
+status
+jobs_add(struct jobs *jobs, const struct job *job)
+{
+	struct slot *slot = &jobs->slots[jobs->count];
+
+	if (jobs->count == JOBS_MAX)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "more jobs than there may be");
+	*slot = (struct slot){.job = *job, .figures = {.name = job->name}};
+	slot->due_us = clock_boot_us(jobs->clock);
+	jobs->count++;
+	return STATUS_OK;
+}
+
+/* In a transaction of the runner's, if nobody else is at it. */
+static status
+run_for_cluster(const struct job *job, struct job_run *run)
+{
+	struct revision revision;
+	ROWS_AUTO claim = {0};
+	uint64_t key = hash_bytes(slice_text(job->name), LOCK_SPACE);
+	status st;
+
+	TRY(store_begin(run->conn));
+	st = STORE_QUERY(run->conn, STMT_JOBS_CLAIM, &claim, p_int((int64_t)key));
+	if (st.code == ST_OK && row_bool(&claim, 0, JOBS_CLAIM_CLAIMED))
+		st = job->run(job->env, run);
+	if (st.code != ST_OK) {
+		store_rollback(run->conn);
+		return st;
+	}
+	return store_commit(run->conn, &revision);
+}
+
+static status
+run_leased(struct jobs *jobs, const struct job *job, struct job_run *run)
+{
+	int64_t deadline_us = clock_boot_us(jobs->clock) + RUN_DEADLINE_US;
+	status st;
+
+	TRY(store_lease(jobs->store, deadline_us, &run->conn));
+	st = job->of_cluster ? run_for_cluster(job, run) : job->run(job->env, run);
+	store_return(&run->conn);
+	return st;
+}
+
+static void
+note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, int64_t started_us)
+{
+	struct job_figures *figures = &slot->figures;
+	bool failed_before;
+
+	pthread_mutex_lock(&jobs->lock);
+	failed_before = figures->last_error[0] != '\0';
+	figures->last_run_at_us = clock_now_us(jobs->clock);
+	figures->last_duration_us = clock_boot_us(jobs->clock) - started_us;
+	figures->runs++;
+	figures->done += run->done;
+	if (st.code == ST_OK) {
+		figures->backlog = run->backlog;
+		figures->last_error[0] = '\0';
+	} else {
+		figures->errors++;
+		snprintf(figures->last_error, sizeof(figures->last_error), "%s",
+		    st.message ? st.message : "");
+	}
+	if (st.code == ST_OK && run->more)
+		slot->due_us = clock_boot_us(jobs->clock);
+	pthread_mutex_unlock(&jobs->lock);
+	/* A database that is away would fill the log: the first failure is enough. */
+	if (st.code != ST_OK && !failed_before)
+		log_event(LOG_WARN, "job_failed", "job", slot->job.name, "code",
+		    status_code_name(st.code), "why", st.message, NULL);
+}
+
+static status
+run_slot(struct jobs *jobs, struct slot *slot)
+{
+	struct job_run run = {.arena = &jobs->arena};
+	int64_t started_us = clock_boot_us(jobs->clock);
+	status st;
+
+	pthread_mutex_lock(&jobs->lock);
+	slot->due_us = started_us + slot->job.period_us;
+	pthread_mutex_unlock(&jobs->lock);
+	st = run_leased(jobs, &slot->job, &run);
+	note(jobs, slot, &run, st, started_us);
+	arena_reset(&jobs->arena);
+	return st;
+}
+
+/* The one that is due for longest; NULL, and *wait_us, when none is. With the lock. */
+static struct slot *
+next_due(struct jobs *jobs, int64_t *wait_us)
+{
+	int64_t now_us = clock_boot_us(jobs->clock);
+	struct slot *first = NULL;
+
+	for (size_t i = 0; i < jobs->count; i++)
+		if (!first || jobs->slots[i].due_us < first->due_us)
+			first = &jobs->slots[i];
+	if (first && first->due_us <= now_us)
+		return first;
+	*wait_us = SLEEP_US_MAX;
+	if (first && first->due_us - now_us < *wait_us)
+		*wait_us = first->due_us - now_us;
+	return NULL;
+}
+
+static void
+sleep_for(struct jobs *jobs, int64_t wait_us)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += wait_us / US_PER_S;
+	until.tv_nsec += wait_us % US_PER_S * 1000;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
+}
+
+static void *
+work(void *env)
+{
+	struct jobs *jobs = env;
+
+	pthread_mutex_lock(&jobs->lock);
+	while (!jobs->stop) {
+		int64_t wait_us = 0;
+		struct slot *slot = next_due(jobs, &wait_us);
+
+		if (!slot) {
+			sleep_for(jobs, wait_us);
+			continue;
+		}
+		pthread_mutex_unlock(&jobs->lock);
+		/* A failure is in the figures and in the log. */
+		(void)run_slot(jobs, slot).code;
+		pthread_mutex_lock(&jobs->lock);
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	return NULL;
+}
+
+status
+jobs_start(struct jobs *jobs)
+{
+	jobs->stop = false;
+	if (pthread_create(&jobs->thread, NULL, work, jobs) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no thread for the jobs");
+	jobs->running = true;
+	return STATUS_OK;
+}
+
+void
+jobs_stop(struct jobs *jobs)
+{
+	if (!jobs->running)
+		return;
+	pthread_mutex_lock(&jobs->lock);
+	jobs->stop = true;
+	pthread_cond_signal(&jobs->changed);
+	pthread_mutex_unlock(&jobs->lock);
+	pthread_join(jobs->thread, NULL);
+	jobs->running = false;
+}
+
+static struct slot *
+find(struct jobs *jobs, const char *name)
+{
+	for (size_t i = 0; i < jobs->count; i++)
+		if (strcmp(jobs->slots[i].job.name, name) == 0)
+			return &jobs->slots[i];
+	return NULL;
+}
+
+void
+jobs_wake(struct jobs *jobs, const char *name)
+{
+	struct slot *slot;
+
+	pthread_mutex_lock(&jobs->lock);
+	slot = find(jobs, name);
+	if (slot)
+		slot->due_us = 0;
+	pthread_cond_signal(&jobs->changed);
+	pthread_mutex_unlock(&jobs->lock);
+}
+
+status
+jobs_run_now(struct jobs *jobs, const char *name)
+{
+	struct slot *slot = find(jobs, name);
+
+	assert(slot && !jobs->running);
+	return run_slot(jobs, slot);
+}
+
+size_t
+jobs_get_figures(struct jobs *jobs, struct job_figures out[JOBS_MAX])
+{
+	size_t count;
+
+	pthread_mutex_lock(&jobs->lock);
+	count = jobs->count;
+	for (size_t i = 0; i < count; i++)
+		out[i] = jobs->slots[i].figures;
+	pthread_mutex_unlock(&jobs->lock);
+	return count;
+}

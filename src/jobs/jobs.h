@@ -1,0 +1,63 @@
+/* jobs.h - everything that runs by itself: one shape, one thread, figures for each.
+ *
+ * A job runs every period, for one bounded batch; when it says that there is more, it runs again at
+ * once, after the others had their turn. A job of the cluster runs in a transaction that the runner
+ * opens and commits, and only if this node gets the job's advisory lock: the others pass.
+ * Threads: jobs_add() before jobs_start(); jobs_wake() and jobs_get_figures() from any.
+ * Blocks: jobs_stop(), until the job that is running has ended. */
+#ifndef USHER_JOBS_JOBS_H
+#define USHER_JOBS_JOBS_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "store/store.h"
+
+#define JOBS_MAX 16
+#define JOB_ERROR_BYTES 160
+
+struct jobs;
+
+/* One run, as the job sees it. */
+struct job_run {
+	struct store_conn *conn;
+	struct arena *arena; /* reset behind the run */
+	int64_t done;        /* what the run did, in the job's own unit */
+	int64_t backlog;     /* what it knows to be left */
+	bool more;           /* run again soon */
+};
+
+struct job {
+	const char *name; /* "receipts" */
+	int64_t period_us;
+	bool of_cluster;
+	status (*run)(void *env, struct job_run *run);
+	void *env;
+};
+
+struct job_figures {
+	const char *name;
+	int64_t last_run_at_us; /* realtime; 0: never */
+	int64_t last_duration_us;
+	int64_t runs, errors, done, backlog;
+	char last_error[JOB_ERROR_BYTES]; /* "" when the last run was good */
+};
+
+/* store and clock are borrowed. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status jobs_new(struct store *store, const struct clock *clock, struct jobs **out);
+void jobs_free(struct jobs **jobs); /* after jobs_stop() */
+/* Errors: RESOURCE_EXHAUSTED (JOBS_MAX). */
+MUST_USE status jobs_add(struct jobs *jobs, const struct job *job);
+
+/* Errors: RESOURCE_EXHAUSTED (no thread). The database may be away. */
+MUST_USE status jobs_start(struct jobs *jobs);
+void jobs_stop(struct jobs *jobs);
+/* Run that job soon. Does not block. */
+void jobs_wake(struct jobs *jobs, const char *name);
+/* Run that job now, in the caller's thread: for tests, and for the last drain before the end.
+ * Not while the thread runs. Errors: the job's. */
+MUST_USE status jobs_run_now(struct jobs *jobs, const char *name);
+
+/* Returns how many were written to out. */
+size_t jobs_get_figures(struct jobs *jobs, struct job_figures out[JOBS_MAX]);
+
+#endif

@@ -1,0 +1,354 @@
+#include "jobs/spool.h"
+
+#include "jobs/spool_file.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A waiter looks again that often, should a signal have been missed. */
+#define WAIT_NS (50 * 1000 * 1000L)
+
+struct shard {
+	pthread_mutex_t lock;
+	unsigned used;
+} __attribute__((aligned(64)));
+
+struct spool {
+	struct shard shards[SPOOL_SHARDS];
+	struct spool_file file;
+	/* Changes with all shards locked; read with one of them locked. */
+	unsigned active;
+	unsigned slots_per_shard;
+	uint64_t seed;
+	char *directory;
+	const struct clock *clock;
+	void (*wake)(void *env);
+	void *wake_env;
+	atomic_bool wake_is_out; /* a drain is on its way */
+	pthread_mutex_t room_lock;
+	pthread_cond_t room;
+	uint64_t rooms_made; /* guarded by room_lock */
+	_Atomic int64_t stored, batches, waits, left_over;
+};
+
+status
+spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
+    const struct rand_source *rand, struct spool **out)
+{
+	struct uuid id;
+	struct spool *spool;
+	status st;
+
+	TRY(uuid_make(clock, rand, &id));
+	spool = aligned_alloc(64, (sizeof(*spool) + 63) & ~(size_t)63);
+	if (!spool)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the receipts' spool");
+	memset(spool, 0, sizeof(*spool));
+	spool->directory = strdup(directory);
+	st = spool->directory ? spool_file_create(directory, bytes_max, &id, &spool->file)
+			      : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory");
+	if (st.code != ST_OK) {
+		free(spool->directory);
+		free(spool);
+		return st;
+	}
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		pthread_mutex_init(&spool->shards[i].lock, NULL);
+	pthread_mutex_init(&spool->room_lock, NULL);
+	pthread_cond_init(&spool->room, NULL);
+	spool->slots_per_shard = spool->file.header->slots_per_shard;
+	spool->seed = rand_hash_seed();
+	spool->clock = clock;
+	*out = spool;
+	return STATUS_OK;
+}
+
+void
+spool_free(struct spool **spool)
+{
+	struct spool *s = *spool;
+
+	if (!s)
+		return;
+	*spool = NULL;
+	spool_file_close(
+	    &s->file, !spool_file_has_reads(&s->file, 0) && !spool_file_has_reads(&s->file, 1));
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		pthread_mutex_destroy(&s->shards[i].lock);
+	pthread_mutex_destroy(&s->room_lock);
+	pthread_cond_destroy(&s->room);
+	free(s->directory);
+	free(s);
+}
+
+void
+spool_set_wake(struct spool *spool, void (*wake)(void *env), void *env)
+{
+	spool->wake = wake;
+	spool->wake_env = env;
+}
+
+static void
+ask_for_drain(struct spool *spool)
+{
+	if (spool->wake && !atomic_exchange(&spool->wake_is_out, true))
+		spool->wake(spool->wake_env);
+}
+
+/* Some slots stay free, so that a search ends soon. */
+static unsigned
+used_max(const struct spool *spool)
+{
+	return spool->slots_per_shard - spool->slots_per_shard / 8;
+}
+
+bool
+spool_begin(struct spool *spool, const struct spool_read *read, struct spool_ticket *out)
+{
+	uint64_t hash = hash_bytes(slice_of(read, sizeof(*read)), spool->seed);
+	unsigned shard_at = (unsigned)(hash >> 60), mask = spool->slots_per_shard - 1;
+	struct shard *shard = &spool->shards[shard_at];
+	struct spool_slot *slots;
+	unsigned at = (unsigned)hash & mask;
+
+	static_assert(SPOOL_SHARDS == 16, "the shard is four bits of the hash");
+	pthread_mutex_lock(&shard->lock);
+	slots = spool->file.slots[spool->active] + (size_t)shard_at * spool->slots_per_shard;
+	for (;; at = (at + 1) & mask) {
+		/* A slot in use has a second; its count may still be 0. */
+		if (slots[at].read.second == 0)
+			break;
+		if (memcmp(&slots[at].read, read, sizeof(*read)) == 0)
+			goto found;
+	}
+	if (shard->used >= used_max(spool)) {
+		pthread_mutex_unlock(&shard->lock);
+		ask_for_drain(spool);
+		return false;
+	}
+	slots[at].read = *read;
+	shard->used++;
+	if (shard->used == spool->slots_per_shard / 2)
+		ask_for_drain(spool);
+found:
+	*out = (struct spool_ticket){spool, shard_at, at};
+	return true;
+}
+
+void
+spool_take(struct spool_ticket *ticket, struct uuid *read_id)
+{
+	struct spool *spool = ticket->spool;
+	size_t at = (size_t)ticket->shard * spool->slots_per_shard + ticket->slot;
+	struct spool_slot *slot = &spool->file.slots[spool->active][at];
+	uint64_t count = atomic_load_explicit(&slot->count, memory_order_relaxed);
+
+	/* Behind the read in program order, so that a killed process leaves no half of one. */
+	atomic_store_explicit(&slot->count, count + 1, memory_order_release);
+	spool_file_read_id(&spool->file, spool->active, at, read_id);
+	pthread_mutex_unlock(&spool->shards[ticket->shard].lock);
+}
+
+void
+spool_cancel(struct spool_ticket *ticket)
+{
+	pthread_mutex_unlock(&ticket->spool->shards[ticket->shard].lock);
+}
+
+status
+spool_wait(struct spool *spool, int64_t deadline_us)
+{
+	uint64_t rooms;
+	status st = STATUS_OK;
+
+	atomic_fetch_add(&spool->waits, 1);
+	pthread_mutex_lock(&spool->room_lock);
+	rooms = spool->rooms_made;
+	while (rooms == spool->rooms_made) {
+		struct timespec until;
+
+		if (clock_boot_us(spool->clock) >= deadline_us) {
+			st = REFUSE_FOR(ST_DEADLINE_EXCEEDED, "RECEIPTS_WAIT",
+			    "receipts could not be written in time");
+			break;
+		}
+		ask_for_drain(spool);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += WAIT_NS;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		if (pthread_cond_timedwait(&spool->room, &spool->room_lock, &until) == ETIMEDOUT)
+			break;
+	}
+	pthread_mutex_unlock(&spool->room_lock);
+	return st;
+}
+
+static void
+lock_all(struct spool *spool)
+{
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		pthread_mutex_lock(&spool->shards[i].lock);
+}
+
+static void
+unlock_all(struct spool *spool)
+{
+	for (unsigned i = SPOOL_SHARDS; i > 0; i--)
+		pthread_mutex_unlock(&spool->shards[i - 1].lock);
+}
+
+static bool
+shards_are_empty(struct spool *spool)
+{
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		if (spool->shards[i].used > 0)
+			return false;
+	return true;
+}
+
+/* Let the other, free buffer be filled from here on. false: there is nothing to seal. */
+static bool
+seal(struct spool *spool)
+{
+	struct spool_header *header = spool->file.header;
+	unsigned other;
+	bool sealed = false;
+
+	lock_all(spool);
+	if (!shards_are_empty(spool)) {
+		other = 1 - spool->active;
+		header->buffers[other].batch = header->next_batch++;
+		atomic_store(&header->buffers[other].state, SPOOL_FILLING);
+		atomic_store(&header->buffers[spool->active].state, SPOOL_SEALED);
+		spool->active = other;
+		for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+			spool->shards[i].used = 0;
+		sealed = true;
+	}
+	unlock_all(spool);
+	return sealed;
+}
+
+/* What is stored is forgotten, slot by slot, before the buffer may be filled again. */
+static void
+clear(struct spool *spool, unsigned buffer)
+{
+	struct spool_file *file = &spool->file;
+
+	for (size_t i = 0; i < file->slots_count; i++)
+		if (file->slots[buffer][i].read.second != 0)
+			memset(&file->slots[buffer][i], 0, sizeof(file->slots[buffer][i]));
+	atomic_store(&file->header->buffers[buffer].state, SPOOL_FREE);
+}
+
+static void
+make_room(struct spool *spool)
+{
+	pthread_mutex_lock(&spool->room_lock);
+	spool->rooms_made++;
+	pthread_cond_broadcast(&spool->room);
+	pthread_mutex_unlock(&spool->room_lock);
+}
+
+static status
+drain_own(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
+{
+	unsigned sealed = 1 - spool->active;
+
+	if (atomic_load(&spool->file.header->buffers[sealed].state) != SPOOL_SEALED) {
+		if (!seal(spool))
+			return STATUS_OK;
+		sealed = 1 - sealed;
+		make_room(spool);
+	}
+	TRY(spool_file_store(&spool->file, sealed, conn, arena, stored));
+	clear(spool, sealed);
+	atomic_fetch_add(&spool->batches, 1);
+	return STATUS_OK;
+}
+
+static status
+drain_left_over(struct spool *spool, const char *name, struct store_conn *conn, struct arena *arena,
+    int64_t *stored)
+{
+	struct spool_file file;
+	status st = STATUS_OK;
+
+	if (!spool_file_adopt(spool->directory, name, &file))
+		return STATUS_OK;
+	atomic_fetch_add(&spool->left_over, 1);
+	for (unsigned i = 0; i < 2 && st.code == ST_OK; i++)
+		if (spool_file_has_reads(&file, i))
+			st = spool_file_store(&file, i, conn, arena, stored);
+	spool_file_close(&file, st.code == ST_OK);
+	if (st.code == ST_OK)
+		atomic_fetch_sub(&spool->left_over, 1);
+	return st;
+}
+
+static bool
+is_spool_name(const char *name)
+{
+	size_t bytes = strlen(name);
+
+	return bytes > 6 && strcmp(name + bytes - 6, ".spool") == 0;
+}
+
+static status
+drain_left_overs(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
+{
+	const char *own = strrchr(spool->file.path, '/') + 1;
+	DIR *directory = opendir(spool->directory);
+	const struct dirent *entry;
+	status st = STATUS_OK;
+
+	if (!directory)
+		return REFUSE_FOR(ST_UNAVAILABLE, "SPOOL", "spool.dir can't be read");
+	atomic_store(&spool->left_over, 0);
+	while (st.code == ST_OK && (entry = readdir(directory)))
+		if (is_spool_name(entry->d_name) && strcmp(entry->d_name, own) != 0)
+			st = drain_left_over(spool, entry->d_name, conn, arena, stored);
+	closedir(directory);
+	return st;
+}
+
+status
+spool_drain(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
+{
+	int64_t count = 0;
+	status st;
+
+	/* From here on a full shard asks for the next drain. */
+	atomic_store(&spool->wake_is_out, false);
+	st = drain_own(spool, conn, arena, &count);
+
+	if (st.code == ST_OK)
+		st = drain_left_overs(spool, conn, arena, &count);
+	atomic_fetch_add(&spool->stored, count);
+	*stored = count;
+	return st;
+}
+
+void
+spool_get_figures(struct spool *spool, struct spool_figures *out)
+{
+	*out = (struct spool_figures){
+	    .slots_max = (int64_t)SPOOL_SHARDS * used_max(spool),
+	    .stored = atomic_load(&spool->stored),
+	    .batches = atomic_load(&spool->batches),
+	    .waits = atomic_load(&spool->waits),
+	    .left_over = atomic_load(&spool->left_over),
+	};
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++) {
+		pthread_mutex_lock(&spool->shards[i].lock);
+		out->slots_used += spool->shards[i].used;
+		pthread_mutex_unlock(&spool->shards[i].lock);
+	}
+}

@@ -1,0 +1,294 @@
+#include "jobs/spool_file.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LAYOUT 1u
+#define ROWS_A_STATEMENT 4096
+
+static const char magic[8] = "ushspool";
+
+#define SPOOL_FAILED                                                                               \
+	REFUSE_FOR(ST_UNAVAILABLE, "SPOOL", "the receipts' folder (spool.dir) can't be written to")
+
+static void
+map_layout(struct spool_file *file)
+{
+	file->slots_count = (size_t)SPOOL_SHARDS * file->header->slots_per_shard;
+	file->slots[0] = (struct spool_slot *)((char *)file->header + SPOOL_HEADER_BYTES);
+	file->slots[1] = file->slots[0] + file->slots_count;
+}
+
+static bool
+map(struct spool_file *file)
+{
+	void *memory = mmap(NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	file->header = memory;
+	return true;
+}
+
+/* The greatest power of two that fits, so that a hash finds its slot with a mask. */
+static uint32_t
+slots_per_shard(size_t bytes_max)
+{
+	size_t room = (bytes_max - SPOOL_HEADER_BYTES) / 2 / SPOOL_SHARDS;
+	uint32_t slots = 1;
+
+	while (slots < (1u << 20) && (size_t)slots * 2 * sizeof(struct spool_slot) <= room)
+		slots *= 2;
+	return slots;
+}
+
+status
+spool_file_create(
+    const char *directory, size_t bytes_max, const struct uuid *id, struct spool_file *out)
+{
+	struct spool_file file = {.fd = -1};
+	uint32_t per_shard;
+	char text[UUID_TEXT_BYTES], draft[sizeof(file.path) + 8];
+
+	if (bytes_max < SPOOL_BYTES_MIN)
+		return REFUSE(ST_INVALID_ARGUMENT, "spool.bytes is less than 64 KiB");
+	uuid_format(id, text);
+	if ((size_t)snprintf(file.path, sizeof(file.path), "%s/%s.spool", directory, text) >=
+	    sizeof(file.path))
+		return SPOOL_FAILED;
+	per_shard = slots_per_shard(bytes_max);
+	file.bytes =
+	    SPOOL_HEADER_BYTES + (size_t)2 * SPOOL_SHARDS * per_shard * sizeof(struct spool_slot);
+	/* Under another name until it is locked, or the next process would take it for a dead
+	 * one's. */
+	snprintf(draft, sizeof(draft), "%s.new", file.path);
+	file.fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file.fd < 0)
+		return SPOOL_FAILED;
+	/* Its blocks are taken now: a full disk would be a SIGBUS later. */
+	if (flock(file.fd, LOCK_EX | LOCK_NB) != 0 ||
+	    posix_fallocate(file.fd, 0, (off_t)file.bytes) != 0 || !map(&file)) {
+		unlink(draft);
+		close(file.fd);
+		return SPOOL_FAILED;
+	}
+	memcpy(file.header->magic, magic, sizeof(magic));
+	file.header->layout = LAYOUT;
+	file.header->slots_per_shard = per_shard;
+	file.header->spool_id = *id;
+	file.header->buffers[0].batch = 1;
+	file.header->buffers[0].state = SPOOL_FILLING;
+	file.header->next_batch = 2;
+	map_layout(&file);
+	if (rename(draft, file.path) != 0) {
+		unlink(draft);
+		spool_file_close(&file, false);
+		return SPOOL_FAILED;
+	}
+	*out = file;
+	return STATUS_OK;
+}
+
+static bool
+is_ours(const struct spool_file *file)
+{
+	const struct spool_header *header = file->header;
+
+	return memcmp(header->magic, magic, sizeof(magic)) == 0 && header->layout == LAYOUT &&
+	       header->slots_per_shard > 0 && header->slots_per_shard <= (1u << 20) &&
+	       file->bytes == SPOOL_HEADER_BYTES + (size_t)2 * SPOOL_SHARDS *
+						       header->slots_per_shard *
+						       sizeof(struct spool_slot);
+}
+
+bool
+spool_file_adopt(const char *directory, const char *name, struct spool_file *out)
+{
+	struct spool_file file = {.fd = -1};
+	struct stat stat;
+
+	if ((size_t)snprintf(file.path, sizeof(file.path), "%s/%s", directory, name) >=
+	    sizeof(file.path))
+		return false;
+	file.fd = open(file.path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (file.fd < 0)
+		return false;
+	if (flock(file.fd, LOCK_EX | LOCK_NB) != 0 || fstat(file.fd, &stat) != 0 ||
+	    stat.st_nlink == 0 || stat.st_size < SPOOL_HEADER_BYTES) {
+		close(file.fd);
+		return false;
+	}
+	file.bytes = (size_t)stat.st_size;
+	if (!map(&file)) {
+		close(file.fd);
+		return false;
+	}
+	if (!is_ours(&file)) {
+		spool_file_close(&file, false);
+		return false;
+	}
+	map_layout(&file);
+	*out = file;
+	return true;
+}
+
+void
+spool_file_close(struct spool_file *file, bool remove)
+{
+	if (file->fd < 0)
+		return;
+	if (remove)
+		unlink(file->path);
+	munmap(file->header, file->bytes);
+	close(file->fd);
+	file->fd = -1;
+}
+
+bool
+spool_file_has_reads(const struct spool_file *file, unsigned buffer)
+{
+	if (atomic_load(&file->header->buffers[buffer].state) == SPOOL_FREE)
+		return false;
+	for (size_t i = 0; i < file->slots_count; i++)
+		if (atomic_load_explicit(&file->slots[buffer][i].count, memory_order_relaxed) > 0)
+			return true;
+	return false;
+}
+
+void
+spool_file_read_id(const struct spool_file *file, unsigned buffer, size_t slot, struct uuid *out)
+{
+	struct {
+		struct uuid spool_id;
+		uint64_t batch, slot;
+	} place = {file->header->spool_id, file->header->buffers[buffer].batch, slot};
+	uint64_t ms = (uint64_t)file->slots[buffer][slot].read.second * 1000;
+	uint64_t head = htobe64(ms << 16);
+	uint64_t tail = hash_bytes(slice_of(&place, sizeof(place)), 0);
+
+	memcpy(out->bytes, &head, 8);
+	out->bytes[6] = (uint8_t)(0x70 | (place.batch & 0x0f));
+	out->bytes[7] = (uint8_t)slot;
+	memcpy(out->bytes + 8, &tail, 8);
+	out->bytes[8] = (uint8_t)((out->bytes[8] & 0x3f) | 0x80);
+}
+
+/* The columns of one statement's worth of receipts. */
+struct columns {
+	struct uuid *org_ids, *read_ids, *key_ids, *reader_ids, *user_ids, *chatbot_ids;
+	struct slice *hashes, *purposes;
+	int64_t *seconds, *reads;
+	char *hex;
+	size_t count;
+};
+
+static status
+columns_init(struct columns *columns, struct arena *arena)
+{
+	struct uuid **ids[] = {&columns->org_ids, &columns->read_ids, &columns->key_ids,
+	    &columns->reader_ids, &columns->user_ids, &columns->chatbot_ids};
+
+	*columns = (struct columns){0};
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		*ids[i] = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(struct uuid));
+		if (!*ids[i])
+			return ARENA_EXHAUSTED;
+	}
+	columns->hashes = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(struct slice));
+	columns->purposes = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(struct slice));
+	columns->seconds = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(int64_t));
+	columns->reads = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(int64_t));
+	columns->hex = arena_alloc(arena, ROWS_A_STATEMENT * (2 * SPOOL_HASH_BYTES + 1));
+	if (!columns->hashes || !columns->purposes || !columns->seconds || !columns->reads ||
+	    !columns->hex)
+		return ARENA_EXHAUSTED;
+	return STATUS_OK;
+}
+
+static void
+columns_add(struct columns *columns, const struct spool_file *file, unsigned buffer, size_t slot)
+{
+	const struct spool_slot *from = &file->slots[buffer][slot];
+	const struct spool_read *read = &from->read;
+	size_t at = columns->count++;
+	char *hex = columns->hex + at * (2 * SPOOL_HASH_BYTES + 1);
+
+	columns->org_ids[at] = read->org_id;
+	spool_file_read_id(file, buffer, slot, &columns->read_ids[at]);
+	columns->key_ids[at] = read->key_id;
+	columns->reader_ids[at] = read->reader_id;
+	columns->user_ids[at] = read->user_id;
+	columns->chatbot_ids[at] = read->chatbot_id;
+	hex_encode(slice_of(read->block_hash, SPOOL_HASH_BYTES), hex);
+	columns->hashes[at] = slice_of(hex, (size_t)2 * SPOOL_HASH_BYTES);
+	columns->purposes[at] =
+	    slice_of(read->purpose, strnlen(read->purpose, sizeof(read->purpose)));
+	columns->seconds[at] = read->second;
+	columns->reads[at] = (int64_t)atomic_load(&from->count);
+}
+
+static status
+columns_store(struct columns *columns, struct store_conn *conn)
+{
+	size_t n = columns->count;
+
+	if (n == 0)
+		return STATUS_OK;
+	columns->count = 0;
+	TRY(STORE_QUERY(conn, STMT_JOBS_READS_STORE, NULL, p_uuids(columns->org_ids, n),
+	    p_uuids(columns->read_ids, n), p_uuids(columns->key_ids, n),
+	    p_uuids(columns->reader_ids, n), p_uuids(columns->user_ids, n),
+	    p_uuids(columns->chatbot_ids, n), p_texts(columns->hashes, n),
+	    p_texts(columns->purposes, n), p_ints(columns->seconds, n), p_ints(columns->reads, n)));
+	return STORE_QUERY(conn, STMT_JOBS_KEYS_USED, NULL, p_uuids(columns->org_ids, n),
+	    p_uuids(columns->key_ids, n), p_ints(columns->seconds, n));
+}
+
+static status
+store_rows(const struct spool_file *file, unsigned buffer, struct store_conn *conn,
+    struct arena *arena, int64_t *stored)
+{
+	struct columns columns;
+	ROWS_AUTO mark = {0};
+
+	TRY(STORE_QUERY(conn, STMT_JOBS_READS_BATCH, &mark, p_uuid(&file->header->spool_id),
+	    p_int((int64_t)file->header->buffers[buffer].batch)));
+	if (mark.count == 0)
+		return STATUS_OK;
+	TRY(columns_init(&columns, arena));
+	for (size_t i = 0; i < file->slots_count; i++) {
+		if (atomic_load(&file->slots[buffer][i].count) == 0)
+			continue;
+		columns_add(&columns, file, buffer, i);
+		++*stored;
+		if (columns.count == ROWS_A_STATEMENT)
+			TRY(columns_store(&columns, conn));
+	}
+	return columns_store(&columns, conn);
+}
+
+status
+spool_file_store(const struct spool_file *file, unsigned buffer, struct store_conn *conn,
+    struct arena *arena, int64_t *stored)
+{
+	struct revision revision;
+	int64_t count = 0;
+	status st;
+
+	TRY(store_begin(conn));
+	st = store_rows(file, buffer, conn, arena, &count);
+	if (st.code != ST_OK) {
+		store_rollback(conn);
+		return st;
+	}
+	TRY(store_commit(conn, &revision));
+	*stored += count;
+	return STATUS_OK;
+}

@@ -1,0 +1,29 @@
+/* standard.h - the jobs that every usherd runs.
+ *
+ *     receipts    of each node      its spool into usher.reads, and keys' last_used_at
+ *     partitions  of the cluster    partitions of this month and the next two
+ *     changes     of the cluster    what every node has read of the change feed is removed
+ *     sweep       of the cluster    expired rows, a bounded batch of each table
+ *     mail        of each node      the outbox, when mail is configured
+ *     keyring     of each node      a signing key before the last one ceases to sign
+ * Lifetime: everything in standard_jobs, and it itself, is borrowed and outlives the jobs. */
+#ifndef USHER_JOBS_STANDARD_H
+#define USHER_JOBS_STANDARD_H
+
+#include "access/keyring.h"
+#include "jobs/jobs.h"
+#include "jobs/outbox.h"
+#include "jobs/spool.h"
+
+struct standard_jobs {
+	struct spool *spool;     /* NULL: no receipts job */
+	struct keyring *keyring; /* NULL: no keyring job */
+	const struct crypt_key *outbox_key;
+	outbox_deliver *deliver; /* NULL: mail is not configured; it waits until it expires */
+	void *deliver_env;
+};
+
+/* Errors: RESOURCE_EXHAUSTED. The spool wakes its job from here on. */
+MUST_USE status standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard);
+
+#endif

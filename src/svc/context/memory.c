@@ -1,0 +1,439 @@
+#include "svc/context/memory.h"
+
+#include "svc/common/reply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define ABSENT_LIFE_US (60 * US_PER_S)
+#define ENTRY_ARENA_BYTES_MAX (8u << 20)
+#define ENTRY_ARENA_BYTES 3072 /* without the texts */
+#define KEY_BYTES_MAX 2400
+/* Kinds of tags that no change has: "some user (or chatbot) of the organisation", for entries that
+ * say that there is none such. */
+#define TAG_ABSENT_USER (0x100 + CHANGE_USER)
+#define TAG_ABSENT_CHATBOT (0x100 + CHANGE_CHATBOT)
+#define STORED_BLOCKS 65536
+
+struct context_memory {
+	struct cache *cache;
+	const struct clock *clock;
+	/* Blocks that this node knows to be in the database: the first 8 bytes of their hashes. */
+	_Atomic uint64_t stored[STORED_BLOCKS];
+};
+
+static void
+entry_free(struct cache_entry *cached)
+{
+	struct context_entry *entry = (struct context_entry *)cached;
+
+	arena_done(&entry->arena);
+	free(entry);
+}
+
+status
+context_memory_new(size_t bytes_max, const struct clock *clock, struct context_memory **out)
+{
+	struct context_memory *memory = calloc(1, sizeof(*memory));
+	status st;
+
+	if (!memory)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for contexts");
+	memory->clock = clock;
+	st = cache_new("contexts", bytes_max, clock, entry_free, &memory->cache);
+	if (st.code != ST_OK) {
+		free(memory);
+		return st;
+	}
+	*out = memory;
+	return STATUS_OK;
+}
+
+void
+context_memory_free(struct context_memory **memory)
+{
+	if (!*memory)
+		return;
+	cache_free(&(*memory)->cache);
+	free(*memory);
+	*memory = NULL;
+}
+
+static void
+forget_all(struct context_memory *memory)
+{
+	cache_drop_all(memory->cache);
+	for (size_t i = 0; i < STORED_BLOCKS; i++)
+		if (atomic_load_explicit(&memory->stored[i], memory_order_relaxed) != 0)
+			atomic_store(&memory->stored[i], 0);
+}
+
+void
+context_memory_obey(void *env, const struct feed_change *change)
+{
+	struct context_memory *memory = env;
+
+	if (!change) {
+		forget_all(memory);
+		return;
+	}
+	switch (change->kind) {
+	case CHANGE_USER:
+	case CHANGE_PROFILE:
+	case CHANGE_CHATBOT:
+	case CHANGE_ORG:
+		if (!change->has_id) {
+			cache_drop_all(memory->cache);
+			return;
+		}
+		cache_drop_tag(memory->cache, change->kind, &change->id);
+		cache_drop_tag(memory->cache, 0x100 + change->kind, &change->org_id);
+		return;
+	case CHANGE_ROLE:
+	case CHANGE_POLICY:
+	case CHANGE_TEMPLATE:
+		/* Few and far between: all contexts of the organisation. */
+		cache_drop_tag(memory->cache, CHANGE_ORG, &change->org_id);
+		return;
+	default:
+		return;
+	}
+}
+
+void
+context_memory_get_stats(struct context_memory *memory, struct cache_stats *out)
+{
+	cache_get_stats(memory->cache, out);
+}
+
+static size_t
+add_text(uint8_t *key, size_t at, char kind, const char *text)
+{
+	size_t bytes = strlen(text);
+
+	key[at++] = (uint8_t)kind;
+	key[at++] = (uint8_t)(bytes >> 8);
+	key[at++] = (uint8_t)bytes;
+	memcpy(key + at, text, bytes);
+	return at + bytes;
+}
+
+static size_t
+add_id(uint8_t *key, size_t at, char kind, const struct uuid *id)
+{
+	key[at++] = (uint8_t)kind;
+	memcpy(key + at, id->bytes, UUID_BYTES);
+	return at + UUID_BYTES;
+}
+
+/* Lengths before texts, so that no two asks share a key. NONE: too long to be anything we have. */
+static struct slice
+make_key(const struct context_ask *ask, uint8_t key[KEY_BYTES_MAX])
+{
+	size_t at = add_id(key, 0, 'o', &ask->org_id);
+
+	if ((ask->chatbot_alias && strlen(ask->chatbot_alias) > 1100) ||
+	    (ask->external_id && strlen(ask->external_id) > 1100))
+		return SLICE_NONE;
+	if (!ask->has_chatbot)
+		key[at++] = '-';
+	else if (ask->chatbot_alias)
+		at = add_text(key, at, 'a', ask->chatbot_alias);
+	else
+		at = add_id(key, at, 'i', &ask->chatbot_id);
+	if (ask->external_id)
+		at = add_text(key, at, 'e', ask->external_id);
+	else
+		at = add_id(key, at, 'u', &ask->user_id);
+	return slice_of(key, at);
+}
+
+struct context_entry *
+context_memory_find(struct context_memory *memory, const struct context_ask *ask)
+{
+	uint8_t room[KEY_BYTES_MAX];
+	struct slice key = make_key(ask, room);
+
+	return key.bytes ? (struct context_entry *)cache_find(memory->cache, key) : NULL;
+}
+
+void
+context_entry_release(struct context_entry **entry)
+{
+	struct cache_entry *cached = (struct cache_entry *)*entry;
+
+	if (!cached)
+		return;
+	cache_release((*entry)->memory->cache, &cached);
+	*entry = NULL;
+}
+
+static void
+release_kept(void *kept)
+{
+	struct context_entry *entry = kept;
+
+	context_entry_release(&entry);
+}
+
+status
+context_keep(struct rpc_call *call, struct context_entry *entry)
+{
+	if (rpc_keep(call, release_kept, entry))
+		return STATUS_OK;
+	context_entry_release(&entry);
+	return ARENA_EXHAUSTED;
+}
+
+/* Room for an entry's texts in one piece. */
+static size_t
+row_bytes(const struct rows *rows, int row)
+{
+	static const int texts[] = {CONTEXT_PARENTS_DISPLAY_NAME, CONTEXT_PARENTS_EMAIL,
+	    CONTEXT_PARENTS_EXTERNAL_ID, CONTEXT_PARENTS_INSTRUCTIONS, CONTEXT_PARENTS_CHATBOT_NAME,
+	    CONTEXT_PARENTS_COMPANY, CONTEXT_PARENTS_ROLE, CONTEXT_PARENTS_ABOUT,
+	    CONTEXT_PARENTS_PREFERENCES, CONTEXT_PARENTS_PROFILE_DATA};
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!row_is_null(rows, row, texts[i]))
+			bytes += row_slice(rows, row, texts[i]).bytes;
+	/* A text stands there as itself and as a line. */
+	return 2 * bytes + ENTRY_ARENA_BYTES;
+}
+
+static void
+add_tag(struct context_entry *entry, uint32_t kind, const struct uuid *id)
+{
+	assert(entry->cache.tags_count < CONTEXT_TAGS_MAX);
+	entry->tags[entry->cache.tags_count++] = (struct cache_tag){kind, *id};
+}
+
+static void
+set_tags(struct context_entry *entry, const struct context_ask *ask)
+{
+	entry->cache.tags = entry->tags;
+	add_tag(entry, CHANGE_ORG, &ask->org_id);
+	if (entry->has_user) {
+		add_tag(entry, CHANGE_USER, &entry->user_id);
+		add_tag(entry, CHANGE_PROFILE, &entry->user_id);
+	} else {
+		add_tag(entry, TAG_ABSENT_USER, &ask->org_id);
+	}
+	if (entry->has_chatbot)
+		add_tag(entry, CHANGE_CHATBOT, &entry->chatbot_id);
+	else if (ask->has_chatbot)
+		add_tag(entry, TAG_ABSENT_CHATBOT, &ask->org_id);
+}
+
+static status
+set_text(struct rpc_call *call, const struct rows *rows, int row, int column, int trust,
+    struct block_text *out)
+{
+	char *text;
+
+	TRY(reply_text_column(call, rows, row, column, &text));
+	*out = (struct block_text){text, (Usher__V1__Trust)trust};
+	return STATUS_OK;
+}
+
+static int
+trust_of(const struct rows *rows, int row, int column)
+{
+	return (int)row_int(rows, row, column);
+}
+
+static status
+read_parents(struct rpc_call *call, const struct rows *rows, int row,
+    const struct context_entry *entry, struct block_parents *out)
+{
+	/* Who wrote a user's names is not kept: a person with a login, or else the organisation. */
+	Usher__V1__Trust names = entry->user.has_account ? USHER__V1__TRUST__TRUST_USER_WRITTEN
+							 : USHER__V1__TRUST__TRUST_ASSERTED;
+
+	*out = (struct block_parents){
+	    .instructions = {entry->chatbot.instructions, USHER__V1__TRUST__TRUST_ADMIN_SET},
+	    .display_name = {entry->user.display_name, names},
+	    .locale = {entry->user.locale, names},
+	    .time_zone = {entry->user.time_zone, names},
+	};
+	TRY(set_text(call, rows, row, CONTEXT_PARENTS_COMPANY,
+	    trust_of(rows, row, CONTEXT_PARENTS_TRUST_COMPANY), &out->company));
+	TRY(set_text(call, rows, row, CONTEXT_PARENTS_ROLE,
+	    trust_of(rows, row, CONTEXT_PARENTS_TRUST_ROLE), &out->role));
+	TRY(set_text(call, rows, row, CONTEXT_PARENTS_ABOUT,
+	    trust_of(rows, row, CONTEXT_PARENTS_TRUST_ABOUT), &out->about));
+	TRY(set_text(call, rows, row, CONTEXT_PARENTS_PREFERENCES,
+	    trust_of(rows, row, CONTEXT_PARENTS_TRUST_PREFERENCES), &out->preferences));
+	return set_text(call, rows, row, CONTEXT_PARENTS_PROFILE_DATA,
+	    trust_of(rows, row, CONTEXT_PARENTS_TRUST_PROFILE_DATA), &out->profile_data);
+}
+
+static status
+read_chatbot(struct rpc_call *call, const struct rows *rows, int row, Usher__V1__Chatbot *out)
+{
+	TRY(reply_id_column(call, rows, row, CONTEXT_PARENTS_CHATBOT_ID, &out->chatbot_id));
+	TRY(reply_id_column(call, rows, row, CONTEXT_PARENTS_CHATBOT_ORG_ID, &out->org_id));
+	TRY(reply_text_column(call, rows, row, CONTEXT_PARENTS_CHATBOT_ALIAS, &out->alias));
+	TRY(reply_text_column(call, rows, row, CONTEXT_PARENTS_CHATBOT_NAME, &out->display_name));
+	TRY(reply_text_column(call, rows, row, CONTEXT_PARENTS_INSTRUCTIONS, &out->instructions));
+	out->disabled = row_bool(rows, row, CONTEXT_PARENTS_CHATBOT_DISABLED);
+	out->version = row_int(rows, row, CONTEXT_PARENTS_CHATBOT_VERSION);
+	TRY(reply_time_column(
+	    call, rows, row, CONTEXT_PARENTS_CHATBOT_CREATED_AT, &out->created_at));
+	return reply_time_column(
+	    call, rows, row, CONTEXT_PARENTS_CHATBOT_UPDATED_AT, &out->updated_at);
+}
+
+/* call's arena is the entry's. */
+static status
+read_entry(struct rpc_call *call, const struct rows *rows, int row, struct context_entry *entry)
+{
+	static const struct block_ask everything = {.message = ""};
+	struct block_parents parents;
+
+	usher__v1__user__init(&entry->user);
+	usher__v1__chatbot__init(&entry->chatbot);
+	usher__v1__context_block__init(&entry->whole);
+	entry->has_user = !row_is_null(rows, row, CONTEXT_PARENTS_ID);
+	entry->has_chatbot = !row_is_null(rows, row, CONTEXT_PARENTS_CHATBOT_ID);
+	if (entry->has_chatbot) {
+		entry->chatbot_id = row_uuid(rows, row, CONTEXT_PARENTS_CHATBOT_ID);
+		TRY(read_chatbot(call, rows, row, &entry->chatbot));
+	}
+	if (!entry->has_user)
+		return STATUS_OK;
+	entry->user_id = row_uuid(rows, row, CONTEXT_PARENTS_ID);
+	TRY(reply_user(call, rows, row, &entry->user));
+	TRY(read_parents(call, rows, row, entry, &parents));
+	TRY(block_build(call->arena, &parents, &entry->block));
+	return block_pack(call->arena, &entry->block, &everything, &entry->whole);
+}
+
+static status
+make_entry(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
+    const struct rows *rows, int row, struct context_entry **out)
+{
+	struct context_entry *entry = calloc(1, sizeof(*entry));
+	struct rpc_call into = *call; /* what is read hangs in the entry's arena */
+	uint8_t room[KEY_BYTES_MAX];
+	struct slice key = make_key(ask, room);
+	status st;
+
+	if (!entry)
+		return ARENA_EXHAUSTED;
+	st = arena_init(&entry->arena, row_bytes(rows, row), ENTRY_ARENA_BYTES_MAX);
+	if (st.code != ST_OK) {
+		free(entry);
+		return st;
+	}
+	into.arena = &entry->arena;
+	atomic_init(&entry->cache.references, 1);
+	entry->memory = memory;
+	st = read_entry(&into, rows, row, entry);
+	if (st.code == ST_OK) {
+		char *copy = arena_copy(&entry->arena, key.data, key.bytes);
+
+		entry->cache.key = slice_of(copy, key.bytes);
+		st = copy ? STATUS_OK : ARENA_EXHAUSTED;
+	}
+	if (st.code != ST_OK) {
+		entry_free(&entry->cache);
+		return st;
+	}
+	set_tags(entry, ask);
+	entry->cache.negative = !entry->has_user || (ask->has_chatbot && !entry->has_chatbot);
+	if (entry->cache.negative)
+		entry->cache.expires_at_us = clock_now_us(memory->clock) + ABSENT_LIFE_US;
+	entry->cache.cost_bytes = sizeof(*entry) + entry->arena.used_bytes;
+	*out = entry;
+	return STATUS_OK;
+}
+
+static _Atomic uint64_t *
+stored_mark(struct context_memory *memory, const struct context_entry *entry, uint64_t *mark)
+{
+	memcpy(mark, entry->block.hash, sizeof(*mark));
+	/* The same block is another row in another organisation, and of another user. */
+	*mark ^= hash_bytes(entry->cache.key, rand_hash_seed());
+	return &memory->stored[*mark % STORED_BLOCKS];
+}
+
+/* Receipts name blocks by their hash: each version is in the database before the first receipt. */
+static status
+store_block(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
+    const struct context_entry *entry)
+{
+	uint64_t mark;
+	_Atomic uint64_t *place = stored_mark(memory, entry, &mark);
+	Usher__V1__ContextBlock content = entry->whole;
+	uint8_t *bytes;
+	size_t bytes_count;
+
+	if (!entry->has_user || atomic_load(place) == mark)
+		return STATUS_OK;
+	content.segments = (Usher__V1__ContextSegment **)entry->block.with_items_list;
+	bytes_count = usher__v1__context_block__get_packed_size(&content);
+	bytes = arena_alloc(call->arena, bytes_count);
+	if (!bytes)
+		return ARENA_EXHAUSTED;
+	usher__v1__context_block__pack(&content, bytes);
+	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_BLOCK_STORE, NULL, p_uuid(&ask->org_id),
+	    p_bytes(slice_of(entry->block.hash, BLOCK_HASH_BYTES)), p_uuid(&entry->user_id),
+	    p_bytes(slice_of(bytes, bytes_count))));
+	if (!store_in_transaction(call->conn))
+		atomic_store(place, mark);
+	return STATUS_OK;
+}
+
+static status
+read_rows(struct rpc_call *call, const struct context_ask *asks, size_t count, struct rows *rows)
+{
+	const struct context_ask *first = &asks[0];
+	struct uuid *ids = arena_alloc(call->arena, count * sizeof(*ids));
+	struct slice *externals = arena_alloc(call->arena, count * sizeof(*externals));
+
+	if (!ids || !externals)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < count; i++) {
+		if (asks[i].external_id)
+			externals[i] = slice_text(asks[i].external_id);
+		else
+			ids[i] = asks[i].user_id;
+	}
+	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_PARENTS, rows, p_uuid(&first->org_id),
+	    p_uuid(first->has_chatbot && !first->chatbot_alias ? &first->chatbot_id : NULL),
+	    p_text(first->has_chatbot ? first->chatbot_alias : NULL), p_uuids(ids, count),
+	    p_texts(externals, count)));
+	assert(rows->count == (int)count);
+	return STATUS_OK;
+}
+
+static status
+fill_one(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
+    const struct rows *rows, int row, uint64_t generation, struct context_entry **out)
+{
+	TRY(make_entry(memory, call, ask, rows, row, out));
+	TRY(store_block(memory, call, ask, *out));
+	/* What a transaction of ours sees may never be committed. */
+	if ((*out)->cache.key.bytes > 0 && !store_in_transaction(call->conn))
+		cache_insert(memory->cache, &(*out)->cache, generation);
+	return STATUS_OK;
+}
+
+status
+context_memory_fill(struct context_memory *memory, struct rpc_call *call,
+    const struct context_ask *asks, size_t count, struct context_entry **entries)
+{
+	uint64_t generation = cache_generation(memory->cache);
+	ROWS_AUTO rows = {0};
+	status st = STATUS_OK;
+
+	memset(entries, 0, count * sizeof(struct context_entry *));
+	TRY(read_rows(call, asks, count, &rows));
+	for (size_t i = 0; i < count && st.code == ST_OK; i++)
+		st = fill_one(memory, call, &asks[i], &rows, (int)i, generation, &entries[i]);
+	for (size_t i = 0; i < count && st.code != ST_OK; i++)
+		context_entry_release(&entries[i]);
+	return st;
+}

@@ -1,0 +1,69 @@
+/* memory.h - assembled contexts, remembered until one of their parents changes.
+ *
+ * An entry is what one statement read (user, profile, chatbot), ready to be hung into a reply:
+ * messages and rendered segments, in an arena of its own. Its key is how the request named chatbot
+ * and user, so that an alias or "ext:..." costs nothing either; its tags are its parents. That
+ * there is no such user or chatbot is remembered too, until one of the organisation changes.
+ * Lifetime: an entry lives while a reference is held; context_keep() holds it for the reply.
+ * Threads: any; entries are read-only once made. */
+#ifndef USHER_SVC_CONTEXT_MEMORY_H
+#define USHER_SVC_CONTEXT_MEMORY_H
+
+#include "cache/cache.h"
+#include "rpc/call.h"
+#include "store/feed.h"
+#include "svc/context/block.h"
+
+struct context_memory;
+
+/* How a request names what it is about. Texts are the request's. */
+struct context_ask {
+	struct uuid org_id;
+	bool has_chatbot;          /* false: a context without a chatbot */
+	const char *chatbot_alias; /* NULL: by chatbot_id */
+	struct uuid chatbot_id;
+	const char *external_id; /* NULL: by user_id */
+	struct uuid user_id;
+};
+
+#define CONTEXT_TAGS_MAX 6
+
+struct context_entry {
+	struct cache_entry cache; /* first */
+	struct context_memory *memory;
+	struct arena arena; /* of all that hangs here */
+	struct cache_tag tags[CONTEXT_TAGS_MAX];
+	bool has_user, has_chatbot; /* found */
+	struct uuid user_id, chatbot_id;
+	bool is_chatbot_disabled;
+	Usher__V1__User user;
+	Usher__V1__Chatbot chatbot;
+	struct block block;
+	/* The block as calls get it that ask for nothing particular. */
+	Usher__V1__ContextBlock whole;
+};
+
+/* clock is borrowed. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status context_memory_new(
+    size_t bytes_max, const struct clock *clock, struct context_memory **out);
+void context_memory_free(struct context_memory **memory);
+/* For feed_subscribe(). */
+void context_memory_obey(void *memory, const struct feed_change *change);
+void context_memory_get_stats(struct context_memory *memory, struct cache_stats *out);
+
+/* With a reference, or NULL. */
+struct context_entry *
+context_memory_find(struct context_memory *memory, const struct context_ask *ask);
+void context_entry_release(struct context_entry **entry);
+/* The reply points into the entry: the caller's reference is the call's from here on.
+ * Errors: RESOURCE_EXHAUSTED (it is released then). */
+MUST_USE status context_keep(struct rpc_call *call, struct context_entry *entry);
+
+/* Read contexts from the database in one statement, whatever memory says, and remember them. All
+ * asks are of one organisation and chatbot. entries get a reference each, in the order asked.
+ * New versions of blocks are stored, so that receipts never name one that nobody has.
+ * Errors: as store_query(); RESOURCE_EXHAUSTED. On failure entries are NULL. */
+MUST_USE status context_memory_fill(struct context_memory *memory, struct rpc_call *call,
+    const struct context_ask *asks, size_t count, struct context_entry **entries);
+
+#endif

@@ -1,0 +1,503 @@
+/* Resolve, GetContext and BatchGetContext: reading contexts. */
+#include "gen/svc/context.h"
+#include "svc/common/input.h"
+#include "svc/common/reply.h"
+#include "svc/context/ask.h"
+#include "svc/context/turns.h"
+
+/* What the calls have in common. */
+struct read_call {
+	const char *purpose;
+	struct context_ask ask;
+	struct context_entry *entry; /* the call's: context_keep() */
+	struct quota_state quota;
+	char *read_id;
+};
+
+/* A receipt holds it as it is, and people group by it. */
+static status
+check_purpose(struct rpc_call *call, const char *purpose)
+{
+	for (const char *c = purpose; *c; c++)
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			(*c >= '0' && *c <= '9') || strchr("._:/-", *c)))
+			return rpc_refuse_field(call, "purpose", "letters, digits and ._:/- alone");
+	if (strlen(purpose) > SPOOL_PURPOSE_BYTES_MAX)
+		return rpc_refuse_field(
+		    call, "purpose", "at most %d characters", SPOOL_PURPOSE_BYTES_MAX);
+	return STATUS_OK;
+}
+
+static status
+refuse_quota(struct rpc_call *call, const struct quota_state *quota)
+{
+	return rpc_refuse_rate(call, quota->retry_after_us, "QUOTA_EXCEEDED",
+	    "the key's quota of requests is used up");
+}
+
+static void
+fill_receipt(const struct rpc_call *call, const struct read_call *read,
+    const struct context_entry *entry, struct spool_read *out)
+{
+	const struct principal *principal = call->principal;
+
+	memset(out, 0, sizeof(*out));
+	out->org_id = principal->org_id;
+	if (principal->kind == PRINCIPAL_KEY)
+		out->key_id = principal->key_id;
+	else
+		out->reader_id = principal->user_id;
+	out->user_id = entry->user_id;
+	out->chatbot_id = entry->chatbot_id;
+	memcpy(out->block_hash, entry->block.hash, sizeof(out->block_hash));
+	out->second = call->now_us / US_PER_S;
+	memcpy(out->purpose, read->purpose, strlen(read->purpose));
+}
+
+/* From memory: receipt and quota together, so that neither counts a read that the other refuses.
+ * RPC_NOT_CACHED when one of them has to wait or to ask. */
+static status
+count_from_memory(const struct context_env *env, struct rpc_call *call, struct read_call *read)
+{
+	struct spool_read receipt;
+	struct spool_ticket ticket;
+	struct uuid read_id;
+
+	fill_receipt(call, read, read->entry, &receipt);
+	if (!spool_begin(env->spool, &receipt, &ticket))
+		return RPC_NOT_CACHED;
+	switch (quota_take(env->quota, call->principal, &read->quota)) {
+	case QUOTA_TAKEN:
+		spool_take(&ticket, &read_id);
+		return reply_id(call, &read_id, &read->read_id);
+	case QUOTA_ASK:
+		spool_cancel(&ticket);
+		return RPC_NOT_CACHED;
+	default:
+		spool_cancel(&ticket);
+		return refuse_quota(call, &read->quota);
+	}
+}
+
+/* With the database at hand: a receipt waits until it has its place. */
+static status
+add_receipt(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
+    const struct context_entry *entry, char **out)
+{
+	struct spool_read receipt;
+	struct spool_ticket ticket;
+	struct uuid read_id;
+
+	fill_receipt(call, read, entry, &receipt);
+	while (!spool_begin(env->spool, &receipt, &ticket))
+		TRY(spool_wait(env->spool, call->deadline_us));
+	spool_take(&ticket, &read_id);
+	return reply_id(call, &read_id, out);
+}
+
+static status
+take_quota(const struct context_env *env, struct rpc_call *call, struct quota_state *quota)
+{
+	status st;
+
+	switch (quota_take(env->quota, call->principal, quota)) {
+	case QUOTA_TAKEN:
+		return STATUS_OK;
+	case QUOTA_EXCEEDED:
+		return refuse_quota(call, quota);
+	default:
+		break;
+	}
+	st = quota_lease(env->quota, call->principal, call->conn, quota);
+	return st.code == ST_RESOURCE_EXHAUSTED && st.reason &&
+		       strcmp(st.reason, "QUOTA_EXCEEDED") == 0
+		   ? refuse_quota(call, quota)
+		   : st;
+}
+
+/* On success the entry is held until the reply is packed. */
+static status
+find_entry(const struct context_env *env, struct rpc_call *call, struct read_call *read)
+{
+	struct context_entry *entry = context_memory_find(env->memory, &read->ask);
+	status st;
+
+	if (!entry)
+		return RPC_NOT_CACHED;
+	st = ask_admit(call, &read->ask, entry);
+	if (st.code != ST_OK) {
+		context_entry_release(&entry);
+		return st;
+	}
+	TRY(context_keep(call, entry));
+	read->entry = entry;
+	return STATUS_OK;
+}
+
+static bool
+memory_is_trusted(const struct context_env *env, const struct rpc_call *call)
+{
+	return env->feed &&
+	       feed_may_trust_memory(env->feed, call->has_at_least ? &call->at_least : NULL);
+}
+
+static status
+read_entry(const struct context_env *env, struct rpc_call *call, struct read_call *read)
+{
+	struct context_entry *entry;
+	status st = RPC_NOT_CACHED;
+
+	if (memory_is_trusted(env, call))
+		st = find_entry(env, call, read);
+	if (!rpc_is_not_cached(st))
+		return st;
+	TRY(context_memory_fill(env->memory, call, &read->ask, 1, &entry));
+	st = ask_admit(call, &read->ask, entry);
+	if (st.code != ST_OK) {
+		context_entry_release(&entry);
+		return st;
+	}
+	TRY(context_keep(call, entry));
+	read->entry = entry;
+	return STATUS_OK;
+}
+
+static bool
+is_plain(const struct block_ask *ask)
+{
+	return ask->turns_count == 0 && *ask->message == '\0' && ask->token_budget == 0 &&
+	       ask->have_etags_count == 0 && !ask->with_items;
+}
+
+static status
+fill_block(struct rpc_call *call, const struct context_entry *entry, const struct block_ask *ask,
+    Usher__V1__ContextBlock **out)
+{
+	Usher__V1__ContextBlock *block;
+
+	if (is_plain(ask)) {
+		*out = (Usher__V1__ContextBlock *)&entry->whole;
+		return STATUS_OK;
+	}
+	block = arena_alloc(call->arena, sizeof(*block));
+	if (!block)
+		return ARENA_EXHAUSTED;
+	usher__v1__context_block__init(block);
+	TRY(block_pack(call->arena, &entry->block, ask, block));
+	*out = block;
+	return STATUS_OK;
+}
+
+static status
+fill_caller(struct rpc_call *call, Usher__V1__Caller **out)
+{
+	const struct principal *principal = call->principal;
+	Usher__V1__Caller *caller = arena_alloc(call->arena, sizeof(*caller));
+	size_t count = (size_t)__builtin_popcountll(principal->permissions);
+
+	if (!caller)
+		return ARENA_EXHAUSTED;
+	usher__v1__caller__init(caller);
+	TRY(reply_id(call, &principal->org_id, &caller->org_id));
+	TRY(reply_id(call, &principal->key_id, &caller->key_id));
+	TRY(reply_id(call, &principal->user_id, &caller->user_id));
+	caller->scopes = arena_alloc(call->arena, count * sizeof(*caller->scopes));
+	if (!caller->scopes)
+		return ARENA_EXHAUSTED;
+	for (uint64_t left = principal->permissions; left; left &= left - 1) {
+		const char *name = permission_name((unsigned)__builtin_ctzll(left));
+
+		if (name)
+			caller->scopes[caller->n_scopes++] = (char *)name;
+	}
+	*out = caller;
+	return STATUS_OK;
+}
+
+static status
+fill_quota(struct rpc_call *call, const struct quota_state *state, Usher__V1__QuotaState **out)
+{
+	Usher__V1__QuotaState *quota = arena_alloc(call->arena, sizeof(*quota));
+
+	if (!quota)
+		return ARENA_EXHAUSTED;
+	usher__v1__quota_state__init(quota);
+	quota->remaining = state->remaining;
+	if (state->resets_at_us)
+		TRY(reply_time(call, state->resets_at_us, &quota->resets_at));
+	*out = quota;
+	return STATUS_OK;
+}
+
+static struct block_ask
+resolve_block_ask(const Usher__V1__ResolveRequest *req)
+{
+	return (struct block_ask){.message = req->message,
+	    .token_budget = req->token_budget,
+	    .have_etags = req->have_etags,
+	    .have_etags_count = req->n_have_etags,
+	    .with_items = req->with_items};
+}
+
+static status
+fill_resolve(struct rpc_call *call, const struct read_call *read, const struct block_ask *ask,
+    Usher__V1__ResolveReply *reply)
+{
+	struct context_entry *entry = read->entry;
+
+	TRY(fill_caller(call, &reply->caller));
+	reply->chatbot = &entry->chatbot;
+	reply->user = &entry->user;
+	TRY(fill_block(call, entry, ask, &reply->context));
+	TRY(fill_quota(call, &read->quota, &reply->quota));
+	reply->read_id = read->read_id;
+	return STATUS_OK;
+}
+
+static status
+prepare_resolve(struct rpc_call *call, const Usher__V1__ResolveRequest *req, struct read_call *read)
+{
+	*read = (struct read_call){.purpose = req->purpose};
+	TRY(check_purpose(call, req->purpose));
+	return ask_context(call, req->chatbot_id, true, req->user_id, &read->ask);
+}
+
+/* Nothing to store, and all at hand: no lock but the cache's, the spool's and the quota's, no copy
+ * of a text. */
+status
+context_resolve_cached(const struct context_env *env, struct rpc_call *call,
+    const Usher__V1__ResolveRequest *req, Usher__V1__ResolveReply *reply)
+{
+	struct block_ask ask = resolve_block_ask(req);
+	struct read_call read;
+
+	if (*req->conversation)
+		return RPC_NOT_CACHED;
+	TRY(prepare_resolve(call, req, &read));
+	TRY(find_entry(env, call, &read));
+	TRY(count_from_memory(env, call, &read));
+	reply->from_memory = true;
+	return fill_resolve(call, &read, &ask, reply);
+}
+
+/* The message joins its conversation; what was there before is its history. */
+static status
+join_conversation(struct rpc_call *call, const Usher__V1__ResolveRequest *req,
+    const struct read_call *read, struct block_ask *ask, Usher__V1__ResolveReply *reply)
+{
+	Usher__V1__NewTurn turn = USHER__V1__NEW_TURN__INIT;
+	Usher__V1__NewTurn *turns[] = {&turn};
+	struct turns_appended appended;
+	struct block_turn *history;
+
+	turn.role = USHER__V1__TURN_ROLE__TURN_ROLE_USER;
+	turn.text = req->message;
+	TRY(input_line(call, "conversation", req->conversation));
+	TRY(rpc_become_write(call));
+	TRY(rpc_begin(call));
+	TRY(turns_append(call,
+	    &(struct turns_append){.chatbot_id = &read->entry->chatbot_id,
+		.conversation = req->conversation,
+		.user_id = &read->entry->user_id,
+		.turns = turns,
+		.turns_count = 1},
+	    &appended));
+	TRY(turns_history(
+	    call, &appended.conversation_id, appended.first_seq, &history, &ask->turns_count));
+	ask->turns = history;
+	reply->seq = appended.first_seq;
+	return reply_id(call, &appended.conversation_id, &reply->conversation_id);
+}
+
+/* A conversation without a new message is read, and may not be there yet. */
+static status
+look_into_conversation(struct rpc_call *call, const char *name, const struct read_call *read,
+    struct block_ask *ask, char **conversation_id)
+{
+	struct turns_appended conversation;
+	struct block_turn *history;
+	status st = turns_find_conversation(call, &read->entry->chatbot_id, name, &conversation);
+
+	if (st.code == ST_NOT_FOUND)
+		return STATUS_OK;
+	TRY(st);
+	if (!uuid_equals(&conversation.user_id, &read->entry->user_id))
+		return REFUSE_FOR(ST_FAILED_PRECONDITION, "CONVERSATION_OF_ANOTHER_USER",
+		    "the conversation is another user's");
+	TRY(turns_history(
+	    call, &conversation.conversation_id, INT64_MAX, &history, &ask->turns_count));
+	ask->turns = history;
+	return conversation_id ? reply_id(call, &conversation.conversation_id, conversation_id)
+			       : STATUS_OK;
+}
+
+/* Resolve: who calls, which chatbot, which user, and the block for the prompt.
+ * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot, user), PERMISSION_DENIED (another user than
+ *         the key may touch), FAILED_PRECONDITION (disabled; another user's conversation),
+ *         RESOURCE_EXHAUSTED QUOTA_EXCEEDED. */
+status
+context_resolve(const struct context_env *env, struct rpc_call *call,
+    const Usher__V1__ResolveRequest *req, Usher__V1__ResolveReply *reply)
+{
+	struct block_ask ask = resolve_block_ask(req);
+	struct read_call read;
+
+	TRY(prepare_resolve(call, req, &read));
+	/* A slice of the quota is taken for good, so before any transaction. */
+	TRY(take_quota(env, call, &read.quota));
+	TRY(read_entry(env, call, &read));
+	if (*req->conversation && *req->message)
+		TRY(join_conversation(call, req, &read, &ask, reply));
+	else if (*req->conversation)
+		TRY(look_into_conversation(
+		    call, req->conversation, &read, &ask, &reply->conversation_id));
+	TRY(add_receipt(env, call, &read, read.entry, &read.read_id));
+	return fill_resolve(call, &read, &ask, reply);
+}
+
+static struct block_ask
+get_block_ask(const Usher__V1__GetContextRequest *req)
+{
+	return (struct block_ask){.message = "",
+	    .token_budget = req->token_budget,
+	    .have_etags = req->have_etags,
+	    .have_etags_count = req->n_have_etags,
+	    .with_items = req->with_items};
+}
+
+static status
+prepare_get(struct rpc_call *call, const Usher__V1__GetContextRequest *req, struct read_call *read)
+{
+	*read = (struct read_call){.purpose = req->purpose};
+	TRY(check_purpose(call, req->purpose));
+	/* A conversation is a chatbot's. */
+	return ask_context(
+	    call, req->chatbot_id, *req->conversation != '\0', req->user_id, &read->ask);
+}
+
+static status
+fill_get(struct rpc_call *call, const struct read_call *read, const struct block_ask *ask,
+    Usher__V1__GetContextReply *reply)
+{
+	reply->user_id = read->entry->user.user_id;
+	reply->read_id = read->read_id;
+	return fill_block(call, read->entry, ask, &reply->context);
+}
+
+status
+context_get_context_cached(const struct context_env *env, struct rpc_call *call,
+    const Usher__V1__GetContextRequest *req, Usher__V1__GetContextReply *reply)
+{
+	struct block_ask ask = get_block_ask(req);
+	struct read_call read;
+
+	if (*req->conversation)
+		return RPC_NOT_CACHED;
+	TRY(prepare_get(call, req, &read));
+	TRY(find_entry(env, call, &read));
+	TRY(count_from_memory(env, call, &read));
+	return fill_get(call, &read, &ask, reply);
+}
+
+/* GetContext: the block alone. Errors: as Resolve. */
+status
+context_get_context(const struct context_env *env, struct rpc_call *call,
+    const Usher__V1__GetContextRequest *req, Usher__V1__GetContextReply *reply)
+{
+	struct block_ask ask = get_block_ask(req);
+	struct read_call read;
+
+	TRY(prepare_get(call, req, &read));
+	TRY(take_quota(env, call, &read.quota));
+	TRY(read_entry(env, call, &read));
+	if (*req->conversation)
+		TRY(look_into_conversation(call, req->conversation, &read, &ask, NULL));
+	TRY(add_receipt(env, call, &read, read.entry, &read.read_id));
+	return fill_get(call, &read, &ask, reply);
+}
+
+/* Contexts of one call: their entries are its own, more than rpc_keep() has room for. */
+struct held_entries {
+	struct context_entry **entries;
+	size_t count;
+};
+
+static void
+release_all(void *kept)
+{
+	struct held_entries *held = kept;
+
+	for (size_t i = 0; i < held->count; i++)
+		context_entry_release(&held->entries[i]);
+}
+
+static status
+fill_batch_item(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
+    const struct context_ask *ask, const struct context_entry *entry,
+    const struct block_ask *block_ask, Usher__V1__BatchContext *out)
+{
+	status st = ask_admit(call, ask, entry);
+
+	if (st.code == ST_NOT_FOUND || st.code == ST_FAILED_PRECONDITION)
+		return STATUS_OK;
+	TRY(st);
+	TRY(fill_block(call, entry, block_ask, &out->context));
+	TRY(add_receipt(env, call, read, entry, &out->read_id));
+	out->found = true;
+	return STATUS_OK;
+}
+
+static status
+fill_batch(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
+    const struct context_ask *asks, struct context_entry *const *entries,
+    const Usher__V1__BatchGetContextRequest *req, Usher__V1__BatchGetContextReply *reply)
+{
+	struct block_ask block_ask = {.message = "", .token_budget = req->token_budget};
+
+	reply->contexts = arena_alloc(call->arena, req->n_user_ids * sizeof(*reply->contexts));
+	if (!reply->contexts)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < req->n_user_ids; i++) {
+		Usher__V1__BatchContext *item = arena_alloc(call->arena, sizeof(*item));
+
+		if (!item)
+			return ARENA_EXHAUSTED;
+		usher__v1__batch_context__init(item);
+		item->user_id = req->user_ids[i];
+		TRY(fill_batch_item(env, call, read, &asks[i], entries[i], &block_ask, item));
+		reply->contexts[reply->n_contexts++] = item;
+	}
+	return STATUS_OK;
+}
+
+/* BatchGetContext: blocks for many users, read in one statement. It counts as one request.
+ * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED, RESOURCE_EXHAUSTED
+ *         QUOTA_EXCEEDED. */
+status
+context_batch_get_context(const struct context_env *env, struct rpc_call *call,
+    const Usher__V1__BatchGetContextRequest *req, Usher__V1__BatchGetContextReply *reply)
+{
+	size_t count = req->n_user_ids;
+	struct context_ask *asks = arena_alloc(call->arena, count * sizeof(*asks));
+	struct held_entries *held = arena_alloc(call->arena, sizeof(*held));
+	struct read_call read = {.purpose = req->purpose};
+
+	if (!asks || !held)
+		return ARENA_EXHAUSTED;
+	held->entries = arena_alloc(call->arena, count * sizeof(struct context_entry *));
+	if (!held->entries)
+		return ARENA_EXHAUSTED;
+	TRY(check_purpose(call, req->purpose));
+	for (size_t i = 0; i < count; i++)
+		TRY(ask_context(call, req->chatbot_id, false, req->user_ids[i], &asks[i]));
+	TRY(take_quota(env, call, &read.quota));
+	TRY(context_memory_fill(env->memory, call, asks, count, held->entries));
+	held->count = count;
+	if (!rpc_keep(call, release_all, held)) {
+		release_all(held);
+		return ARENA_EXHAUSTED;
+	}
+	if (asks[0].has_chatbot && !held->entries[0]->has_chatbot)
+		return CHATBOT_NOT_FOUND;
+	return fill_batch(env, call, &read, asks, held->entries, req, reply);
+}
