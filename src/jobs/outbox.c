@@ -1,76 +1,18 @@
 #include "jobs/outbox.h"
 
 #include "base/log.h"
+#include "net/mail_pack.h"
 
-#define TEXTS 4
-#define PLAIN_BYTES_MAX (MAIL_TEXT_BYTES_MAX + 4096)
-
-void
-outbox_key_derive(const struct crypt_key *master, struct crypt_key *out)
+/* Its sender is this server's, whoever put it in. */
+static status
+unseal(const struct outbox *outbox, const struct uuid *id, struct slice sealed, struct arena *arena,
+    struct mail *out)
 {
-	crypt_key_derive(master, "usher mail outbox", out);
-}
+	struct slice packed;
 
-/* created_at_us, then each text with its NUL. */
-status
-outbox_seal(const struct crypt_key *key, const struct rand_source *rand, const struct mail *mail,
-    struct arena *arena, struct slice *out)
-{
-	const char *texts[TEXTS] = {mail->from, mail->to, mail->subject, mail->text};
-	size_t bytes = sizeof(mail->created_at_us), at = bytes;
-	char *plain;
-
-	for (size_t i = 0; i < TEXTS; i++)
-		bytes += strlen(texts[i]) + 1;
-	if (bytes > PLAIN_BYTES_MAX)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "the mail is longer than a mail may be");
-	plain = arena_alloc(arena, bytes);
-	if (!plain)
-		return ARENA_EXHAUSTED;
-	memcpy(plain, &mail->created_at_us, sizeof(mail->created_at_us));
-	for (size_t i = 0; i < TEXTS; i++) {
-		size_t text_bytes = strlen(texts[i]) + 1;
-
-		memcpy(plain + at, texts[i], text_bytes);
-		at += text_bytes;
-	}
-	return crypt_seal(
-	    key, rand, slice_of(mail->id.bytes, UUID_BYTES), slice_of(plain, bytes), arena, out);
-}
-
-status
-outbox_unseal(const struct crypt_key *key, const struct uuid *id, struct slice sealed,
-    struct arena *arena, struct mail *out)
-{
-	struct slice plain;
-	const char *texts[TEXTS];
-	size_t at = sizeof(out->created_at_us);
-
-	TRY(crypt_unseal(key, slice_of(id->bytes, UUID_BYTES), sealed, arena, &plain));
-	for (size_t i = 0; i < TEXTS; i++) {
-		const uint8_t *end =
-		    at < plain.bytes ? memchr(plain.data + at, 0, plain.bytes - at) : NULL;
-
-		if (!end)
-			return REFUSE(ST_DATA_LOSS, "a mail in the outbox is of no known form");
-		texts[i] = (const char *)plain.data + at;
-		at = (size_t)(end - plain.data) + 1;
-	}
-	*out = (struct mail){
-	    .id = *id, .from = texts[0], .to = texts[1], .subject = texts[2], .text = texts[3]};
-	memcpy(&out->created_at_us, plain.data, sizeof(out->created_at_us));
-	return STATUS_OK;
-}
-
-status
-outbox_put(struct store_conn *conn, const struct crypt_key *key, const struct rand_source *rand,
-    const struct mail *mail, int64_t expires_at_us, struct arena *arena)
-{
-	struct slice sealed;
-
-	TRY(outbox_seal(key, rand, mail, arena, &sealed));
-	return STORE_QUERY(conn, STMT_JOBS_OUTBOX_PUT, NULL, p_uuid(&mail->id), p_bytes(sealed),
-	    p_time(expires_at_us));
+	TRY(crypt_unseal(outbox->key, slice_of(id->bytes, UUID_BYTES), sealed, arena, &packed));
+	*out = (struct mail){.id = *id, .from = outbox->from};
+	return mail_unpack(packed, arena, out);
 }
 
 /* A mail that nobody can read or that no server would take must not stand in the way of others. */
@@ -85,15 +27,15 @@ drop(struct store_conn *conn, const struct uuid *id, status why)
 }
 
 static status
-drain_one(struct store_conn *conn, const struct crypt_key *key, const struct uuid *id,
-    struct slice sealed, outbox_deliver *deliver, void *env, struct arena *arena, bool *done)
+drain_one(const struct outbox *outbox, struct store_conn *conn, const struct uuid *id,
+    struct slice sealed, struct arena *arena, bool *done)
 {
 	struct mail mail;
-	status st = outbox_unseal(key, id, sealed, arena, &mail);
+	status st = unseal(outbox, id, sealed, arena, &mail);
 
 	*done = false;
 	if (st.code == ST_OK)
-		st = deliver(env, &mail);
+		st = outbox->deliver(outbox->deliver_env, &mail);
 	if (st.code == ST_OK) {
 		*done = true;
 		return STORE_QUERY(conn, STMT_JOBS_OUTBOX_DONE, NULL, p_uuid(id));
@@ -105,8 +47,8 @@ drain_one(struct store_conn *conn, const struct crypt_key *key, const struct uui
 }
 
 static status
-drain_all(struct store_conn *conn, const struct crypt_key *key, outbox_deliver *deliver, void *env,
-    struct arena *arena, int64_t *delivered, int64_t *waiting)
+drain_all(const struct outbox *outbox, struct store_conn *conn, struct arena *arena,
+    int64_t *delivered, int64_t *waiting)
 {
 	ROWS_AUTO rows = {0};
 
@@ -115,8 +57,8 @@ drain_all(struct store_conn *conn, const struct crypt_key *key, outbox_deliver *
 		struct uuid id = row_uuid(&rows, i, JOBS_OUTBOX_DUE_ID);
 		bool done;
 
-		TRY(drain_one(conn, key, &id, row_slice(&rows, i, JOBS_OUTBOX_DUE_SEALED), deliver,
-		    env, arena, &done));
+		TRY(drain_one(
+		    outbox, conn, &id, row_slice(&rows, i, JOBS_OUTBOX_DUE_SEALED), arena, &done));
 		if (done)
 			++*delivered;
 		else
@@ -126,15 +68,15 @@ drain_all(struct store_conn *conn, const struct crypt_key *key, outbox_deliver *
 }
 
 status
-outbox_drain(struct store_conn *conn, const struct crypt_key *key, outbox_deliver *deliver,
-    void *env, struct arena *arena, int64_t *delivered, int64_t *waiting)
+outbox_drain(const struct outbox *outbox, struct store_conn *conn, struct arena *arena,
+    int64_t *delivered, int64_t *waiting)
 {
 	struct revision revision;
 	int64_t done = 0, left = 0;
 	status st;
 
 	TRY(store_begin(conn));
-	st = drain_all(conn, key, deliver, env, arena, &done, &left);
+	st = drain_all(outbox, conn, arena, &done, &left);
 	if (st.code != ST_OK) {
 		store_rollback(conn);
 		return st;

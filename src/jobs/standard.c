@@ -1,7 +1,5 @@
 #include "jobs/standard.h"
 
-#include "store/feed.h"
-
 #define SWEEP_ROWS_MAX 1000
 #define MONTHS_AHEAD 2
 
@@ -32,10 +30,10 @@ run_partitions(void *env, struct job_run *run)
 static status
 run_changes(void *env, struct job_run *run)
 {
+	struct standard_jobs *standard = env;
 	int64_t nodes = 0;
 
-	(void)env;
-	return feed_prune(run->conn, &run->done, &nodes);
+	return feed_prune(standard->feed, run->conn, &run->done, &nodes);
 }
 
 static status
@@ -65,8 +63,7 @@ run_mail(void *env, struct job_run *run)
 {
 	struct standard_jobs *standard = env;
 
-	TRY(outbox_drain(run->conn, standard->outbox_key, standard->deliver, standard->deliver_env,
-	    run->arena, &run->done, &run->backlog));
+	TRY(outbox_drain(&standard->outbox, run->conn, run->arena, &run->done, &run->backlog));
 	run->more = run->done == OUTBOX_DRAIN_MAX;
 	return STATUS_OK;
 }
@@ -95,9 +92,11 @@ standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard)
 	}
 	TRY(jobs_add(
 	    jobs, &(struct job){"partitions", 3600 * US_PER_S, true, run_partitions, standard}));
-	TRY(jobs_add(jobs, &(struct job){"changes", 10 * US_PER_S, true, run_changes, standard}));
+	if (standard->feed)
+		TRY(jobs_add(
+		    jobs, &(struct job){"changes", 10 * US_PER_S, false, run_changes, standard}));
 	TRY(jobs_add(jobs, &(struct job){"sweep", 60 * US_PER_S, true, run_sweep, standard}));
-	if (standard->deliver)
+	if (standard->outbox.deliver)
 		TRY(jobs_add(jobs, &(struct job){"mail", US_PER_S / 2, false, run_mail, standard}));
 	if (standard->keyring)
 		TRY(jobs_add(

@@ -2,7 +2,7 @@
  *
  *     receipts    of each node      its spool into usher.reads, and keys' last_used_at
  *     partitions  of the cluster    partitions of this month and the next two
- *     changes     of the cluster    what every node has read of the change feed is removed
+ *     changes     of each node      what every node has read of the change feed is removed
  *     sweep       of the cluster    expired rows, a bounded batch of each table
  *     mail        of each node      the outbox, when mail is configured
  *     keyring     of each node      a signing key before the last one ceases to sign
@@ -14,13 +14,13 @@
 #include "jobs/jobs.h"
 #include "jobs/outbox.h"
 #include "jobs/spool.h"
+#include "store/feed.h"
 
 struct standard_jobs {
 	struct spool *spool;     /* NULL: no receipts job */
 	struct keyring *keyring; /* NULL: no keyring job */
-	const struct crypt_key *outbox_key;
-	outbox_deliver *deliver; /* NULL: mail is not configured; it waits until it expires */
-	void *deliver_env;
+	struct feed *feed;       /* NULL: no changes job */
+	struct outbox outbox;    /* deliver NULL: no mail job, mail waits until it expires */
 };
 
 /* Errors: RESOURCE_EXHAUSTED. The spool wakes its job from here on. */

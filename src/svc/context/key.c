@@ -1,5 +1,5 @@
 /* CreateApiKey, ListApiKeys, RevokeApiKey. */
-#include "access/network.h"
+#include "base/network.h"
 #include "crypt/secret.h"
 #include "gen/svc/context.h"
 #include "svc/common/input.h"
