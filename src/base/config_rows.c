@@ -75,6 +75,8 @@ const struct config_row config_rows[] = {
 	    "Networks whose X-Forwarded-For is believed, separated by commas."),
 	TEXT("http.cors_origins", "", "Origins that browsers may call from, separated by commas."),
 	TEXT("bridge.upstream", "tcp://127.0.0.1:7700", "The usherd that the bridge calls."),
+	TEXT("bridge.upstream_ca", "",
+	    "A PEM file with the certificates to trust at a tls+tcp:// upstream."),
 	SECRET("bridge.key", 0, 512, "The bridge's own service key."),
 	TEXT("metrics.listen", "127.0.0.1:9700",
 	    "Address and port of usherd's metrics; empty for none."),

@@ -415,6 +415,25 @@ log_is_on(enum log_level level)
 	return (int)level >= atomic_load_explicit(&state.level, memory_order_relaxed);
 }
 
+void
+log_set_level(enum log_level level)
+{
+	atomic_store(&state.level, (int)level);
+}
+
+enum log_level
+log_level_from_name(const char *name)
+{
+	static const char *const names[] = {
+	    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return (enum log_level)i;
+	}
+	return LOG_INFO;
+}
+
 const char *
 log_number_text(char out[24], int64_t n)
 {

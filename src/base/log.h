@@ -24,6 +24,10 @@ void log_stop(void);
 /* Lines lost since the start. */
 uint64_t log_dropped(void);
 int log_is_on(enum log_level level);
+/* From now on. Threads: any. */
+void log_set_level(enum log_level level);
+/* "debug", "info", "warn", "error", as the setting log.level has it; LOG_INFO for anything else. */
+enum log_level log_level_from_name(const char *name);
 
 /* log_event(LOG_INFO, "listen", "url", url, "services", "auth,user", NULL): pairs of key and value.
  * A NULL value is printed as "". Use log_number() below for numbers. */

@@ -94,6 +94,22 @@ what_is_below_the_level_is_not_written(void **state)
 }
 
 static void
+the_level_can_be_changed_while_it_runs(void **state)
+{
+	(void)state;
+	assert_int_equal(log_start(pipe_fds[1], LOG_WARN).code, ST_OK);
+	log_event(LOG_INFO, "before", NULL);
+	log_set_level(log_level_from_name("info"));
+	log_event(LOG_INFO, "behind", NULL);
+	stop_and_read();
+	assert_null(strstr(strbuf_text(&got), "event=before"));
+	assert_non_null(strstr(strbuf_text(&got), "event=behind"));
+	assert_int_equal(log_level_from_name("debug"), LOG_DEBUG);
+	assert_int_equal(log_level_from_name("error"), LOG_ERROR);
+	assert_int_equal(log_level_from_name("loud"), LOG_INFO);
+}
+
+static void
 a_line_that_is_too_long_is_cut_and_says_so(void **state)
 {
 	char value[6000];
@@ -227,6 +243,7 @@ main(void)
 	    TEST(an_event_is_one_line_of_pairs),
 	    TEST(nobody_can_forge_a_line_or_a_pair),
 	    TEST(what_is_below_the_level_is_not_written),
+	    TEST(the_level_can_be_changed_while_it_runs),
 	    TEST(a_line_that_is_too_long_is_cut_and_says_so),
 	    TEST(a_full_ring_drops_lines_counts_them_and_tells),
 	    TEST(a_reader_that_does_not_read_cannot_hold_up_a_stop),
