@@ -1,6 +1,7 @@
 #include "bridge/route.h"
 
 #include "bridge/template.h"
+#include "bridge/url.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,46 +153,6 @@ struct path {
 	size_t count;
 };
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Unescape into out, which has room for as many bytes as text has; false for an escape that is
- * none. With keep_slash, %2F stays as it was. */
-static bool
-unescape(struct slice text, bool keep_slash, uint8_t *out, size_t *out_bytes)
-{
-	size_t length = 0;
-
-	for (size_t i = 0; i < text.bytes; i++) {
-		const char *at = (const char *)text.data + i;
-		if (*at != '%') {
-			out[length++] = (uint8_t)*at;
-			continue;
-		}
-		if (text.bytes - i < 3 || hex_value(at[1]) < 0 || hex_value(at[2]) < 0)
-			return false;
-		uint8_t byte = (uint8_t)(hex_value(at[1]) * 16 + hex_value(at[2]));
-		if (byte == '/' && keep_slash) {
-			memcpy(out + length, at, 3);
-			length += 3;
-		} else {
-			out[length++] = byte;
-		}
-		i += 2;
-	}
-	*out_bytes = length;
-	return true;
-}
-
 /* "." and "..", escaped or not: another server on the way may have followed them. */
 static bool
 is_dots(struct slice segment)
@@ -199,7 +160,7 @@ is_dots(struct slice segment)
 	uint8_t plain[6];
 	size_t bytes;
 
-	if (segment.bytes > sizeof(plain) || !unescape(segment, false, plain, &bytes))
+	if (segment.bytes > sizeof(plain) || !url_unescape(segment, 0, plain, &bytes))
 		return false;
 	return (bytes == 1 && plain[0] == '.') ||
 	       (bytes == 2 && plain[0] == '.' && plain[1] == '.');
@@ -274,7 +235,7 @@ capture(const struct template_variable *variable, bool has_rest, const struct pa
 	value = arena_alloc(arena, raw.bytes + 1);
 	if (!value)
 		return ARENA_EXHAUSTED;
-	if (!unescape(raw, variable->many, value, &bytes))
+	if (!url_unescape(raw, variable->many ? URL_KEEP_SLASH : 0, value, &bytes))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_PATH",
 		    "the path has a percent sign that escapes nothing");
 	value[bytes] = '\0';

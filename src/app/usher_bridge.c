@@ -1,0 +1,228 @@
+/* usher-bridge: settings, the bridge, the HTTP server in front of it, signals. */
+#include "base/config.h"
+#include "base/log.h"
+#include "base/network.h"
+#include "bridge/bridge.h"
+#include "gen/client/routes.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HTTP_THREADS_MAX 8
+
+struct program {
+	struct config *config;
+	struct strbuf message; /* what is in the way, for people */
+	struct bridge *bridge;
+	struct http_server *server;
+};
+
+/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080" */
+static bool
+is_loopback(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	struct slice host = slice_of(listen, colon ? (size_t)(colon - listen) : strlen(listen));
+	struct network address;
+
+	if (host.bytes > 2 && host.data[0] == '[')
+		host = slice_of(host.data + 1, host.bytes - 2);
+	return slice_equals_text(host, "localhost") ||
+	       (address_parse(host, &address) && address_is_loopback(&address));
+}
+
+/* In production TLS may be in front of the bridge, on another machine: then it listens where that
+ * one reaches it. */
+static status
+check_mode(struct program *program)
+{
+	const struct config *config = program->config;
+	const char *listen = config_text(config, "http.listen");
+
+	if (strcmp(config_text(config, "mode"), "production") == 0) {
+		if (*config_text(config, "bridge.key"))
+			return STATUS_OK;
+		strbuf_add_text(&program->message,
+		    "bridge.key is not set, and production needs it: make one with "
+		    "usher bootstrap --system-only --bridge-key FILE, and set bridge.key_file");
+		return REFUSE(ST_INVALID_ARGUMENT, "no key");
+	}
+	if (is_loopback(listen))
+		return STATUS_OK;
+	strbuf_add_format(&program->message,
+	    "http.listen: %s: a development server listens on loopback alone; set mode = "
+	    "production",
+	    listen);
+	return REFUSE(ST_INVALID_ARGUMENT, "not loopback");
+}
+
+static uint32_t
+threads_wanted(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cores < 1)
+		return 1;
+	return cores > HTTP_THREADS_MAX ? HTTP_THREADS_MAX : (uint32_t)cores;
+}
+
+static status
+open_bridge(struct program *program, uint32_t calls_max)
+{
+	const struct config *config = program->config;
+	const struct bridge_config bridge = {
+	    .upstream = config_text(config, "bridge.upstream"),
+	    .upstream_ca_file = config_text(config, "bridge.upstream_ca"),
+	    .key = config_text(config, "bridge.key"),
+	    .trusted_proxies = config_text(config, "http.trusted_proxies"),
+	    .cors_origins = config_text(config, "http.cors_origins"),
+	    .calls_max = calls_max,
+	    .clock = &clock_system,
+	    .routes = routes,
+	    .routes_count = routes_count,
+	};
+
+	return bridge_new(&bridge, &program->message, &program->bridge);
+}
+
+static status
+program_open(struct program *program)
+{
+	const struct config *config = program->config;
+	struct http_config http;
+	status opened;
+
+	http_config_init(&http);
+	http.listen = config_text(config, "http.listen");
+	http.threads = threads_wanted();
+	http.drain_timeout_ms = (uint32_t)(config_int(config, "shutdown.drain") / US_PER_MS);
+	TRY(check_mode(program));
+	/* A call a connection, so that none is refused here. */
+	TRY(open_bridge(program, http.connections_max));
+	opened = http_server_new(&http, bridge_handle, program->bridge, &program->server);
+	if (opened.code != ST_OK)
+		strbuf_add_format(
+		    &program->message, "http.listen: %s: %s", http.listen, opened.message);
+	return opened;
+}
+
+/* Backwards: nobody new, those under way, then what they stood on. */
+static void
+program_close(struct program *program)
+{
+	http_server_stop(&program->server);
+	bridge_free(&program->bridge);
+}
+
+/* Until TERM or INT. HUP reads the settings again. */
+static void
+serve(struct program *program, const sigset_t *signals)
+{
+	struct config *config = program->config;
+	struct strbuf message;
+	int number = 0;
+
+	log_event(LOG_INFO, "listen", "address", config_text(config, "http.listen"), "port",
+	    log_number(http_server_port(program->server)), "upstream",
+	    config_text(config, "bridge.upstream"), "mode", config_text(config, "mode"), NULL);
+	while (sigwait(signals, &number) == 0 && number == SIGHUP) {
+		strbuf_init(&message, 4096);
+		if (config_reload(config, &message).code == ST_OK)
+			log_set_level(log_level_from_name(config_text(config, "log.level")));
+		log_event(LOG_INFO, "reload", "message", strbuf_text(&message), NULL);
+		strbuf_done(&message);
+	}
+	log_event(LOG_INFO, "stop", "signal", log_number(number), NULL);
+}
+
+static bool
+is_ours(const char *name)
+{
+	return strncmp(name, "http.", 5) == 0 || strncmp(name, "bridge.", 7) == 0 ||
+	       strcmp(name, "mode") == 0 || strcmp(name, "log.level") == 0 ||
+	       strcmp(name, "shutdown.drain") == 0;
+}
+
+static void
+print_help(void)
+{
+	printf("usage: usher-bridge [--NAME VALUE ...] [--config FILE]\n\n"
+	       "Serves usher's methods as JSON over HTTP, by calling usherd. Settings come from\n"
+	       "flags, the environment (USHER_...), a file (--config, USHER_CONFIG, ./usher.conf)\n"
+	       "and defaults; `usher config` prints them all.\n\n"
+	       "  usher-bridge --http.listen 127.0.0.1:8080 --bridge.upstream "
+	       "tcp://127.0.0.1:7700\n\n"
+	       "TERM and INT answer what is under way and stop; HUP reads the settings again.\n"
+	       "Exit codes: 0 stopped as asked, 1 could not start, 2 settings or usage.\n\n"
+	       "Settings:\n");
+	for (const struct config_row *row = config_rows; row->name; row++) {
+		if (is_ours(row->name))
+			printf("  --%-22s %s (%s)\n", row->name, row->help,
+			    *row->default_text ? row->default_text : "unset");
+	}
+}
+
+/* What is left of the command line is a question for help, or a slip. */
+static int
+answer_words(char **words)
+{
+	if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
+		print_help();
+		return 0;
+	}
+	fprintf(stderr, "usher-bridge: what is \"%s\"? See usher-bridge --help\n", words[0]);
+	return 2;
+}
+
+static int
+run(struct program *program, const sigset_t *signals)
+{
+	status opened;
+
+	if (log_start(STDERR_FILENO, log_level_from_name(config_text(program->config, "log.level")))
+		.code != ST_OK) {
+		fprintf(stderr, "usher-bridge: no memory for the log\n");
+		return 1;
+	}
+	opened = program_open(program);
+	if (opened.code == ST_OK)
+		serve(program, signals);
+	program_close(program);
+	log_stop();
+	if (opened.code == ST_OK)
+		return 0;
+	fprintf(stderr, "usher-bridge: %s\n",
+	    program->message.bytes ? strbuf_text(&program->message) : opened.message);
+	return opened.code == ST_INVALID_ARGUMENT ? 2 : 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct program program = {0};
+	char **rest = NULL;
+	sigset_t signals;
+	int code = 2;
+
+	/* Threads would each get an arena of their own to fragment. */
+	mallopt(M_ARENA_MAX, 2);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	strbuf_init(&program.message, 4096);
+	if (config_load(argc, argv, NULL, &program.config, &rest, &program.message).code != ST_OK) {
+		fprintf(stderr, "usher-bridge: %s\n", strbuf_text(&program.message));
+	} else {
+		code = rest[0] ? answer_words(rest) : run(&program, &signals);
+		config_free(&program.config);
+	}
+	strbuf_done(&program.message);
+	return code;
+}

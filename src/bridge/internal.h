@@ -1,0 +1,88 @@
+/* internal.h - what the bridge's files share. */
+#ifndef USHER_BRIDGE_INTERNAL_H
+#define USHER_BRIDGE_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/network.h"
+#include "bridge/bridge.h"
+#include "bridge/figures.h"
+#include "bridge/route.h"
+#include "client/client.h"
+
+/* A page of the bridge's own. serve() replies, now or later. */
+struct visit;
+struct page {
+	const char *path;
+	void (*serve)(struct visit *visit);
+};
+extern const struct page pages[];
+extern const size_t pages_count;
+
+struct bridge {
+	struct client *client;
+	struct route_table *routes;
+	const struct route_row *rows;
+	size_t rows_count;
+	struct figures_row *figures_rows; /* the routes, the pages, and what led nowhere */
+	struct figures *figures;
+	struct slice key;
+	struct network *proxies;
+	size_t proxies_count;
+	const char **origins;
+	size_t origins_count;
+	const struct clock *clock;
+	int64_t started_us;
+	struct arena arena; /* what was read from the settings */
+};
+
+#define VISIT_HEADERS_MAX 12
+
+/* One request's stay here. Lifetime: from visit_open() until it is replied to. Threads: one at a
+ * time; the call's end is another than its beginning. */
+struct visit {
+	struct bridge *bridge;
+	struct http_request *request;
+	const struct route_row *row; /* NULL for pages and for what leads nowhere */
+	size_t figures_row;
+	bool has_token; /* Authorization was there */
+	const char *client_ip;
+	const char *reason; /* of a refusal, for the log */
+	struct http_header headers[VISIT_HEADERS_MAX];
+	size_t headers_count;
+	struct arena arena;
+};
+
+MUST_USE status visit_open(struct bridge *bridge, struct http_request *request, struct visit **out);
+/* A header of the reply; the texts live as long as the visit. */
+void visit_header(struct visit *visit, const char *name, const char *value);
+/* Reply, count, log, and end the visit. */
+void
+visit_reply(struct visit *visit, uint32_t http_status, const char *content_type, struct slice body);
+/* The same with a problem. failure may be anything but OK; of result, which may be NULL, goes out
+ * what else it says about the failure. */
+void visit_refuse(struct visit *visit, status failure, const struct client_result *result);
+
+/* problem.c: the HTTP status for a failure: its code's, but for the reasons that HTTP has a number
+ * of its own for. */
+uint32_t problem_http_status(status failure);
+
+/* cors.c. An origin is a scheme, a host and perhaps a port, as browsers write it. */
+bool cors_is_origin(struct slice text);
+/* The headers by which a browser lets the page that asks read the reply. */
+void cors_add_headers(struct visit *visit);
+/* Answer OPTIONS; allow is what Allow says. */
+void cors_reply_options(struct visit *visit, const char *allow);
+
+/* caller.c: the envelope, from the headers and the connection.
+ * Errors: INVALID_ARGUMENT, UNAUTHENTICATED, RESOURCE_EXHAUSTED. */
+MUST_USE status caller_read(struct visit *visit, struct client_options *out);
+/* Who asks, for the throttles and the log: the connection's other end or, behind proxies that we
+ * trust, the last address in X-Forwarded-For that is none of theirs. */
+const char *caller_address(struct visit *visit);
+
+/* message.c: the request message, encoded, from body, query and path.
+ * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
+MUST_USE status message_build(
+    struct visit *visit, const struct route_match *match, struct strbuf *out);
+
+#endif

@@ -1,0 +1,143 @@
+/* What the bridge answers by itself. */
+#include "bridge/internal.h"
+
+#include "base/log.h"
+#include "bridge/openapi.h"
+#include "gen/client/ops.h"
+#include "gen/meta/ops.h"
+#include "pbjson/pbjson.h"
+#include "json/writer.h"
+
+#include <inttypes.h>
+
+#define PAGE_BYTES_MAX (1u << 20)
+#define READY_TIMEOUT_MS 1500
+
+static void
+reply_page(struct visit *visit, uint32_t http_status, const char *type, struct strbuf *body)
+{
+	if (strbuf_status(body).code == ST_OK)
+		visit_reply(visit, http_status, type, slice_of(body->data, body->bytes));
+	else
+		visit_refuse(visit, REFUSE(ST_INTERNAL, "the page could not be made"), NULL);
+	strbuf_done(body);
+}
+
+static void
+serve_index(struct visit *visit)
+{
+	static const char *const links[] = {"openapi", "/openapi.json", "health", "/health",
+	    "ready", "/ready", "metrics", "/metrics", "keys", "/.well-known/jwks.json"};
+	struct strbuf body;
+	struct writer writer;
+
+	strbuf_init(&body, PAGE_BYTES_MAX);
+	writer_init(&writer, &body, 2);
+	writer_object_begin(&writer);
+	writer_key(&writer, "name");
+	writer_text(&writer, "usher");
+	writer_key(&writer, "version");
+	writer_text(&writer, USHER_VERSION);
+	writer_key(&writer, "links");
+	writer_object_begin(&writer);
+	for (size_t i = 0; i < sizeof links / sizeof links[0]; i += 2) {
+		writer_key(&writer, links[i]);
+		writer_text(&writer, links[i + 1]);
+	}
+	writer_object_end(&writer);
+	writer_object_end(&writer);
+	strbuf_add_char(&body, '\n');
+	reply_page(visit, 200, "application/json", &body);
+}
+
+/* It runs, whatever stands behind it. */
+static void
+serve_health(struct visit *visit)
+{
+	visit_reply(visit, 200, "application/json",
+	    slice_text("{\"status\":\"ok\",\"version\":\"" USHER_VERSION "\"}"));
+}
+
+static void
+ready_arrives(void *arg, struct client_result *result)
+{
+	struct visit *visit = arg;
+	const Usher__V1__GetHealthReply *reply =
+	    (const Usher__V1__GetHealthReply *)(const void *)result->reply;
+	struct strbuf body;
+	struct writer writer;
+	status st = result->status;
+
+	strbuf_init(&body, PAGE_BYTES_MAX);
+	writer_init(&writer, &body, 0);
+	if (st.code == ST_OK)
+		st = pbjson_to_json(
+		    &meta_usher_v1_get_health_reply, result->payload, &visit->arena, &writer);
+	if (st.code == ST_OK) {
+		reply_page(visit, reply->ready ? 200 : 503, "application/json", &body);
+	} else {
+		/* Whatever it is, this instance is not the one to send requests to. */
+		st.code = ST_UNAVAILABLE;
+		visit_refuse(visit, st, result);
+		strbuf_done(&body);
+	}
+	client_result_done(result);
+}
+
+/* Through to the database: what usherd says about itself. */
+static void
+serve_ready(struct visit *visit)
+{
+	const Usher__V1__GetHealthRequest request = USHER__V1__GET_HEALTH_REQUEST__INIT;
+	const struct client_options options = {
+	    .via = visit->bridge->key, .timeout_ms = READY_TIMEOUT_MS};
+
+	client_call_async(visit->bridge->client, &ops_get_health_method, &options, &request.base,
+	    ready_arrives, visit);
+}
+
+static void
+write_gauge(struct strbuf *out, const char *name, const char *help, uint64_t value)
+{
+	strbuf_add_format(
+	    out, "# HELP %s %s\n# TYPE %s gauge\n%s %" PRIu64 "\n", name, help, name, name, value);
+}
+
+static void
+serve_metrics(struct visit *visit)
+{
+	struct bridge *bridge = visit->bridge;
+	int64_t up_us = clock_boot_us(bridge->clock) - bridge->started_us;
+	struct strbuf body;
+
+	strbuf_init(&body, PAGE_BYTES_MAX);
+	strbuf_add_text(&body, "# HELP usher_bridge_info Which version runs.\n"
+			       "# TYPE usher_bridge_info gauge\n"
+			       "usher_bridge_info{version=\"" USHER_VERSION "\"} 1\n");
+	figures_write(bridge->figures, &body);
+	write_gauge(&body, "usher_bridge_upstream_connected", "Is there a connection to usherd?",
+	    client_is_connected(bridge->client));
+	write_gauge(
+	    &body, "usher_bridge_up_seconds", "Since the start.", (uint64_t)(up_us / US_PER_S));
+	write_gauge(&body, "usher_bridge_log_lines_dropped", "Lines that the log had no room for.",
+	    log_dropped());
+	write_gauge(
+	    &body, "process_resident_memory_bytes", "Memory in use.", figures_resident_bytes());
+	reply_page(visit, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+static void
+serve_openapi(struct visit *visit)
+{
+	visit_header(visit, "Cache-Control", "public, max-age=300");
+	visit_reply(visit, 200, "application/json", openapi_text());
+}
+
+const struct page pages[] = {
+    {"/", serve_index},
+    {"/health", serve_health},
+    {"/ready", serve_ready},
+    {"/metrics", serve_metrics},
+    {"/openapi.json", serve_openapi},
+};
+const size_t pages_count = sizeof pages / sizeof pages[0];

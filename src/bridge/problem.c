@@ -1,0 +1,100 @@
+/* What goes wrong, as HTTP says it. */
+#include "bridge/internal.h"
+
+#include "json/writer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROBLEM_BYTES_MAX (256u << 10)
+
+uint32_t
+problem_http_status(status failure)
+{
+	static const struct {
+		enum status_code code;
+		const char *reason;
+		uint32_t http_status;
+	} reasons[] = {
+	    {ST_UNIMPLEMENTED, "METHOD_NOT_ALLOWED", 405},
+	    {ST_INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE", 415},
+	    {ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE", 413},
+	    {ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_COSTLY", 413},
+	    /* Ours, when we are being stopped: the client of HTTP closed nothing. */
+	    {ST_CANCELLED, "CLIENT_CLOSED", 503},
+	};
+
+	for (size_t i = 0; failure.reason && i < sizeof reasons / sizeof reasons[0]; i++) {
+		if (failure.code == reasons[i].code &&
+		    strcmp(failure.reason, reasons[i].reason) == 0)
+			return reasons[i].http_status;
+	}
+	return http_status_of(failure.code);
+}
+
+/* How long to wait, in whole seconds; "" for a failure that repeating does not help. */
+static const char *
+retry_after(status failure, uint32_t retry_after_ms, char out[16])
+{
+	bool is_passing = failure.code == ST_UNAVAILABLE ||
+			  (failure.reason && strcmp(failure.reason, "TOO_MANY_CALLS") == 0);
+	uint32_t seconds = retry_after_ms / 1000 + (retry_after_ms % 1000 != 0);
+
+	out[0] = '\0';
+	if (seconds == 0 && is_passing)
+		seconds = 1;
+	if (seconds)
+		(void)snprintf(out, 16, "%u", (unsigned)seconds);
+	return out;
+}
+
+static void
+add_violations(struct strbuf *out, const struct client_result *result)
+{
+	struct writer writer;
+
+	if (!result || result->violations_count == 0)
+		return;
+	strbuf_add_text(out, ",\"violations\":");
+	writer_init(&writer, out, 0);
+	writer_array_begin(&writer);
+	for (size_t i = 0; i < result->violations_count; i++) {
+		writer_object_begin(&writer);
+		writer_key(&writer, "field");
+		writer_text(&writer, result->violations[i].field);
+		writer_key(&writer, "description");
+		writer_text(&writer, result->violations[i].description);
+		writer_object_end(&writer);
+	}
+	writer_array_end(&writer);
+}
+
+void
+visit_refuse(struct visit *visit, status failure, const struct client_result *result)
+{
+	uint32_t http_status = problem_http_status(failure);
+	struct strbuf body;
+	char seconds[16];
+
+	visit->reason = failure.reason ? failure.reason : status_code_name(failure.code);
+	if (*retry_after(failure, result ? result->retry_after_ms : 0, seconds))
+		visit_header(visit, "Retry-After", seconds);
+	if (http_status == 401)
+		visit_header(visit, "WWW-Authenticate",
+		    visit->has_token ? "Bearer realm=\"usher\", error=\"invalid_token\""
+				     : "Bearer realm=\"usher\"");
+	strbuf_init(&body, PROBLEM_BYTES_MAX);
+	http_problem_begin(&body, http_status, failure, visit->request->id);
+	add_violations(&body, result);
+	strbuf_add_char(&body, '}');
+	if (strbuf_status(&body).code != ST_OK) {
+		strbuf_reset(&body);
+		http_problem_begin(&body, http_status,
+		    REFUSE_FOR(failure.code, failure.reason, "the message is too long to show"),
+		    visit->request->id);
+		strbuf_add_char(&body, '}');
+	}
+	visit_reply(
+	    visit, http_status, "application/problem+json", slice_of(body.data, body.bytes));
+	strbuf_done(&body);
+}
