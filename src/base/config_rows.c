@@ -84,6 +84,7 @@ const struct config_row config_rows[] = {
 	TEXT("signup.org", "",
 	    "The organisation in which sign-up makes a user: its id; empty refuses sign-up."),
 	CHOICE("mail.mode", "none", "none|files|smtp", "How mail leaves."),
+	TEXT("mail.from", "usher@localhost", "The address that mail comes from."),
 	TEXT("mail.dir", "", "The folder that mail.mode = files writes to."),
 
 	SECRET("master_key", 43, 44, "32 bytes in base64: seals what is sealed in the database."),

@@ -1,6 +1,6 @@
 #include "svc/auth/auth.h"
 
-#include "net/mail_pack.h"
+#include "jobs/outbox.h"
 
 #include <stdlib.h>
 
@@ -20,12 +20,14 @@ env_fill(struct auth_env *env, const struct auth_parts *parts)
 
 	TRY(key_for(parts->master, "usher throttle subjects", &env->throttle_key));
 	TRY(key_for(parts->master, "usher verification codes", &env->code_key));
-	TRY(key_for(parts->master, MAIL_SEAL_CONTEXT, &env->mail_key));
+	TRY(crypt_key_new(&env->mail_key));
+	outbox_key_derive(parts->master, env->mail_key);
 	env->takes_sign_ups = *org != '\0';
 	if (env->takes_sign_ups && !uuid_parse(slice_text(org), &env->signup_org_id))
 		return REFUSE(
 		    ST_INVALID_ARGUMENT, "signup.org is not an organisation's id (a UUID)");
 	env->sends_mail = strcmp(config_text(config, "mail.mode"), "none") != 0;
+	env->mail_from = config_text(config, "mail.from");
 	env->failure_time_us = config_int(config, "auth.failure_time");
 	env->refresh_ttl_us = config_int(config, "token.refresh_ttl");
 	env->session_ttl_us = config_int(config, "token.session_ttl");

@@ -1,21 +1,15 @@
 #include "svc/auth/mail.h"
 
-#include "net/mail_pack.h"
+#include "jobs/outbox.h"
 
 static status
-mail_add(const struct auth_env *env, struct rpc_call *call, struct mail *mail)
+mail_put(const struct auth_env *env, struct rpc_call *call, struct mail *mail)
 {
-	__attribute__((cleanup(strbuf_done))) struct strbuf packed;
-	struct slice sealed;
-
-	strbuf_init(&packed, 2 * MAIL_TEXT_BYTES_MAX);
+	mail->from = env->mail_from;
 	mail->created_at_us = call->now_us;
 	TRY(uuid_make(call->clock, call->rand, &mail->id));
-	TRY(mail_pack(mail, &packed));
-	TRY(crypt_seal(env->mail_key, call->rand, slice_of(mail->id.bytes, UUID_BYTES),
-	    slice_of(packed.data, packed.bytes), call->arena, &sealed));
-	return STORE_QUERY(call->conn, STMT_AUTH_MAIL_ADD, NULL, p_uuid(&mail->id), p_bytes(sealed),
-	    p_int(SIGNUP_TTL_US));
+	return outbox_put(
+	    call->conn, env->mail_key, call->rand, mail, call->now_us + SIGNUP_TTL_US, call->arena);
 }
 
 /* The recipient may be anybody: nothing that the sender chose stands in the text. */
@@ -33,7 +27,7 @@ auth_mail_code(const struct auth_env *env, struct rpc_call *call, const char *to
 	    code, call->client_ip);
 	if (!mail.subject || !mail.text)
 		return ARENA_EXHAUSTED;
-	return mail_add(env, call, &mail);
+	return mail_put(env, call, &mail);
 }
 
 status
@@ -48,5 +42,5 @@ auth_mail_has_account(const struct auth_env *env, struct rpc_call *call, const c
 	    call->client_ip);
 	if (!mail.text)
 		return ARENA_EXHAUSTED;
-	return mail_add(env, call, &mail);
+	return mail_put(env, call, &mail);
 }
