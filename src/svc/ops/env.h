@@ -1,0 +1,39 @@
+/* env.h - what the OpsService's handlers work with.
+ * Lifetime: all is borrowed and outlives the service. Threads: as each part says. */
+#ifndef USHER_SVC_OPS_ENV_H
+#define USHER_SVC_OPS_ENV_H
+
+#include "cache/cache.h"
+#include "jobs/jobs.h"
+#include "rpc/server.h"
+#include "store/barrier.h"
+#include "store/feed.h"
+#include "store/lease.h"
+#include "store/store.h"
+
+#define OPS_CACHES_MAX 8 /* of one source */
+
+/* Where the figures of some caches come from: writes at most OPS_CACHES_MAX and says how many. */
+struct ops_cache_source {
+	size_t (*get)(void *env, struct cache_stats out[OPS_CACHES_MAX]);
+	void *env;
+};
+
+struct ops_env {
+	const char *version;
+	const char *mode;          /* "development" or "production" */
+	const char *database_host; /* as settings have it: a Unix socket's folder */
+	bool mail_configured;
+	int64_t started_at_us; /* realtime */
+	struct store *store;
+	/* Each may be NULL: its figures are left out then. */
+	struct rpc_server *server;
+	const struct lease *lease;
+	const struct feed *feed;
+	struct barrier *barrier;
+	struct jobs *jobs;
+	const struct ops_cache_source *caches;
+	size_t caches_count;
+};
+
+#endif
