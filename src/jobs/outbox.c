@@ -1,18 +1,76 @@
 #include "jobs/outbox.h"
 
 #include "base/log.h"
-#include "net/mail_pack.h"
 
-/* Its sender is this server's, whoever put it in. */
-static status
-unseal(const struct outbox *outbox, const struct uuid *id, struct slice sealed, struct arena *arena,
-    struct mail *out)
+#define TEXTS 4
+#define PLAIN_BYTES_MAX (MAIL_TEXT_BYTES_MAX + 4096)
+
+void
+outbox_key_derive(const struct crypt_key *master, struct crypt_key *out)
 {
-	struct slice packed;
+	crypt_key_derive(master, "usher mail outbox", out);
+}
 
-	TRY(crypt_unseal(outbox->key, slice_of(id->bytes, UUID_BYTES), sealed, arena, &packed));
-	*out = (struct mail){.id = *id, .from = outbox->from};
-	return mail_unpack(packed, arena, out);
+/* created_at_us, then each text with its NUL. */
+status
+outbox_seal(const struct crypt_key *key, const struct rand_source *rand, const struct mail *mail,
+    struct arena *arena, struct slice *out)
+{
+	const char *texts[TEXTS] = {mail->from, mail->to, mail->subject, mail->text};
+	size_t bytes = sizeof(mail->created_at_us), at = bytes;
+	char *plain;
+
+	for (size_t i = 0; i < TEXTS; i++)
+		bytes += strlen(texts[i]) + 1;
+	if (bytes > PLAIN_BYTES_MAX)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "the mail is longer than a mail may be");
+	plain = arena_alloc(arena, bytes);
+	if (!plain)
+		return ARENA_EXHAUSTED;
+	memcpy(plain, &mail->created_at_us, sizeof(mail->created_at_us));
+	for (size_t i = 0; i < TEXTS; i++) {
+		size_t text_bytes = strlen(texts[i]) + 1;
+
+		memcpy(plain + at, texts[i], text_bytes);
+		at += text_bytes;
+	}
+	return crypt_seal(
+	    key, rand, slice_of(mail->id.bytes, UUID_BYTES), slice_of(plain, bytes), arena, out);
+}
+
+status
+outbox_unseal(const struct crypt_key *key, const struct uuid *id, struct slice sealed,
+    struct arena *arena, struct mail *out)
+{
+	struct slice plain;
+	const char *texts[TEXTS];
+	size_t at = sizeof(out->created_at_us);
+
+	TRY(crypt_unseal(key, slice_of(id->bytes, UUID_BYTES), sealed, arena, &plain));
+	for (size_t i = 0; i < TEXTS; i++) {
+		const uint8_t *end =
+		    at < plain.bytes ? memchr(plain.data + at, 0, plain.bytes - at) : NULL;
+
+		if (!end)
+			return REFUSE(ST_DATA_LOSS, "a mail in the outbox is of no known form");
+		texts[i] = (const char *)plain.data + at;
+		at = (size_t)(end - plain.data) + 1;
+	}
+	*out = (struct mail){
+	    .id = *id, .from = texts[0], .to = texts[1], .subject = texts[2], .text = texts[3]};
+	memcpy(&out->created_at_us, plain.data, sizeof(out->created_at_us));
+	return STATUS_OK;
+}
+
+status
+outbox_put(struct store_conn *conn, const struct crypt_key *key, const struct rand_source *rand,
+    const struct mail *mail, int64_t expires_at_us, struct arena *arena)
+{
+	struct slice sealed;
+
+	TRY(outbox_seal(key, rand, mail, arena, &sealed));
+	return STORE_QUERY(conn, STMT_JOBS_OUTBOX_PUT, NULL, p_uuid(&mail->id), p_bytes(sealed),
+	    p_time(expires_at_us));
 }
 
 /* A mail that nobody can read or that no server would take must not stand in the way of others. */
@@ -31,7 +89,7 @@ drain_one(const struct outbox *outbox, struct store_conn *conn, const struct uui
     struct slice sealed, struct arena *arena, bool *done)
 {
 	struct mail mail;
-	status st = unseal(outbox, id, sealed, arena, &mail);
+	status st = outbox_unseal(outbox->key, id, sealed, arena, &mail);
 
 	*done = false;
 	if (st.code == ST_OK)

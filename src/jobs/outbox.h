@@ -2,7 +2,7 @@
  *
  * A mail is a row of usher.mail_outbox, put in by the handler's transaction, so there is no mail
  * without its effect and no effect without its mail. Its text brings codes and links: the row is
- * sealed as net/mail_pack.h says, bound to the row's id.
+ * sealed under a key made from the master key, bound to the row's id.
  * A drain takes rows nobody else is at (SKIP LOCKED), delivers them and removes them in the same
  * transaction: each mail is delivered at least once, and its Message-ID tells a repeat.
  * Threads: any; a connection belongs to one. Blocks: on the database, and in deliver(). */
@@ -16,14 +16,31 @@
 
 #define OUTBOX_DRAIN_MAX 50
 
+/* The key that mail is sealed with: once, at start. */
+void outbox_key_derive(const struct crypt_key *master, struct crypt_key *out);
+
+/* Seal a mail. mail->id is what it is bound to; from, to, subject, text and created_at_us go in.
+ * Errors: RESOURCE_EXHAUSTED (arena, longer than a mail may be), INTERNAL (random source). */
+MUST_USE status outbox_seal(const struct crypt_key *key, const struct rand_source *rand,
+    const struct mail *mail, struct arena *arena, struct slice *out);
+/* The inverse; texts are in the arena. Errors: DATA_LOSS, RESOURCE_EXHAUSTED. */
+MUST_USE status outbox_unseal(const struct crypt_key *key, const struct uuid *id,
+    struct slice sealed, struct arena *arena, struct mail *out);
+
+/* Put a mail into the outbox, in the caller's transaction. mail->id: a new UUID. After
+ * expires_at_us (realtime; what it brings works no longer) it is removed instead of sent.
+ * Errors: as outbox_seal() and store_query(). */
+MUST_USE status outbox_put(struct store_conn *conn, const struct crypt_key *key,
+    const struct rand_source *rand, const struct mail *mail, int64_t expires_at_us,
+    struct arena *arena);
+
 /* Hand one mail on. A failure other than INVALID_ARGUMENT is tried again later. */
 typedef status outbox_deliver(void *env, const struct mail *mail);
 
 /* How mail leaves here. All is borrowed. */
 struct outbox {
-	const struct crypt_key *key; /* derived for MAIL_SEAL_CONTEXT */
-	const char *from;            /* a bare address */
-	outbox_deliver *deliver;     /* NULL: mail is not configured */
+	const struct crypt_key *key;
+	outbox_deliver *deliver; /* NULL: mail is not configured */
 	void *deliver_env;
 };
 
