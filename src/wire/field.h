@@ -35,7 +35,10 @@ struct wire_reader {
 static inline struct wire_reader
 wire_reader_of(struct slice bytes)
 {
-	return (struct wire_reader){bytes.data, bytes.data + bytes.bytes, false};
+	/* Nothing may be nowhere, and that has no end to count to. */
+	const uint8_t *end = bytes.bytes ? bytes.data + bytes.bytes : bytes.data;
+
+	return (struct wire_reader){bytes.data, end, false};
 }
 
 #define WIRE_VARINT_BYTES_MAX 10

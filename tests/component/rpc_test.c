@@ -206,6 +206,15 @@ barrier_take(struct fake *fake)
 }
 
 static bool
+barrier_is_waited_for(struct fake *fake)
+{
+	(void)pthread_mutex_lock(&fake->lock);
+	const bool is_waited_for = fake->at_barrier != NULL;
+	(void)pthread_mutex_unlock(&fake->lock);
+	return is_waited_for;
+}
+
+static bool
 fake_barrier_cancel(void *self, struct barrier_waiter *waiter)
 {
 	(void)waiter;
@@ -1098,7 +1107,8 @@ deaf_call(int fd, uint32_t id, const struct request_envelope *e)
 	memcpy(bytes, &frame, 8);
 	memcpy(bytes + 8, &request, 4);
 	(void)envelope_pack_request(e, bytes + 12);
-	assert_int_equal(write(fd, bytes, 12 + size), 12 + size);
+	/* It may have been cut off already. */
+	(void)!send(fd, bytes, 12 + size, MSG_NOSIGNAL);
 }
 
 static void
@@ -1111,13 +1121,13 @@ a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits(void **st
 
 	request_envelope_init(&e);
 	e.method = slice_text("test.v1.Echo/Large");
-	e.payload = slice_of("\x0a\x07"
-			     "4000000",
-	    9);
+	e.payload = slice_of("\x0a\x06"
+			     "500000",
+	    8);
 	/* More than there are receives that stand ready. */
 	for (uint32_t i = 0; i < 100; i++)
 		deaf_call(fd, i + 1, &e);
-	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64));
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 8));
 	struct client_result fine = call_with(fake, "Fast", "x", NULL);
 	assert_int_equal(fine.status.code, ST_OK);
 	client_result_done(&fine);
@@ -1230,7 +1240,7 @@ a_stop_answers_what_waits_for_a_barrier(void **state)
 	client_call_async(
 	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
 	WAIT_FOR(atomic_load(&fake->commits) == 1);
-	WAIT_FOR(__atomic_load_n(&fake->at_barrier, __ATOMIC_ACQUIRE) != NULL);
+	WAIT_FOR(barrier_is_waited_for(fake));
 	rpc_server_stop(fake->server);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
