@@ -38,6 +38,7 @@ struct feed {
 	bool has_position;           /* last is the last snapshot that was obeyed */
 	bool must_show;
 	uint64_t last_epoch;
+	int64_t last_recovery_us; /* when that server recovered from its last crash */
 	struct snapshot last;
 	struct strbuf last_text;
 	struct arena arena;
@@ -222,7 +223,7 @@ change_of(const struct rows *rows, int row)
 
 /* Let the subscribers obey what was read. Without a change there is one row, of the snapshot. */
 static void
-obey(struct feed *feed, const struct rows *rows, uint64_t epoch)
+obey(struct feed *feed, const struct rows *rows, uint64_t epoch, int64_t recovery_us)
 {
 	bool has_changes = !row_is_null(rows, 0, FEED_READ_KIND);
 
@@ -231,8 +232,8 @@ obey(struct feed *feed, const struct rows *rows, uint64_t epoch)
 		feed->must_show = true;
 		return;
 	}
-	if (epoch != feed->last_epoch) {
-		empty_everything(feed, "another server or timeline");
+	if (epoch != feed->last_epoch || recovery_us != feed->last_recovery_us) {
+		empty_everything(feed, "another server, or one that crashed");
 		barrier_hold(feed->barrier);
 		feed->must_show = true;
 		return;
@@ -281,12 +282,14 @@ read_changes(struct feed *feed, bool *found)
 	uint64_t epoch = revision_epoch((uint64_t)row_int(&rows, 0, FEED_READ_SYSTEM_IDENTIFIER),
 	    (uint32_t)row_int(&rows, 0, FEED_READ_TIMELINE));
 	TRY(snapshot_parse(text, &snapshot));
-	obey(feed, &rows, epoch);
+	int64_t recovery_us = row_time_us(&rows, 0, FEED_READ_RECOVERED_AT);
+	obey(feed, &rows, epoch, recovery_us);
 	strbuf_reset(&feed->last_text);
 	strbuf_add(&feed->last_text, text.data, text.bytes);
 	snapshot_done(&feed->last);
 	feed->last = snapshot;
 	feed->last_epoch = epoch;
+	feed->last_recovery_us = recovery_us;
 	feed->has_position = true;
 	publish(feed);
 	atomic_store(&feed->read_at_published_us, asked_at_us);
@@ -302,12 +305,13 @@ begin_again(struct feed *feed)
 	lease_drop(feed->lease);
 	feed->is_open = false;
 	feed->has_position = false;
+	strbuf_reset(&feed->last_text);
 }
 
 static const char *
 shown_snapshot(const struct feed *feed)
 {
-	return feed->has_position ? strbuf_text(&feed->last_text) : NULL;
+	return feed->last_text.bytes ? strbuf_text(&feed->last_text) : NULL;
 }
 
 /* Everything that is due, over one connection. */
@@ -361,7 +365,11 @@ lose_connection(struct feed *feed, status why)
 	if (feed->was_connected || feed->retry_at_us == INT64_MIN)
 		log_event(LOG_WARN, "feed_lost", "code", status_code_name(why.code), "why",
 		    why.message, NULL);
-	/* After a crash the counters of other nodes may stand where they stood before. */
+	/* The server may have crashed. Then numbers of transactions that it forgot are given again,
+	 * and what this node has passed says nothing of them; and the counters of other nodes may
+	 * stand where they stood before. */
+	atomic_store(&feed->xmin, 0);
+	strbuf_reset(&feed->last_text);
 	if (feed->was_connected)
 		barrier_hold(feed->barrier);
 	feed->was_connected = false;

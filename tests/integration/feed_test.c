@@ -1,0 +1,724 @@
+/* The change feed, the lease and the barrier, on a real server. Nodes are turned by hand, and their
+ * clocks can be moved, so that nothing here waits for time to pass. */
+#include "store/feed.h"
+#include "tests/lib/postgres.h"
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define SEEN_MAX 20000
+
+struct node {
+	struct clock clock;
+	atomic_int_fast64_t ahead_us; /* of the system's clock */
+	struct store *store;
+	struct lease *lease;
+	struct barrier *barrier;
+	struct feed *feed;
+	struct feed_change seen[SEEN_MAX];
+	size_t seen_count, emptied;
+	bool held_while_obeying;
+};
+
+struct fixture {
+	char database[POSTGRES_NAME_BYTES];
+	struct config *config;
+	struct node nodes[2];
+};
+
+static struct postgres postgres;
+
+static int64_t
+node_realtime(void *self)
+{
+	return clock_now_us(&clock_system) + atomic_load(&((struct node *)self)->ahead_us);
+}
+
+static int64_t
+node_boottime(void *self)
+{
+	return clock_boot_us(&clock_system) + atomic_load(&((struct node *)self)->ahead_us);
+}
+
+static void
+node_obey(void *env, const struct feed_change *change)
+{
+	struct node *node = env;
+
+	node->held_while_obeying = node->held_while_obeying || lease_is_held(node->lease);
+	if (!change) {
+		node->emptied++;
+		node->seen_count = 0;
+		return;
+	}
+	assert_true(node->seen_count < SEEN_MAX);
+	node->seen[node->seen_count++] = *change;
+}
+
+static void
+assert_ok(status st)
+{
+	if (st.code != ST_OK)
+		fail_msg("%s: %s", status_code_name(st.code), st.message);
+}
+
+static void
+node_init(struct fixture *f, struct node *node)
+{
+	memset(node, 0, sizeof *node);
+	node->clock = (struct clock){node_realtime, node_boottime, node};
+	assert_ok(store_new(f->config, &node->clock, &node->store));
+	assert_ok(lease_new(&node->clock, &rand_system, "tcp://test", &node->lease));
+	assert_ok(barrier_new(&node->clock, &node->barrier));
+	assert_ok(feed_new(node->store, &node->clock, node->lease, node->barrier, &node->feed));
+	assert_ok(feed_subscribe(node->feed, node_obey, node));
+}
+
+static void
+node_done(struct node *node)
+{
+	feed_free(&node->feed);
+	barrier_free(&node->barrier);
+	lease_free(&node->lease);
+	store_free(&node->store);
+}
+
+/* Enough time passes for everything to be due again. */
+static void
+turn(struct node *node)
+{
+	atomic_fetch_add(&node->ahead_us, FEED_PERIOD_US);
+	feed_turn(node->feed);
+}
+
+/* Until it has read for the first time; the connection may take a while. */
+static void
+begin(struct node *node)
+{
+	for (int i = 0; i < 1000 && !lease_is_held(node->lease); i++)
+		feed_turn(node->feed);
+	assert_true(lease_is_held(node->lease));
+}
+
+static int
+set_up(void **state)
+{
+	static struct fixture f;
+
+	postgres_database(&postgres, f.database);
+	f.config = postgres_config(&postgres, f.database, "usher_app", NULL);
+	for (int i = 0; i < 2; i++)
+		node_init(&f, &f.nodes[i]);
+	*state = &f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++)
+		node_done(&f->nodes[i]);
+	config_free(&f->config);
+	return 0;
+}
+
+/* A session whose transactions a test opens and ends when it likes. */
+static PGconn *
+session(struct fixture *f)
+{
+	char conninfo[256];
+
+	snprintf(conninfo, sizeof conninfo, "host=%s dbname=%s user=usher_app", postgres.socket,
+	    f->database);
+	PGconn *pg = PQconnectdb(conninfo);
+	assert_int_equal(PQstatus(pg), CONNECTION_OK);
+	return pg;
+}
+
+static void
+run_sql(PGconn *pg, const char *sql)
+{
+	PGresult *result = PQexec(pg, sql);
+	ExecStatusType got = PQresultStatus(result);
+
+	if (got != PGRES_COMMAND_OK && got != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(pg));
+	PQclear(result);
+}
+
+/* A change whose id ends in n, in the transaction that is open. Answers its number. */
+static uint64_t
+change(PGconn *pg, unsigned n, bool restricts)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof sql,
+	    "INSERT INTO usher.changes (kind, id, restricts) VALUES (1, "
+	    "'00000000-0000-0000-0000-%012u', %s) RETURNING xid::text",
+	    n, restricts ? "true" : "false");
+	PGresult *result = PQexec(pg, sql);
+	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+	uint64_t xid = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return xid;
+}
+
+static int64_t
+count_of(struct fixture *f, const char *sql)
+{
+	char *text = postgres_query(&postgres, f->database, sql);
+	int64_t count = strtoll(text, NULL, 10);
+
+	free(text);
+	return count;
+}
+
+static void
+commits_out_of_order_are_each_delivered_once(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *first = session(f), *second = session(f);
+	struct feed_figures figures;
+
+	begin(node);
+	run_sql(first, "BEGIN");
+	run_sql(second, "BEGIN");
+	uint64_t early = change(first, 1, false), late = change(second, 2, false);
+	assert_true(early < late);
+	run_sql(second, "COMMIT");
+	turn(node);
+	assert_int_equal(node->seen_count, 1);
+	assert_int_equal(node->seen[0].xid, late);
+	assert_int_equal(node->seen[0].id.bytes[15], 2);
+	feed_get_figures(node->feed, &figures);
+	assert_false(feed_has_passed(node->feed, &(struct revision){figures.epoch, late}));
+
+	turn(node);
+	assert_int_equal(node->seen_count, 1);
+	run_sql(first, "COMMIT");
+	turn(node);
+	assert_int_equal(node->seen_count, 2);
+	assert_int_equal(node->seen[1].xid, early);
+	assert_true(feed_has_passed(node->feed, &(struct revision){figures.epoch, late}));
+	assert_false(feed_has_passed(node->feed, &(struct revision){figures.epoch + 1, late}));
+	turn(node);
+	assert_int_equal(node->seen_count, 2);
+	assert_int_equal(node->emptied, 1);
+	PQfinish(first);
+	PQfinish(second);
+}
+
+static void
+a_transaction_that_stays_open_loses_and_repeats_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *old = session(f), *other = session(f);
+
+	begin(node);
+	run_sql(old, "BEGIN");
+	change(old, 999, false);
+	for (unsigned i = 0; i < 200; i++) {
+		change(other, i, false);
+		if (i % 3 == 0)
+			turn(node);
+		if (i % 10 == 0) {
+			run_sql(other, "BEGIN");
+			change(other, 5000, false);
+			run_sql(other, "ROLLBACK");
+		}
+	}
+	turn(node);
+	assert_int_equal(node->seen_count, 200);
+	for (size_t i = 1; i < 200; i++)
+		assert_true(node->seen[i - 1].xid < node->seen[i].xid);
+	run_sql(old, "COMMIT");
+	turn(node);
+	assert_int_equal(node->seen_count, 201);
+	PQfinish(old);
+	PQfinish(other);
+}
+
+static void
+ten_thousand_changes_are_read_at_once_and_more_empty_everything(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *pg = session(f);
+
+	begin(node);
+	run_sql(pg, "INSERT INTO usher.changes (kind, id) "
+		    "SELECT 1, gen_random_uuid() FROM generate_series(1, 10000)");
+	turn(node);
+	assert_int_equal(node->seen_count, 10000);
+	assert_int_equal(node->emptied, 1);
+	run_sql(pg, "INSERT INTO usher.changes (kind, id) "
+		    "SELECT 1, gen_random_uuid() FROM generate_series(1, 10001)");
+	turn(node);
+	assert_int_equal(node->emptied, 2);
+	assert_int_equal(node->seen_count, 0);
+	turn(node);
+	assert_int_equal(node->seen_count, 0);
+	PQfinish(pg);
+}
+
+struct writer {
+	struct fixture *f;
+	unsigned number;
+	atomic_uint *committed;
+};
+
+#define RACE_ROUNDS 150
+
+static void *
+write_in_any_order(void *arg)
+{
+	struct writer *writer = arg;
+	unsigned seed = writer->number;
+	PGconn *pg = session(writer->f);
+
+	for (unsigned i = 0; i < RACE_ROUNDS; i++) {
+		run_sql(pg, "BEGIN");
+		change(pg, writer->number * RACE_ROUNDS + i, false);
+		if (rand_r(&seed) % 4 == 0)
+			run_sql(pg, "SELECT pg_sleep(0.002)");
+		if (rand_r(&seed) % 5 == 0) {
+			run_sql(pg, "ROLLBACK");
+			continue;
+		}
+		run_sql(pg, "COMMIT");
+		atomic_fetch_add(writer->committed, 1);
+	}
+	PQfinish(pg);
+	return NULL;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return memcmp(
+	    &((const struct feed_change *)a)->id, &((const struct feed_change *)b)->id, UUID_BYTES);
+}
+
+static void
+two_feeds_under_racing_writers_each_see_every_commit_once(void **state)
+{
+	struct fixture *f = *state;
+	atomic_uint committed;
+	struct writer writers[4];
+	pthread_t threads[4];
+
+	atomic_init(&committed, 0);
+	for (int i = 0; i < 2; i++)
+		begin(&f->nodes[i]);
+	for (unsigned i = 0; i < 4; i++) {
+		writers[i] = (struct writer){f, i, &committed};
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, write_in_any_order, &writers[i]), 0);
+	}
+	for (unsigned i = 0; i < 200; i++)
+		turn(&f->nodes[i % 2]);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < 2; i++) {
+		struct node *node = &f->nodes[i];
+		turn(node);
+		assert_int_equal(node->seen_count, atomic_load(&committed));
+		qsort(node->seen, node->seen_count, sizeof *node->seen, compare_ids);
+		for (size_t j = 1; j < node->seen_count; j++)
+			assert_true(compare_ids(&node->seen[j - 1], &node->seen[j]) < 0);
+	}
+}
+
+static void
+pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty(void **state)
+{
+	struct fixture *f = *state;
+	struct node *live = &f->nodes[0], *slow = &f->nodes[1];
+	PGconn *pg = session(f);
+	struct store_conn *conn;
+	int64_t changes, nodes;
+
+	begin(live);
+	begin(slow);
+	change(pg, 1, false);
+	turn(live);
+	assert_ok(store_lease(live->store, INT64_MAX, &conn));
+	assert_ok(feed_prune(live->feed, conn, &changes, &nodes));
+	assert_int_equal(changes, 0);
+	turn(slow);
+	assert_int_equal(slow->seen_count, 1);
+
+	/* It is not heard of for a minute. */
+	change(pg, 2, false);
+	for (int i = 0; i < 3; i++) {
+		atomic_fetch_add(&live->ahead_us, 31 * US_PER_S);
+		feed_turn(live->feed);
+	}
+	assert_ok(feed_prune(live->feed, conn, &changes, &nodes));
+	assert_int_equal(nodes, 1);
+	turn(live);
+	atomic_fetch_add(&live->ahead_us, LEASE_RENEW_US);
+	turn(live);
+	assert_ok(feed_prune(live->feed, conn, &changes, &nodes));
+	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.changes"), 0);
+	store_return(&conn);
+
+	size_t emptied = slow->emptied;
+	turn(slow);
+	assert_false(lease_is_held(slow->lease));
+	begin(slow);
+	assert_int_equal(slow->emptied, emptied + 1);
+	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.nodes"), 2);
+	PQfinish(pg);
+}
+
+static void
+a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *pg = session(f);
+
+	assert_false(lease_is_held(node->lease));
+	begin(node);
+	assert_false(node->held_while_obeying);
+	int64_t until_us = lease_held_until_us(node->lease);
+	assert_true(until_us <= clock_boot_us(&node->clock) + LEASE_US);
+
+	/* Stopped and continued: the clock went on. */
+	atomic_fetch_add(&node->ahead_us, until_us - clock_boot_us(&node->clock) - US_PER_S);
+	assert_true(lease_is_held(node->lease));
+	atomic_fetch_add(&node->ahead_us, US_PER_S);
+	assert_false(lease_is_held(node->lease));
+	assert_false(feed_may_trust_memory(node->feed, NULL));
+	change(pg, 1, true);
+	node->held_while_obeying = false;
+	begin(node);
+	assert_int_equal(node->seen_count, 1);
+	assert_false(node->held_while_obeying);
+	assert_true(feed_may_trust_memory(node->feed, NULL));
+	PQfinish(pg);
+}
+
+/* The server goes and comes back; one change follows. */
+static void
+survive(struct fixture *f, struct node *node, const char *how)
+{
+	begin(node);
+	postgres_halt(&postgres, how);
+	atomic_fetch_add(&node->ahead_us, LEASE_RENEW_US);
+	feed_turn(node->feed);
+	assert_true(lease_is_held(node->lease));
+	atomic_fetch_add(&node->ahead_us, LEASE_US);
+	feed_turn(node->feed);
+	assert_false(lease_is_held(node->lease));
+	postgres_resume(&postgres);
+	PGconn *pg = session(f);
+	uint64_t xid = change(pg, 7, false);
+	PQfinish(pg);
+	struct revision revision = {.xid = xid};
+	struct feed_figures figures;
+	feed_get_figures(node->feed, &figures);
+	revision.epoch = figures.epoch;
+	assert_false(feed_has_passed(node->feed, &revision));
+	for (int i = 0; i < 2000 && !lease_is_held(node->lease); i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		feed_turn(node->feed);
+		nanosleep(&pause, NULL);
+	}
+	assert_true(lease_is_held(node->lease));
+	assert_true(feed_has_passed(node->feed, &revision));
+}
+
+static void
+a_server_that_was_restarted_loses_the_lease_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+
+	survive(f, node, "fast");
+	assert_int_equal(node->seen_count, 1);
+	assert_int_equal(node->emptied, 1);
+}
+
+/* Transactions whose end had not reached the disk are forgotten, and their numbers given again. */
+static void
+a_server_that_crashed_empties_everything(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+
+	survive(f, node, "immediate");
+	assert_int_equal(node->emptied, 2);
+}
+
+static void
+a_clean_stop_leaves_no_row_and_no_lease(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+
+	assert_ok(feed_start(node->feed));
+	for (int i = 0; i < 2000 && !lease_is_held(node->lease); i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		nanosleep(&pause, NULL);
+	}
+	assert_true(lease_is_held(node->lease));
+	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.nodes"), 1);
+	feed_stop(node->feed);
+	assert_false(lease_is_held(node->lease));
+	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.nodes"), 0);
+}
+
+struct waiting {
+	struct barrier_waiter waiter;
+	atomic_int answers;
+	status result;
+};
+
+static void
+answered(struct barrier_waiter *waiter, status result)
+{
+	struct waiting *waiting = container_of(waiter, struct waiting, waiter);
+
+	waiting->result = result;
+	atomic_fetch_add(&waiting->answers, 1);
+}
+
+static void
+wait_for(struct waiting *waiting, struct node *node, uint64_t xid, int64_t within_us)
+{
+	struct feed_figures figures;
+
+	feed_get_figures(node->feed, &figures);
+	memset(waiting, 0, sizeof *waiting);
+	waiting->waiter.revision = (struct revision){figures.epoch, xid};
+	waiting->waiter.deadline_us = clock_boot_us(&node->clock) + within_us;
+	waiting->waiter.done = answered;
+	barrier_wait(node->barrier, &waiting->waiter);
+}
+
+static void
+a_barrier_answers_when_every_node_has_obeyed(void **state)
+{
+	struct fixture *f = *state;
+	struct node *here = &f->nodes[0], *there = &f->nodes[1];
+	PGconn *pg = session(f);
+	struct waiting waiting;
+
+	begin(here);
+	begin(there);
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t xid = change(pg, i, true);
+		wait_for(&waiting, here, xid, 5 * US_PER_S);
+		turn(here);
+		turn(here);
+		assert_int_equal(waiting.answers, 0);
+		turn(there);
+		assert_int_equal(there->seen_count, i + 1);
+		turn(here);
+		assert_int_equal(waiting.answers, 1);
+		assert_int_equal(waiting.result.code, ST_OK);
+	}
+	assert_int_equal(barrier_live_nodes(here->barrier), 2);
+	PQfinish(pg);
+}
+
+static void
+an_older_transaction_that_stays_open_holds_no_barrier_up(void **state)
+{
+	struct fixture *f = *state;
+	struct node *here = &f->nodes[0], *there = &f->nodes[1];
+	PGconn *old = session(f), *pg = session(f);
+	struct waiting waiting;
+
+	begin(here);
+	begin(there);
+	run_sql(old, "BEGIN");
+	change(old, 9, false);
+	wait_for(&waiting, here, change(pg, 1, true), 5 * US_PER_S);
+	turn(there);
+	turn(here);
+	assert_int_equal(waiting.answers, 1);
+	assert_int_equal(waiting.result.code, ST_OK);
+	PQfinish(old);
+	PQfinish(pg);
+}
+
+static void
+a_dead_node_is_waited_for_as_long_as_its_lease_may_last(void **state)
+{
+	struct fixture *f = *state;
+	struct node *here = &f->nodes[0], *dead = &f->nodes[1];
+	PGconn *pg = session(f);
+	struct waiting waiting;
+
+	begin(here);
+	begin(dead);
+	uint64_t xid = change(pg, 1, true);
+	wait_for(&waiting, here, xid, 60 * US_PER_S);
+	turn(here);
+	atomic_fetch_add(&here->ahead_us, LEASE_US - 10 * FEED_PERIOD_US);
+	turn(here);
+	assert_int_equal(waiting.answers, 0);
+	atomic_fetch_add(&here->ahead_us, 10 * FEED_PERIOD_US + LEASE_DEAD_US - LEASE_US);
+	turn(here);
+	assert_int_equal(waiting.answers, 1);
+	assert_int_equal(waiting.result.code, ST_OK);
+	/* Known as dead now, it holds nobody up. */
+	wait_for(&waiting, here, change(pg, 2, true), 60 * US_PER_S);
+	turn(here);
+	assert_int_equal(waiting.answers, 1);
+	/* Back to life, it is waited for again. */
+	atomic_fetch_add(&dead->ahead_us, LEASE_US);
+	begin(dead);
+	turn(here);
+	wait_for(&waiting, here, change(pg, 3, true), 60 * US_PER_S);
+	turn(here);
+	assert_int_equal(waiting.answers, 0);
+	turn(dead);
+	turn(here);
+	assert_int_equal(waiting.answers, 1);
+	PQfinish(pg);
+}
+
+static void
+a_deadline_or_the_end_of_the_barrier_says_committed_not_everywhere(void **state)
+{
+	struct fixture *f = *state;
+	struct node *here = &f->nodes[0], *there = &f->nodes[1];
+	PGconn *pg = session(f);
+	struct waiting late, cancelled, left;
+
+	begin(here);
+	begin(there);
+	uint64_t xid = change(pg, 1, true);
+	wait_for(&late, here, xid, 500 * US_PER_MS);
+	wait_for(&cancelled, here, xid, 500 * US_PER_MS);
+	wait_for(&left, here, xid, 600 * US_PER_S);
+	assert_true(barrier_cancel(here->barrier, &cancelled.waiter));
+	assert_false(barrier_cancel(here->barrier, &cancelled.waiter));
+	turn(here);
+	assert_int_equal(late.answers, 0);
+	atomic_fetch_add(&here->ahead_us, 500 * US_PER_MS);
+	turn(here);
+	assert_int_equal(late.answers, 1);
+	assert_int_equal(late.result.code, ST_UNAVAILABLE);
+	assert_string_equal(late.result.reason, "COMMITTED_NOT_EVERYWHERE");
+	assert_int_equal(cancelled.answers, 0);
+	feed_free(&here->feed);
+	barrier_free(&here->barrier);
+	assert_int_equal(left.answers, 1);
+	assert_string_equal(left.result.reason, "COMMITTED_NOT_EVERYWHERE");
+	PQfinish(pg);
+}
+
+static void
+after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *pg = session(f);
+	struct waiting waiting;
+
+	begin(node);
+	barrier_hold(node->barrier);
+	wait_for(&waiting, node, change(pg, 1, true), 60 * US_PER_S);
+	for (int i = 0; i < 10; i++)
+		turn(node);
+	assert_int_equal(waiting.answers, 0);
+	atomic_fetch_add(&node->ahead_us, LEASE_DEAD_US);
+	turn(node);
+	assert_int_equal(waiting.answers, 1);
+	assert_int_equal(waiting.result.code, ST_OK);
+	PQfinish(pg);
+}
+
+static void
+running_nodes_answer_a_barrier_within_the_time_that_was_promised(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *pg = session(f);
+	int64_t slowest_us = 0;
+
+	for (int i = 0; i < 2; i++)
+		assert_ok(feed_start(f->nodes[i].feed));
+	for (int i = 0;
+	     i < 2000 && !(lease_is_held(f->nodes[0].lease) && lease_is_held(f->nodes[1].lease));
+	     i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		nanosleep(&pause, NULL);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		struct waiting waiting;
+		uint64_t xid = change(pg, i, true);
+		int64_t began_us = clock_boot_us(&clock_system);
+		wait_for(&waiting, &f->nodes[i % 2], xid, 10 * US_PER_S);
+		while (!atomic_load(&waiting.answers)) {
+			struct timespec pause = {0, 200 * 1000};
+			nanosleep(&pause, NULL);
+		}
+		assert_int_equal(waiting.result.code, ST_OK);
+		int64_t took_us = clock_boot_us(&clock_system) - began_us;
+		if (took_us > slowest_us)
+			slowest_us = took_us;
+	}
+	/* Not a measurement: that is the bench's. */
+	assert_true(slowest_us < LEASE_US);
+	for (int i = 0; i < 2; i++)
+		feed_stop(f->nodes[i].feed);
+	PQfinish(pg);
+}
+
+static int
+group_set_up(void **state)
+{
+	(void)state;
+	postgres_start(&postgres);
+	return 0;
+}
+
+static int
+group_tear_down(void **state)
+{
+	(void)state;
+	postgres_stop(&postgres);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(commits_out_of_order_are_each_delivered_once),
+	    TEST(a_transaction_that_stays_open_loses_and_repeats_nothing),
+	    TEST(ten_thousand_changes_are_read_at_once_and_more_empty_everything),
+	    TEST(two_feeds_under_racing_writers_each_see_every_commit_once),
+	    TEST(pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty),
+	    TEST(a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read),
+	    TEST(a_server_that_was_restarted_loses_the_lease_and_nothing_else),
+	    TEST(a_server_that_crashed_empties_everything),
+	    TEST(a_clean_stop_leaves_no_row_and_no_lease),
+	    TEST(a_barrier_answers_when_every_node_has_obeyed),
+	    TEST(an_older_transaction_that_stays_open_holds_no_barrier_up),
+	    TEST(a_dead_node_is_waited_for_as_long_as_its_lease_may_last),
+	    TEST(a_deadline_or_the_end_of_the_barrier_says_committed_not_everywhere),
+	    TEST(after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last),
+	    TEST(running_nodes_answer_a_barrier_within_the_time_that_was_promised),
+	};
+
+	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
+}
