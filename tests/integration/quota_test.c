@@ -1,0 +1,313 @@
+/* A key's quota on two nodes at once, on a real server. */
+#include "access/quota.h"
+#include "tests/lib/postgres.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ORG "00000000-0000-0000-0000-000000000001"
+#define KEY "00000000-0000-0000-0000-000000000002"
+
+struct node {
+	struct clock clock;
+	atomic_int_fast64_t ahead_us;
+	struct store *store;
+	struct quota *quota;
+};
+
+struct fixture {
+	char database[POSTGRES_NAME_BYTES];
+	struct config *config;
+	struct node nodes[2];
+	struct principal key;
+};
+
+static struct postgres postgres;
+
+static int64_t
+node_realtime(void *self)
+{
+	(void)self;
+	return clock_now_us(&clock_system);
+}
+
+static int64_t
+node_boottime(void *self)
+{
+	return clock_boot_us(&clock_system) + atomic_load(&((struct node *)self)->ahead_us);
+}
+
+static void
+assert_ok(status st)
+{
+	if (st.code != ST_OK)
+		fail_msg("%s: %s", status_code_name(st.code), st.message);
+}
+
+static int
+set_up(void **state)
+{
+	static struct fixture f;
+
+	memset(&f, 0, sizeof f);
+	postgres_database(&postgres, f.database);
+	free(postgres_query(&postgres, f.database,
+	    "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('" ORG "', 'a', 'A');"
+	    "INSERT INTO usher.api_keys (org_id, id, prefix, secret_hash, scopes)"
+	    " VALUES ('" ORG "', '" KEY "', 'p', '', '{}')"));
+	f.config = postgres_config(&postgres, f.database, "usher_app", NULL);
+	for (int i = 0; i < 2; i++) {
+		struct node *node = &f.nodes[i];
+		node->clock = (struct clock){node_realtime, node_boottime, node};
+		assert_ok(store_new(f.config, &clock_system, &node->store));
+		assert_ok(quota_new(&node->clock, &node->quota));
+	}
+	f.key.kind = PRINCIPAL_KEY;
+	f.key.has_org = true;
+	assert_true(uuid_parse(slice_text(ORG), &f.key.org_id));
+	assert_true(uuid_parse(slice_text(KEY), &f.key.key_id));
+	*state = &f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		quota_free(&f->nodes[i].quota);
+		store_free(&f->nodes[i].store);
+	}
+	config_free(&f->config);
+	return 0;
+}
+
+/* One request: from memory, or from the database. */
+static bool
+ask(struct node *node, const struct principal *key, struct store_conn *conn, int *leases,
+    struct quota_state *state)
+{
+	switch (quota_take(node->quota, key, state)) {
+	case QUOTA_TAKEN:
+		return true;
+	case QUOTA_EXCEEDED:
+		return false;
+	case QUOTA_ASK:
+		break;
+	}
+	++*leases;
+	status st = quota_lease(node->quota, key, conn, state);
+	if (st.code == ST_OK)
+		return true;
+	assert_int_equal(st.code, ST_RESOURCE_EXHAUSTED);
+	assert_string_equal(st.reason, "QUOTA_EXCEEDED");
+	return false;
+}
+
+static struct store_conn *
+lease(struct node *node)
+{
+	struct store_conn *conn;
+
+	assert_ok(store_lease(node->store, clock_boot_us(&clock_system) + 10 * US_PER_S, &conn));
+	return conn;
+}
+
+struct caller {
+	struct fixture *f;
+	struct node *node;
+	int admitted, leases;
+};
+
+static void *
+ask_until_refused(void *arg)
+{
+	struct caller *caller = arg;
+	struct store_conn *conn = lease(caller->node);
+	struct quota_state state;
+
+	while (ask(caller->node, &caller->f->key, conn, &caller->leases, &state))
+		caller->admitted++;
+	store_return(&conn);
+	return NULL;
+}
+
+/* Four callers on two nodes ask until they are refused; how many were admitted in all. */
+static int
+race(struct fixture *f, int *leases)
+{
+	struct caller callers[4];
+	pthread_t threads[4];
+	int admitted = 0;
+
+	*leases = 0;
+	for (int i = 0; i < 4; i++) {
+		callers[i] = (struct caller){.f = f, .node = &f->nodes[i % 2]};
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, ask_until_refused, &callers[i]), 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		admitted += callers[i].admitted;
+		*leases += callers[i].leases;
+	}
+	return admitted;
+}
+
+static void
+racing_nodes_admit_what_the_limit_says_and_not_one_more(void **state)
+{
+	struct fixture *f = *state;
+	int leases;
+
+	/* The day, so that no window ends while the test runs (but at midnight). */
+	f->key.requests_per_day = 5000;
+	int admitted = race(f, &leases);
+	assert_in_range(admitted, 4990, 5000);
+	assert_true(leases < 1000);
+	assert_int_equal(race(f, &leases), 0);
+	/* Raised, the rest is to be had, and still not more. */
+	f->key.requests_per_day = 6000;
+	admitted += race(f, &leases);
+	assert_in_range(admitted, 5990, 6000);
+	char *used = postgres_query(
+	    &postgres, f->database, "SELECT sum(used) FROM usher.quota_usage WHERE bucket = 2");
+	assert_string_equal(used, "6000");
+	free(used);
+}
+
+static void
+a_small_limit_is_met_exactly(void **state)
+{
+	struct fixture *f = *state;
+	int leases;
+
+	f->key.requests_per_day = 10;
+	assert_int_equal(race(f, &leases), 10);
+}
+
+static void
+the_nearest_limit_decides_and_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+	int leases = 0;
+
+	f->key.requests_per_minute = 3600000;
+	f->key.requests_per_day = 3;
+	for (int i = 2; i >= 0; i--) {
+		assert_true(ask(node, &f->key, conn, &leases, &told));
+		assert_int_equal(told.remaining, i);
+	}
+	assert_false(ask(node, &f->key, conn, &leases, &told));
+	assert_int_equal(told.remaining, 0);
+	assert_in_range(told.retry_after_us, 1, 86400 * US_PER_S);
+	assert_in_range(told.resets_at_us, clock_now_us(&clock_system),
+	    clock_now_us(&clock_system) + 86400 * US_PER_S);
+	/* Refused from memory from now on. */
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_EXCEEDED);
+	store_return(&conn);
+}
+
+static void
+a_slice_is_not_used_beyond_its_window(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+	int leases = 0;
+
+	f->key.requests_per_minute = 100000;
+	assert_true(ask(node, &f->key, conn, &leases, &told));
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_TAKEN);
+	atomic_fetch_add(&node->ahead_us, 60 * US_PER_S);
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_ASK);
+	store_return(&conn);
+}
+
+static void
+what_a_rolled_back_transaction_leased_is_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+	int leases = 0;
+
+	f->key.requests_per_day = 1000;
+	for (int i = 0; i < 5; i++) {
+		assert_ok(store_begin(conn));
+		assert_true(ask(node, &f->key, conn, &leases, &told));
+		store_rollback(conn);
+	}
+	assert_int_equal(leases, 5);
+	char *used =
+	    postgres_query(&postgres, f->database, "SELECT count(*) FROM usher.quota_usage");
+	assert_string_equal(used, "0");
+	free(used);
+	store_return(&conn);
+}
+
+static void
+without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+	int leases = 0;
+
+	assert_true(ask(node, &f->key, conn, &leases, &told));
+	assert_int_equal(told.remaining, -1);
+	assert_int_equal(leases, 0);
+	f->key.requests_per_day = 1000;
+	assert_true(ask(node, &f->key, conn, &leases, &told));
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_TAKEN);
+	struct feed_change change = {.kind = CHANGE_KEY, .has_id = true, .id = f->key.key_id};
+	quota_obey(node->quota, &change);
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_ASK);
+	store_return(&conn);
+}
+
+static int
+group_set_up(void **state)
+{
+	(void)state;
+	postgres_start(&postgres);
+	return 0;
+}
+
+static int
+group_tear_down(void **state)
+{
+	(void)state;
+	postgres_stop(&postgres);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(racing_nodes_admit_what_the_limit_says_and_not_one_more),
+	    TEST(a_small_limit_is_met_exactly),
+	    TEST(the_nearest_limit_decides_and_is_told),
+	    TEST(a_slice_is_not_used_beyond_its_window),
+	    TEST(what_a_rolled_back_transaction_leased_is_nowhere),
+	    TEST(without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew),
+	};
+
+	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
+}
