@@ -1,0 +1,233 @@
+/* Closed loop over nng REQ: some connections, some contexts on each, each with one call under way.
+ * The same for the echo and for Resolve; what is sent is the file's. */
+#include "gen/pb/usher/v1/context.pb-c.h"
+#include "load.h"
+#include "wire/envelope.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* With --resolve one reply in so many is read whole. */
+#define LOOK_EVERY 1024
+#define FIRST_TRY_NS 500000
+#define FIRST_WAIT_NS INT64_C(30000000000)
+
+struct caller {
+	nng_ctx ctx;
+	nng_aio *aio;
+	struct load_slot *slot;
+	bool is_receiving;
+};
+
+static bool is_resolve;
+static _Atomic uint64_t looked_at, from_memory, context_bytes, message_bytes;
+
+static void __attribute__((noreturn)) fail(const char *what, int error)
+{
+	(void)fprintf(stderr, "nng_load: %s: %s\n", what, nng_strerror(error));
+	exit(2);
+}
+
+static void
+reply_look(struct slice payload)
+{
+	Usher__V1__ResolveReply *reply =
+	    usher__v1__resolve_reply__unpack(NULL, payload.bytes, payload.data);
+
+	if (!reply || !reply->context) {
+		load_complain("nng_load: a reply is no ResolveReply with a context");
+		return;
+	}
+	(void)atomic_fetch_add(&looked_at, 1);
+	(void)atomic_fetch_add(&from_memory, reply->from_memory);
+	for (size_t i = 0; i < reply->context->n_segments; i++)
+		(void)atomic_fetch_add(&context_bytes, strlen(reply->context->segments[i]->text));
+	(void)atomic_fetch_add(&message_bytes, payload.bytes);
+	usher__v1__resolve_reply__free_unpacked(reply, NULL);
+}
+
+static void
+reply_take(struct caller *caller, nng_msg *message)
+{
+	const uint8_t *body = nng_msg_body(message);
+	const size_t bytes = nng_msg_len(message);
+	const uint64_t failed = caller->slot->failed;
+	struct response_envelope response;
+
+	load_slot_answered(caller->slot, body, bytes);
+	const bool has_failed = caller->slot->failed != failed;
+	if (!is_resolve || (!has_failed && caller->slot->answered % LOOK_EVERY != 0))
+		return;
+	if (envelope_parse_response(slice_of(body, bytes), &response).code != ST_OK)
+		load_complain("nng_load: a reply is no Response");
+	else if (response.code != ST_OK)
+		load_complain("nng_load: refused: code %u, %.*s: %.*s", response.code,
+		    (int)response.reason.bytes, (const char *)response.reason.data,
+		    (int)response.message.bytes, (const char *)response.message.data);
+	else
+		reply_look(response.payload);
+}
+
+static nng_msg *
+message_of(const struct load_request *request)
+{
+	nng_msg *message = NULL;
+	int error = nng_msg_alloc(&message, request->bytes);
+
+	if (error != 0)
+		fail("no message", error);
+	memcpy(nng_msg_body(message), request->data, request->bytes);
+	return message;
+}
+
+static void
+caller_send(struct caller *caller)
+{
+	const struct load_request *request = load_slot_next(caller->slot);
+
+	if (!request)
+		return;
+	caller->is_receiving = false;
+	nng_aio_set_msg(caller->aio, message_of(request));
+	nng_ctx_send(caller->ctx, caller->aio);
+}
+
+static void
+caller_goes_on(void *arg)
+{
+	struct caller *caller = arg;
+	const int error = nng_aio_result(caller->aio);
+
+	if (error == NNG_ECLOSED || error == NNG_ECANCELED)
+		return;
+	if (error != 0)
+		fail(caller->is_receiving ? "receive" : "send", error);
+	if (!caller->is_receiving) {
+		caller->is_receiving = true;
+		nng_ctx_recv(caller->ctx, caller->aio);
+		return;
+	}
+	nng_msg *message = nng_aio_get_msg(caller->aio);
+	reply_take(caller, message);
+	nng_msg_free(message);
+	caller_send(caller);
+}
+
+static nng_socket
+socket_open(void)
+{
+	nng_socket socket;
+	int error = nng_req0_open(&socket);
+
+	if (error != 0)
+		fail("no socket", error);
+	(void)nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+	(void)nng_socket_set_bool(socket, NNG_OPT_TCP_NODELAY, true);
+	(void)nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, 16 << 20);
+	return socket;
+}
+
+/* Dials without a pause until somebody listens, and calls until the answer is good. */
+static int
+first_answer(const struct load_options *options)
+{
+	struct load_slot *slot = load_slot_at(0);
+	const int64_t until_ns = load_now_ns() + FIRST_WAIT_NS;
+	const struct timespec pause = {0, FIRST_TRY_NS};
+
+	(void)puts("waiting");
+	(void)fflush(stdout);
+	while (load_now_ns() < until_ns) {
+		nng_socket socket = socket_open();
+		nng_msg *message = NULL;
+
+		int error = nng_dial(socket, options->target, NULL, 0);
+		if (error == 0)
+			error = nng_sendmsg(socket, message_of(load_slot_next(slot)), 0);
+		if (error == 0)
+			error = nng_recvmsg(socket, &message, 0);
+		const bool is_good = error == 0 && nng_msg_len(message) > 0 &&
+				     *(const uint8_t *)nng_msg_body(message) != 0x08;
+		if (is_good) {
+			(void)printf("{\"answered_ns\":%lld}\n", (long long)load_now_ns());
+			return 0;
+		}
+		nng_msg_free(message);
+		(void)nng_close(socket);
+		(void)nanosleep(&pause, NULL);
+	}
+	(void)fprintf(stderr, "nng_load: no good answer within 30 s\n");
+	return 1;
+}
+
+static void
+callers_start(const struct load_options *options)
+{
+	struct caller *callers =
+	    calloc((size_t)options->connections * options->calls, sizeof(*callers));
+	unsigned index = 0;
+
+	if (!callers)
+		fail("no callers", NNG_ENOMEM);
+	for (unsigned i = 0; i < options->connections; i++) {
+		nng_socket socket = socket_open();
+		int error = nng_dial(socket, options->target, NULL, 0);
+		if (error != 0)
+			fail(options->target, error);
+		for (unsigned k = 0; k < options->calls; k++, index++) {
+			callers[index].slot = load_slot_at(index);
+			error = nng_ctx_open(&callers[index].ctx, socket);
+			if (error == 0)
+				error = nng_aio_alloc(
+				    &callers[index].aio, caller_goes_on, &callers[index]);
+			if (error != 0)
+				fail("no context", error);
+		}
+	}
+	for (unsigned i = 0; i < index; i++)
+		caller_send(&callers[i]);
+}
+
+static uint64_t
+figure_looked_at(void)
+{
+	return atomic_load(&looked_at);
+}
+
+static uint64_t
+figure_from_memory(void)
+{
+	return atomic_load(&from_memory);
+}
+
+static uint64_t
+figure_context_bytes(void)
+{
+	return atomic_load(&looked_at) ? atomic_load(&context_bytes) / atomic_load(&looked_at) : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct load_options options;
+
+	load_options_read(argc, argv, &options);
+	is_resolve = options.is_resolve;
+	load_begin(&options);
+	if (options.is_first)
+		return first_answer(&options);
+	if (is_resolve) {
+		load_add_figure("looked_at", figure_looked_at);
+		load_add_figure("from_memory", figure_from_memory);
+		load_add_figure("context_bytes", figure_context_bytes);
+	}
+	callers_start(&options);
+	const int code = load_finish();
+	/* nng's threads are still about: nothing is to be torn down under them. */
+	_exit(code);
+}
