@@ -264,6 +264,7 @@ names_of(const struct keyring *keyring)
 	    .issuer = keyring->config.issuer,
 	    .audience = keyring->config.audience,
 	    .use = TOKEN_USE_ACCESS,
+	    .ttl_us = keyring->config.access_ttl_us,
 	};
 }
 

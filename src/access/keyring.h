@@ -24,6 +24,7 @@ struct keyring_config {
 	const struct clock *clock;
 	const struct rand_source *rand;
 	const char *issuer, *audience;
+	int64_t access_ttl_us; /* of the tokens issued; 0: TOKEN_TTL_S */
 };
 
 MUST_USE status keyring_new(const struct keyring_config *config, struct keyring **out);

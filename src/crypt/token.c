@@ -77,7 +77,8 @@ token_issue(const struct token_key_set *set, const struct token_names *names, in
 
 	issued.issued_at_us = now_us - now_us % US_PER_S;
 	issued.not_before_us = issued.issued_at_us;
-	issued.expires_at_us = issued.issued_at_us + TOKEN_TTL_S * US_PER_S;
+	issued.expires_at_us =
+	    issued.issued_at_us + (names->ttl_us ? names->ttl_us : TOKEN_TTL_S * US_PER_S);
 	const char *json = claims_write(arena, names, &issued);
 	if (!json)
 		return ARENA_EXHAUSTED;

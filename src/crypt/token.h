@@ -67,9 +67,10 @@ struct token_names {
 	const char *issuer;
 	const char *audience;
 	const char *use;
+	int64_t ttl_us; /* what an issued token lives; 0: TOKEN_TTL_S */
 };
 
-/* Sign a token valid TOKEN_TTL_S from now_us; claims' times are set by it, cut to whole seconds.
+/* Sign a token valid names->ttl_us from now_us; claims' times are set by it, cut to whole seconds.
  * Ensures: on ST_OK *text and the times are set; otherwise both are untouched.
  * Errors:  RESOURCE_EXHAUSTED (arena), INTERNAL (signing), FAILED_PRECONDITION (no private key in
  * set), INVALID_ARGUMENT (names, or one of org_id and user_id nil without the other). */
