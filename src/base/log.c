@@ -440,9 +440,3 @@ log_number_text(char out[24], int64_t n)
 	snprintf(out, 24, "%lld", (long long)n);
 	return out;
 }
-
-void
-log_set_level(enum log_level level)
-{
-	atomic_store(&state.level, (int)level);
-}

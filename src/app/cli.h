@@ -1,0 +1,78 @@
+/* cli.h - the command line's frame: commands are rows of one table, and so are their options.
+ * Threads: one. */
+#ifndef USHER_APP_CLI_H
+#define USHER_APP_CLI_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "client/client.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* What the program ends with; the help text lists them. */
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,      /* the server, or the database, refused or failed */
+	CLI_USAGE = 2,       /* the words of the command line, or the settings, are off */
+	CLI_UNREACHABLE = 3, /* nobody answered */
+};
+
+struct cli_option {
+	const char *name;  /* "--url" */
+	const char *value; /* "URL"; NULL for a flag */
+	const char *help;
+};
+
+#define CLI_OPTIONS_MAX 16
+#define CLI_WORDS_MAX 8
+
+struct cli {
+	const struct cli_command *command;
+	struct config *config;
+	struct arena *arena;
+	const char *words[CLI_WORDS_MAX]; /* what is no option */
+	size_t words_count;
+	const char *values[CLI_OPTIONS_MAX]; /* by place in the command's options; flags: "" */
+	bool json;                           /* print for programs */
+};
+
+struct cli_command {
+	const char *name;
+	const char *words;   /* "METHOD [JSON]" */
+	const char *summary; /* one line */
+	const char *text;    /* what else there is to say, with examples */
+	size_t words_min, words_max;
+	struct cli_option options[CLI_OPTIONS_MAX];
+	enum cli_exit (*run)(struct cli *cli);
+};
+
+/* The option's value; NULL when it was not given. Asking for one that the row has not is a bug. */
+const char *cli_option_value(const struct cli *cli, const char *name);
+bool cli_has_option(const struct cli *cli, const char *name);
+
+/* "usher call: message" on stderr (a JSON object with --json), and the exit code that fits. */
+enum cli_exit cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+enum cli_exit cli_fail_status(const struct cli *cli, status st);
+
+/* A client of --url, or of bridge.upstream. */
+MUST_USE status cli_connect(const struct cli *cli, struct client **out);
+/* A connection of our own to the database of the settings. */
+MUST_USE status cli_open_store(
+    const struct cli *cli, struct store **store, struct store_conn **conn);
+
+/* The commands in the help text's order; NULL behind the last. */
+const struct cli_command *cli_command_at(size_t index);
+
+/* The commands, a file each. */
+extern const struct cli_command cli_call;
+extern const struct cli_command cli_migrate;
+extern const struct cli_command cli_bootstrap;
+extern const struct cli_command cli_config;
+extern const struct cli_command cli_status;
+extern const struct cli_command cli_selftest;
+extern const struct cli_command cli_completion;
+
+#endif

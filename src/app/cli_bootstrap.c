@@ -1,0 +1,234 @@
+/* usher bootstrap: what must be there before anybody can log in. */
+#include "app/bootstrap.h"
+#include "app/cli.h"
+#include "app/demo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The bridge says where its callers are, and sees how the servers do. */
+static const char *const bridge_scopes[] = {"client_ip.assert", "ops.status"};
+
+/* A small file's text without the line end; "" when it is not there. */
+static void
+read_line(const char *path, char *out, size_t out_bytes)
+{
+	FILE *file = fopen(path, "re");
+
+	*out = '\0';
+	if (file && fgets(out, (int)out_bytes, file))
+		out[strcspn(out, "\r\n")] = '\0';
+	if (file)
+		fclose(file);
+}
+
+static status
+write_secret_file(struct arena *arena, const char *path, const char *text)
+{
+	const char *made = arena_format(arena, "%s.new", path);
+	size_t bytes = strlen(text);
+	bool written;
+	int fd;
+
+	if (!made)
+		return ARENA_EXHAUSTED;
+	(void)unlink(made);
+	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s",
+		    path, strerror(errno));
+	written = write(fd, text, bytes) == (ssize_t)bytes && fsync(fd) == 0;
+	if (close(fd) != 0 || !written || rename(made, path) != 0)
+		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s",
+		    path, strerror(errno));
+	return STATUS_OK;
+}
+
+/* The bridge's key: the one in the file if the database knows it, a new one otherwise. */
+static status
+ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path)
+{
+	struct slice scopes[] = {slice_text(bridge_scopes[0]), slice_text(bridge_scopes[1])};
+	struct bootstrap_key key = {
+	    .display_name = "usher-bridge",
+	    .scopes = scopes,
+	    .scopes_count = sizeof scopes / sizeof scopes[0],
+	};
+	char text[SECRET_TEXT_BYTES_MAX];
+	bool works = false;
+
+	read_line(path, text, sizeof text);
+	TRY(bootstrap_key_works(conn, text, &works));
+	if (works)
+		return STATUS_OK;
+	TRY(bootstrap_system_org(conn, &key.org_id));
+	TRY(bootstrap_make_key(conn, &key));
+	return write_secret_file(cli->arena, path, key.text);
+}
+
+/* Ask for a password without showing it; one line of standard input when that is no terminal. */
+static status
+ask_password(struct arena *arena, const char **out)
+{
+	char line[PASSWORD_BYTES_MAX + 2] = "";
+	bool terminal = isatty(STDIN_FILENO);
+	struct termios before, silent;
+	char *got;
+
+	if (terminal && tcgetattr(STDIN_FILENO, &before) == 0) {
+		silent = before;
+		silent.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+		fputs("Password of the administrator: ", stderr);
+	}
+	got = fgets(line, sizeof line, stdin);
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		fputc('\n', stderr);
+	}
+	line[strcspn(line, "\r\n")] = '\0';
+	if (!got || strlen(line) < PASSWORD_CHARS_MIN)
+		return REFUSE(ST_INVALID_ARGUMENT,
+		    "the password comes from the terminal or standard input and has 8 characters or more");
+	*out = arena_copy_text(arena, line);
+	crypt_wipe(line, sizeof line);
+	return *out ? STATUS_OK : ARENA_EXHAUSTED;
+}
+
+/* "Acme Inc." -> "acme-inc" */
+static const char *
+make_slug(struct arena *arena, const char *name)
+{
+	char slug[64];
+	size_t bytes = 0;
+
+	for (; *name && bytes < sizeof slug - 1; name++) {
+		char c = *name;
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			slug[bytes++] = c;
+		else if (bytes > 0 && slug[bytes - 1] != '-')
+			slug[bytes++] = '-';
+	}
+	while (bytes > 0 && slug[bytes - 1] == '-')
+		bytes--;
+	return arena_copy(arena, bytes ? slug : "org", bytes ? bytes : 3);
+}
+
+/* The first organisation and its owner, who is an operator of the platform too. */
+static status
+make_administrator(
+    struct cli *cli, struct store_conn *conn, struct password_hasher *hasher, struct uuid *org_id)
+{
+	const char *name = cli_option_value(cli, "--org");
+	struct bootstrap_person person = {
+	    .email = cli_option_value(cli, "--email"),
+	    .display_name = "Administrator",
+	};
+	const char *slug;
+
+	if (!name || !strchr(person.email, '@'))
+		return REFUSE(ST_INVALID_ARGUMENT, "give --email ADDRESS and --org NAME");
+	slug = make_slug(cli->arena, name);
+	if (!slug)
+		return ARENA_EXHAUSTED;
+	TRY(ask_password(cli->arena, &person.password));
+	TRY(bootstrap_id(&person.account_id));
+	TRY(bootstrap_id(&person.org_id));
+	TRY(bootstrap_id(&person.user_id));
+	TRY(bootstrap_org(conn, &person.org_id, slug, name));
+	TRY(bootstrap_owner(conn, hasher, cli->arena, &person));
+	TRY(bootstrap_operator(conn, cli->arena, &person.account_id));
+	*org_id = person.org_id;
+	return STATUS_OK;
+}
+
+static status
+bootstrap_in_transaction(
+    struct cli *cli, struct store_conn *conn, struct password_hasher *hasher, struct uuid *org_id)
+{
+	const char *bridge_key = cli_option_value(cli, "--bridge-key");
+	const char *demo = cli_option_value(cli, "--demo");
+	struct revision revision;
+
+	TRY(store_begin(conn));
+	if (bridge_key)
+		TRY(ensure_bridge_key(cli, conn, bridge_key));
+	if (demo) {
+		const char *http = cli_option_value(cli, "--http"), *rpc = cli_option_value(cli, "--rpc");
+
+		TRY(demo_ensure(conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "", org_id));
+	}
+	if (cli_option_value(cli, "--email"))
+		TRY(make_administrator(cli, conn, hasher, org_id));
+	TRY(store_commit(conn, &revision));
+	return demo ? demo_keep(cli->arena, demo) : STATUS_OK;
+}
+
+static enum cli_exit
+run(struct cli *cli)
+{
+	struct password_params params = {
+	    .memory_kib = (uint32_t)config_int(cli->config, "password.memory_kib"),
+	    .passes = (uint32_t)config_int(cli->config, "password.passes"),
+	};
+	struct password_hasher *hasher = NULL;
+	struct store_conn *conn = NULL;
+	struct store *store = NULL;
+	struct uuid org_id = {{0}};
+	char text[UUID_TEXT_BYTES];
+	status st;
+
+	if (!cli_has_option(cli, "--system-only") && !cli_has_option(cli, "--demo") &&
+	    !cli_has_option(cli, "--email"))
+		return cli_fail(cli, CLI_USAGE,
+		    "give --email ADDRESS and --org NAME, or --system-only; see usher bootstrap --help");
+	st = password_hasher_new(&params, 0, &rand_system, &hasher);
+	if (st.code == ST_OK)
+		st = cli_open_store(cli, &store, &conn);
+	if (st.code == ST_OK)
+		st = bootstrap_in_transaction(cli, conn, hasher, &org_id);
+	if (conn)
+		store_return(&conn);
+	store_free(&store);
+	password_hasher_free(&hasher);
+	if (st.code == ST_INVALID_ARGUMENT)
+		return cli_fail(cli, CLI_USAGE, "%s", st.message);
+	if (st.code != ST_OK)
+		return cli_fail_status(cli, st);
+	uuid_format(&org_id, text);
+	if (cli_has_option(cli, "--email") && !cli->json)
+		printf("organisation %s is there, %s is its owner and may operate the platform\n"
+		       "sign-up makes users in it with the setting:  signup.org = %s\n",
+		    text, cli_option_value(cli, "--email"), text);
+	else if (cli->json && !uuid_is_nil(&org_id))
+		printf("{\"orgId\":\"%s\"}\n", text);
+	return CLI_OK;
+}
+
+const struct cli_command cli_bootstrap = {
+    .name = "bootstrap",
+    .words = "",
+    .summary = "make the first organisation and its administrator",
+    .text = "Works on the database itself (the database settings), for before anybody can log in.\n"
+            "The password is asked for, or read from standard input. What is there stays.\n\n"
+            "  usher bootstrap --email admin@example.com --org 'Example Inc.'\n"
+            "  usher bootstrap --system-only --bridge-key /etc/usher/bridge.key",
+    .options =
+        {
+            {"--email", "ADDRESS", "the administrator's address"},
+            {"--org", "NAME", "the organisation's name"},
+            {"--bridge-key", "FILE", "keep the bridge's key there; made if the file has none"},
+            {"--system-only", NULL, "no organisation: the bridge's key alone"},
+            {"--demo", "FILE", "a demo organisation, chatbot, user and key, told in FILE (0600)"},
+            {"--http", "ADDR:PORT", "with --demo: where the bridge will listen"},
+            {"--rpc", "URL", "with --demo: where usherd will listen"},
+        },
+    .run = run,
+};

@@ -1,0 +1,239 @@
+/* usher: the command line. Reads the words, finds the command's row, runs it. */
+#include "app/cli.h"
+
+#include "crypt/crypt.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLI_ARENA_BYTES_MAX (64u << 20)
+
+static const struct cli_command *const commands[] = {
+    &cli_call,
+    &cli_status,
+    &cli_migrate,
+    &cli_bootstrap,
+    &cli_config,
+    &cli_selftest,
+    &cli_completion,
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+const struct cli_command *
+cli_command_at(size_t index)
+{
+	return index < COMMANDS ? commands[index] : NULL;
+}
+
+static const struct cli_option common_options[] = {
+    {"--json", NULL, "print for programs: one JSON value on standard output"},
+    {"--config", "FILE", "settings; otherwise USHER_CONFIG, or ./usher.conf"},
+    {"--help", NULL, "this text"},
+};
+
+static void
+print_option(FILE *out, const struct cli_option *option)
+{
+	char left[64];
+
+	snprintf(left, sizeof left, "%s%s%s", option->name, option->value ? " " : "",
+	    option->value ? option->value : "");
+	fprintf(out, "  %-26s %s\n", left, option->help);
+}
+
+static void
+print_command_help(FILE *out, const struct cli_command *command)
+{
+	fprintf(out, "usage: usher %s%s%s [options]\n\n%s\n\n%s\n\nOptions:\n", command->name,
+	    *command->words ? " " : "", command->words, command->summary, command->text);
+	for (const struct cli_option *option = command->options; option->name; option++)
+		print_option(out, option);
+	for (size_t i = 0; i < sizeof common_options / sizeof common_options[0]; i++)
+		print_option(out, &common_options[i]);
+	fprintf(out, "  %-26s %s\n", "--NAME VALUE", "any setting; `usher config` lists them");
+}
+
+static void
+print_help(FILE *out)
+{
+	fprintf(out, "usage: usher COMMAND [options]\n\n"
+		     "Calls, sets up and looks after usher.\n\nCommands:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+	fprintf(out, "\n`usher COMMAND --help` says more, with examples.\n"
+		     "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, "
+		     "3 nobody answered.\n");
+}
+
+const char *
+cli_option_value(const struct cli *cli, const char *name)
+{
+	for (size_t i = 0; cli->command->options[i].name; i++)
+		if (strcmp(cli->command->options[i].name, name) == 0)
+			return cli->values[i];
+	assert(!"the command has no such option");
+	return NULL;
+}
+
+bool
+cli_has_option(const struct cli *cli, const char *name)
+{
+	return cli_option_value(cli, name) != NULL;
+}
+
+enum cli_exit
+cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "usher%s%s: ", cli->command ? " " : "", cli->command ? cli->command->name : "");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return code;
+}
+
+enum cli_exit
+cli_fail_status(const struct cli *cli, status st)
+{
+	bool unreachable = st.code == ST_UNAVAILABLE || st.code == ST_DEADLINE_EXCEEDED;
+
+	return cli_fail(cli, unreachable ? CLI_UNREACHABLE : CLI_FAILED, "%s%s%s: %s",
+	    status_code_name(st.code), st.reason ? " " : "", st.reason ? st.reason : "",
+	    st.message ? st.message : "");
+}
+
+status
+cli_connect(const struct cli *cli, struct client **out)
+{
+	const char *url = cli_option_value(cli, "--url");
+
+	return client_new(
+	    &(struct client_settings){
+	        .url = url ? url : config_text(cli->config, "bridge.upstream"),
+	    },
+	    out);
+}
+
+status
+cli_open_store(const struct cli *cli, struct store **store, struct store_conn **conn)
+{
+	struct store *opened;
+	struct store_conn *leased;
+	status st;
+
+	TRY(store_new(cli->config, &clock_system, &opened));
+	st = store_lease(opened, clock_boot_us(&clock_system) + 10 * US_PER_S, &leased);
+	if (st.code != ST_OK) {
+		store_free(&opened);
+		return st;
+	}
+	*store = opened;
+	*conn = leased;
+	return STATUS_OK;
+}
+
+/* Take one word of the command line: an option of the row, or a plain word.
+ * Returns how many of argv were used, or 0 for a usage error (already said). */
+static int
+take_word(struct cli *cli, char **argv)
+{
+	const char *equals = strchr(argv[0], '=');
+	size_t name_bytes = equals ? (size_t)(equals - argv[0]) : strlen(argv[0]);
+
+	if (strncmp(argv[0], "--", 2) != 0) {
+		if (cli->words_count == cli->command->words_max) {
+			cli_fail(cli, CLI_USAGE, "what is \"%s\"? See usher %s --help", argv[0],
+			    cli->command->name);
+			return 0;
+		}
+		cli->words[cli->words_count++] = argv[0];
+		return 1;
+	}
+	for (size_t i = 0; cli->command->options[i].name; i++) {
+		const struct cli_option *option = &cli->command->options[i];
+
+		if (strlen(option->name) != name_bytes ||
+		    strncmp(option->name, argv[0], name_bytes) != 0)
+			continue;
+		if (!option->value) {
+			cli->values[i] = "";
+			return 1;
+		}
+		cli->values[i] = equals ? equals + 1 : argv[1];
+		if (!cli->values[i]) {
+			cli_fail(cli, CLI_USAGE, "%s needs a value (%s)", option->name, option->value);
+			return 0;
+		}
+		return equals ? 1 : 2;
+	}
+	cli_fail(cli, CLI_USAGE, "unknown option %s; see usher %s --help", argv[0],
+	    cli->command->name);
+	return 0;
+}
+
+static enum cli_exit
+run_command(struct cli *cli, char **argv)
+{
+	while (*argv) {
+		int used;
+
+		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
+			print_command_help(stdout, cli->command);
+			return CLI_OK;
+		}
+		if (strcmp(*argv, "--json") == 0) {
+			cli->json = true;
+			argv++;
+			continue;
+		}
+		used = take_word(cli, argv);
+		if (used == 0)
+			return CLI_USAGE;
+		argv += used;
+	}
+	if (cli->words_count < cli->command->words_min)
+		return cli_fail(cli, CLI_USAGE, "%s is missing; see usher %s --help",
+		    cli->command->words, cli->command->name);
+	return cli->command->run(cli);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = {0};
+	struct arena arena;
+	struct strbuf message;
+	char **rest = NULL;
+	enum cli_exit code;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_help(argc < 2 ? stderr : stdout);
+		return argc < 2 ? CLI_USAGE : CLI_OK;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, argv[1]) == 0)
+			cli.command = commands[i];
+	if (!cli.command)
+		return cli_fail(&cli, CLI_USAGE, "unknown command %s; see usher --help", argv[1]);
+	strbuf_init(&message, 4096);
+	if (crypt_init().code != ST_OK ||
+	    arena_init(&arena, 64u << 10, CLI_ARENA_BYTES_MAX).code != ST_OK)
+		return cli_fail(&cli, CLI_FAILED, "no memory");
+	cli.arena = &arena;
+	if (config_load(argc - 1, argv + 1, NULL, &cli.config, &rest, &message).code != ST_OK) {
+		code = cli_fail(&cli, CLI_USAGE, "%s", strbuf_text(&message));
+	} else {
+		code = run_command(&cli, rest);
+		config_free(&cli.config);
+	}
+	strbuf_done(&message);
+	arena_done(&arena);
+	return code;
+}
