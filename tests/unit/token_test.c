@@ -45,7 +45,7 @@ set_up(void **state)
 	assert_int_equal(token_key_make(&f->rand.source, &f->key).code, ST_OK);
 	assert_int_equal(token_key_make(&f->rand.source, &f->other).code, ST_OK);
 	f->set = (struct token_key_set){.keys = {f->key}, .count = 1};
-	f->names = (struct token_names){"https://id.example.org", "usher", TOKEN_USE_ACCESS};
+	f->names = (struct token_names){"https://id.example.org", "usher", TOKEN_USE_ACCESS, 0};
 	f->claims = (struct token_claims){.account_id = {{1}},
 	    .org_id = {{2}},
 	    .user_id = {{3}},
@@ -520,7 +520,7 @@ names_that_would_not_fit_into_a_token_are_refused_at_issue(void **state)
 		    ST_INVALID_ARGUMENT);
 	}
 	assert_string_equal(text, "untouched");
-	f->names = (struct token_names){text255, text255, text255};
+	f->names = (struct token_names){text255, text255, text255, 0};
 	assert_string_equal(verdict(f, issue(f)), "OK");
 }
 
