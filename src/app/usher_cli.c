@@ -1,6 +1,7 @@
 /* usher: the command line. Reads the words, finds the command's row, runs it. */
 #include "app/cli.h"
 
+#include "base/log.h"
 #include "crypt/crypt.h"
 
 #include <assert.h>
@@ -212,6 +213,8 @@ main(int argc, char **argv)
 	enum cli_exit code;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* What is worth saying comes as the command's own words. */
+	log_set_level(LOG_ERROR);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help(argc < 2 ? stderr : stdout);

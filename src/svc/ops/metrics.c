@@ -1,0 +1,100 @@
+#include "svc/ops/metrics.h"
+
+#include "base/log.h"
+
+static void
+head(struct strbuf *out, const char *name, const char *type, const char *help)
+{
+	strbuf_add_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+plain(struct strbuf *out, const char *name, const char *type, const char *help, double value)
+{
+	head(out, name, type, help);
+	strbuf_add_format(out, "%s %.17g\n", name, value);
+}
+
+/* One family: a row a labelled thing. Names of lanes, caches and jobs are our own literals. */
+#define FAMILY(out, metric, type, help, label, rows, count, member)                                \
+	do {                                                                                       \
+		head((out), (metric), (type), (help));                                             \
+		for (size_t i_ = 0; i_ < (count); i_++)                                            \
+			strbuf_add_format((out), "%s{%s=\"%s\"} %lld\n", (metric), (label),        \
+			    (rows)[i_].name, (long long)(rows)[i_].member);                        \
+	} while (0)
+
+static void
+write_lanes(const struct ops_env *env, struct strbuf *out)
+{
+	struct rpc_lane_figures rows[LANE_COUNT];
+	size_t count = rpc_server_lanes(env->server, rows);
+
+	FAMILY(out, "usher_lane_done_total", "counter", "Calls finished.", "lane", rows, count, done);
+	FAMILY(out, "usher_lane_refused_total", "counter", "Calls refused: the lane was full.", "lane",
+	    rows, count, refused);
+	FAMILY(out, "usher_lane_expired_total", "counter", "Calls dropped: their deadline had passed.",
+	    "lane", rows, count, expired);
+	FAMILY(out, "usher_lane_busy", "gauge", "Workers at work.", "lane", rows, count, busy);
+	FAMILY(out, "usher_lane_queued", "gauge", "Calls that wait.", "lane", rows, count, queued);
+}
+
+static void
+write_caches(const struct ops_env *env, struct strbuf *out)
+{
+	struct cache_stats rows[2 * OPS_CACHES_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < env->caches_count && count <= OPS_CACHES_MAX; i++)
+		count += env->caches[i].get(env->caches[i].env, &rows[count]);
+	FAMILY(out, "usher_cache_entries", "gauge", "Entries.", "cache", rows, count, entries);
+	FAMILY(out, "usher_cache_bytes", "gauge", "Bytes held.", "cache", rows, count, bytes);
+	FAMILY(out, "usher_cache_hits_total", "counter", "Answers from memory.", "cache", rows, count,
+	    hits);
+	FAMILY(out, "usher_cache_misses_total", "counter", "Questions to the database.", "cache", rows,
+	    count, misses);
+	FAMILY(out, "usher_cache_dropped_total", "counter", "Entries dropped by a change.", "cache",
+	    rows, count, dropped);
+}
+
+static void
+write_jobs(const struct ops_env *env, struct strbuf *out)
+{
+	struct job_figures rows[JOBS_MAX];
+	size_t count = jobs_get_figures(env->jobs, rows);
+
+	FAMILY(out, "usher_job_runs_total", "counter", "Runs.", "job", rows, count, runs);
+	FAMILY(out, "usher_job_errors_total", "counter", "Runs that failed.", "job", rows, count,
+	    errors);
+	FAMILY(out, "usher_job_backlog", "gauge", "What is left to do.", "job", rows, count, backlog);
+}
+
+void
+ops_write_metrics(const struct ops_env *env, struct strbuf *out)
+{
+	struct store_health health;
+	struct feed_figures feed;
+	int64_t calls, pipes;
+	int used, max;
+
+	store_health(env->store, &health);
+	store_connections(env->store, &used, &max);
+	feed_get_figures(env->feed, &feed);
+	rpc_server_load(env->server, &calls, &pipes);
+	plain(out, "usher_ready", "gauge", "1 when everything can be served.",
+	    health.reachable && health.schema_fits);
+	plain(out, "usher_database_connections", "gauge", "Connections to PostgreSQL.", used);
+	plain(out, "usher_database_connections_max", "gauge", "The most there may be.", max);
+	plain(out, "usher_lease_held", "gauge", "1 while memory may be trusted.",
+	    lease_is_held(env->lease));
+	plain(out, "usher_feed_age_seconds", "gauge", "Age of the last snapshot of the change feed.",
+	    (double)feed.age_us / 1e6);
+	plain(out, "usher_live_nodes", "gauge", "Nodes alive at the last look.",
+	    barrier_live_nodes(env->barrier));
+	plain(out, "usher_calls", "gauge", "Calls under way.", (double)calls);
+	plain(out, "usher_connections", "gauge", "Connections of clients.", (double)pipes);
+	plain(out, "usher_log_dropped_total", "counter", "Log lines lost.", (double)log_dropped());
+	write_lanes(env, out);
+	write_caches(env, out);
+	write_jobs(env, out);
+}
