@@ -113,8 +113,10 @@ run_answer(struct run *run, struct rpc_call *call, status st, const ProtobufCMes
 		answer.payload = run->repeat.reply;
 	else if (st.code == ST_OK)
 		answer.reply = reply;
-	const bool restricts = st.code == ST_OK && call->effect == EFFECT_RESTRICT &&
-			       !call->no_barrier && call->revision.xid != 0;
+	/* A refusal too, when it has committed something: reuse of a refresh token ends a session.
+	 */
+	const bool restricts =
+	    call->effect == EFFECT_RESTRICT && !call->no_barrier && call->revision.xid != 0;
 	if (restricts || call->not_before_us > 0)
 		task_answer_later(task, &answer, call->not_before_us, restricts);
 	else
