@@ -1,6 +1,7 @@
 /* AuthService's handlers over a real database. */
 #include "crypt/secret.h"
 #include "gen/svc/auth.h"
+#include "jobs/outbox.h"
 #include "tests/lib/handler_fixture.h"
 
 #include <setjmp.h>
@@ -169,6 +170,50 @@ who_signed_up_and_verified_is_a_member_and_logs_in(void **state)
 		"usher.account_users au ON au.user_id = u.id WHERE u.id = '%s'",
 		tokens.user_id),
 	    "Ann Ann@Example.org de-CH member t");
+}
+
+/* What the outbox delivered, one behind the other. */
+static status
+deliver_to_text(void *env, const struct mail *mail)
+{
+	char *text = env;
+	size_t bytes = strlen(text);
+
+	snprintf(text + bytes, 4096 - bytes, "From: %s\nTo: %s\n%s\n%s", mail->from, mail->to,
+	    mail->subject, mail->text);
+	return STATUS_OK;
+}
+
+static void
+the_mail_brings_the_code_and_says_from_where_it_was_asked_for(void **state)
+{
+	Usher__V1__SignUpReply signup;
+	struct store_conn *conn;
+	struct arena arena;
+	int64_t delivered = 0, waiting = 0;
+	char text[4096] = "";
+	const struct outbox outbox = {
+	    .key = fixture.auth->mail_key, .deliver = deliver_to_text, .deliver_env = text};
+
+	(void)state;
+	assert_ok(sign_up("Ann@Example.org", PASSWORD, &signup));
+	/* Nobody reads it in the database. */
+	assert_string_equal(
+	    handler_sql(&fixture,
+		"SELECT count(*) FROM usher.mail_outbox WHERE position('%s'::bytea IN sealed) > 0",
+		signup.debug_code),
+	    "0");
+	assert_int_equal(arena_init(&arena, 4096, 1u << 20).code, ST_OK);
+	assert_int_equal(
+	    store_lease(fixture.store, clock_boot_us(&clock_system) + US_PER_S, &conn).code, ST_OK);
+	assert_int_equal(outbox_drain(&outbox, conn, &arena, &delivered, &waiting).code, ST_OK);
+	store_return(&conn);
+	arena_done(&arena);
+	assert_int_equal(delivered, 1);
+	assert_non_null(strstr(text, "To: Ann@Example.org\n"));
+	assert_non_null(strstr(text, signup.debug_code));
+	assert_non_null(strstr(text, "192.0.2.1"));
+	assert_null(strstr(text, "de-CH"));
 }
 
 static void
@@ -746,6 +791,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(who_signed_up_and_verified_is_a_member_and_logs_in),
+	    TEST(the_mail_brings_the_code_and_says_from_where_it_was_asked_for),
 	    TEST(unknown_login_and_wrong_password_look_the_same),
 	    TEST(a_disabled_account_or_user_reads_like_a_wrong_password),
 	    TEST(only_the_password_of_an_open_sign_up_says_not_verified),
