@@ -29,18 +29,22 @@ log_call(const struct task *task, const struct answer *answer)
 	const struct rpc_server *server = task->server;
 	const struct principal *principal = &task->who[WHO_CALLER];
 	const bool failed = status_is_internal(answer->st.code);
+	/* Away for a while, and said with a reason, is no fault of ours. */
+	const enum log_level level = !failed                             ? LOG_INFO
+				     : answer->st.code == ST_UNAVAILABLE ? LOG_WARN
+									 : LOG_ERROR;
 	const bool is_inline = task->in_callback && answer->st.code == ST_OK;
 	char org[UUID_TEXT_BYTES] = "";
 
 	if (is_inline && server->settings.log_inline_every > 1 &&
 	    task->work->counter % server->settings.log_inline_every != 0)
 		return;
-	if (!log_is_on(failed ? LOG_ERROR : LOG_INFO))
+	if (!log_is_on(level))
 		return;
 	if (task->at > WHO_CALLER && principal->has_org)
 		uuid_format(&principal->org_id, org);
 	const int64_t us = clock_boot_us(server->settings.clock) - task->came_boot_us;
-	log_event(failed ? LOG_ERROR : LOG_INFO, "rpc", "id", task->request_id, "method",
+	log_event(level, "rpc", "id", task->request_id, "method",
 	    task->row ? task->row->method->name : "", "code", status_code_name(answer->st.code),
 	    "reason", answer->st.reason, "us", log_number(us), "org", org, "peer", task->client_ip,
 	    "cause", failed ? answer->st.message : "", NULL);

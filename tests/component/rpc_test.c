@@ -330,6 +330,18 @@ large(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Proto
 	return STATUS_OK;
 }
 
+static status
+waits(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	struct fake *fake = (struct fake *)(uintptr_t)env;
+	const int turns = atoi(((const Usher__V1__Pair *)req)->key);
+
+	if (atomic_fetch_add(&fake->begun, 1) + 1 >= turns)
+		return echo(env, call, req, reply);
+	call->not_before_us = clock_boot_us(call->clock) + 10 * US_PER_MS;
+	return RPC_MUST_WAIT;
+}
+
 static const struct access_rule open_to_all[] = {{ACCESS_PUBLIC, ""}};
 static const struct access_rule for_keys[] = {{ACCESS_KEY, "context.read"}};
 static const struct access_rule for_logins[] = {{ACCESS_ACCOUNT, ""}};
@@ -355,6 +367,7 @@ static struct rpc_method methods[] = {
     METHOD("Fails", LANE_QUERY, EFFECT_WRITE, open_to_all, fails, .audit = false),
     METHOD("Pads", LANE_HASH, EFFECT_WRITE, open_to_all, pads, .audit = true),
     METHOD("Large", LANE_INLINE, EFFECT_READ, open_to_all, large, .handle_cached = large),
+    METHOD("Waits", LANE_WAIT, EFFECT_READ, open_to_all, waits, .audit = false),
     METHOD("Logins", LANE_QUERY, EFFECT_READ, for_logins, echo, .audit = true),
 };
 static const struct rpc_service service = {
@@ -841,6 +854,38 @@ a_padded_refusal_takes_its_time_and_no_worker(void **state)
 	assert_true(took_us >= 150 * US_PER_MS && took_us < 440 * US_PER_MS);
 	assert_int_equal(atomic_load(&fake->commits), 6);
 	assert_int_equal(atomic_load(&fake->rollbacks), 0);
+}
+
+static void
+a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes(void **state)
+{
+	struct fake *fake = *state;
+	const struct client_options hurried = {.timeout_ms = 60};
+
+	struct client_result third = call_with(fake, "Waits", "3", NULL);
+	assert_int_equal(third.status.code, ST_OK);
+	assert_int_equal(atomic_load(&fake->begun), 3);
+	client_result_done(&third);
+	struct client_result never = call_with(fake, "Waits", "1000", &hurried);
+	assert_int_equal(never.status.code, ST_DEADLINE_EXCEEDED);
+	client_result_done(&never);
+}
+
+static void
+health_answers_whoever_asks_while_the_database_is_away(void **state)
+{
+	struct fake *fake = *state;
+	const struct client_options bridge = {.via = slice_text("fill:z"),
+	    .credential = slice_text("fill:a"),
+	    .client_ip = "192.0.2.7"};
+
+	atomic_store(&fake->trust, false);
+	atomic_store(&fake->database_away, true);
+	struct client_result health = call_with(fake, "Fast", "x", &bridge);
+	assert_int_equal(health.status.code, ST_OK);
+	client_result_done(&health);
+	struct client_result other = call_with(fake, "Keyed", "x", &bridge);
+	assert_refused(&other, ST_UNAVAILABLE, "DATABASE_AWAY");
 }
 
 static void
@@ -1396,6 +1441,8 @@ main(void)
 	    WITH_SERVER(a_restriction_is_acknowledged_behind_its_barrier),
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
+	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),
+	    WITH_SERVER(health_answers_whoever_asks_while_the_database_is_away),
 	    WITH_SERVER(only_a_via_that_may_asserts_an_address),
 	    WITH_SERVER(methods_that_are_none_or_two_are_refused),
 	    WITH_SERVER(bad_payloads_are_refused_and_the_server_goes_on),
