@@ -1,0 +1,41 @@
+/* upstream.h - a server that plays usherd: it answers calls as the test says, and remembers them.
+ * Threads: the test's one, and its own, which run answer(). */
+#ifndef USHER_TESTS_LIB_UPSTREAM_H
+#define USHER_TESTS_LIB_UPSTREAM_H
+
+#include "base/arena.h"
+#include "wire/envelope.h"
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#define UPSTREAM_WORKERS 4
+#define UPSTREAM_URL_BYTES 64
+
+struct upstream;
+/* Fills in the answer; what it points to lives in arena or longer. It may block. */
+typedef void upstream_answer(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out);
+
+struct upstream {
+	nng_socket socket;
+	char url[UPSTREAM_URL_BYTES];
+	pthread_t threads[UPSTREAM_WORKERS];
+	pthread_mutex_t lock;
+	upstream_answer *answer;
+	void *env;
+	nng_msg *last; /* the call that came last */
+	struct request_envelope request;
+	unsigned calls;
+};
+
+/* url: tcp://127.0.0.1:0, or one whose port is free. Fails the test when it can't. */
+void upstream_open(struct upstream *upstream, const char *url);
+void upstream_close(struct upstream *upstream);
+void upstream_script(struct upstream *upstream, upstream_answer *answer, void *env);
+/* The call that came last, which lives until the next one; fails the test when none came. */
+const struct request_envelope *upstream_last(struct upstream *upstream);
+unsigned upstream_calls(struct upstream *upstream);
+
+#endif
