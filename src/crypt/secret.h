@@ -17,7 +17,7 @@
 
 enum secret_kind {
 	SECRET_API_KEY, /* ush_live_,    id: the key */
-	SECRET_REFRESH, /* ush_refresh_, id: the session */
+	SECRET_REFRESH, /* ush_refresh_, id: the refresh token's row */
 	SECRET_RESET,   /* ush_reset_,   id: the reset token */
 	SECRET_INVITE,  /* ush_invite_,  id: the invitation */
 	SECRET_KINDS

@@ -332,6 +332,25 @@ a_user_changes_what_is_theirs_and_nothing_else(void **state)
 }
 
 static void
+an_operator_names_the_organisation_to_act_in(void **state)
+{
+	Usher__V1__UpsertUserRequest req = USHER__V1__UPSERT_USER_REQUEST__INIT;
+	Usher__V1__UpsertUserReply reply;
+	struct principal operator_ = {.kind = PRINCIPAL_LOGIN, .is_platform_operator = true};
+	struct handler_outcome outcome;
+
+	(void)state;
+	req.external_id = "crm-1";
+	outcome = call_as(&operator_, "UpsertUser", &req, &reply);
+	assert_code(outcome, ST_INVALID_ARGUMENT);
+	assert_string_equal(outcome.status.reason, "ORG_MISSING");
+	operator_.has_org = true;
+	operator_.org_id = foreign.org_id;
+	assert_ok(call_as(&operator_, "UpsertUser", &req, &reply));
+	assert_string_equal(reply.user->org_id, OTHER_ORG);
+}
+
+static void
 a_key_bound_to_one_user_reaches_no_other(void **state)
 {
 	Usher__V1__ListUsersRequest list = USHER__V1__LIST_USERS_REQUEST__INIT;
@@ -378,6 +397,7 @@ main(void)
 	    TEST(another_organisations_user_is_not_found),
 	    TEST(pages_show_each_user_once_and_belong_to_their_list),
 	    TEST(a_user_changes_what_is_theirs_and_nothing_else),
+	    TEST(an_operator_names_the_organisation_to_act_in),
 	    TEST(a_key_bound_to_one_user_reaches_no_other),
 	};
 

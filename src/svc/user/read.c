@@ -39,6 +39,7 @@ user_get_me(const struct user_env *env, struct rpc_call *call, const Usher__V1__
 	const char *external = NULL;
 
 	(void)env, (void)req;
+	TRY(principal_need_org(call->principal));
 	TRY(principal_pick_user(call->principal, "", &id, &external));
 	return user_read(call, &id, reply);
 }
@@ -53,6 +54,7 @@ user_get_user(const struct user_env *env, struct rpc_call *call,
 	const char *external = NULL;
 
 	(void)env;
+	TRY(principal_need_org(call->principal));
 	TRY(principal_pick_user(call->principal, req->user_id, &id, &external));
 	if (external)
 		return user_read_external(call, external, reply);
@@ -82,6 +84,7 @@ users_fill(
 static status
 list_check(struct rpc_call *call, const Usher__V1__ListUsersRequest *req)
 {
+	TRY(principal_need_org(call->principal));
 	if (call->principal->is_narrowed || call->principal->has_bound_user)
 		return REFUSE_FOR(ST_PERMISSION_DENIED, "USER_NOT_ALLOWED",
 		    "this credential is for one user and may not list the others");

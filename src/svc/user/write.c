@@ -92,6 +92,7 @@ user_update_me(const struct user_env *env, struct rpc_call *call,
 	ROWS_AUTO rows = {0};
 
 	(void)env;
+	TRY(principal_need_org(call->principal));
 	TRY(update_me_check(call, req, &fields));
 	TRY(principal_pick_user(call->principal, "", &id, &external));
 	TRY(STORE_QUERY(call->conn, STMT_USER_UPDATE, &rows, p_uuid(&call->principal->org_id),
@@ -216,6 +217,7 @@ user_upsert_user(const struct user_env *env, struct rpc_call *call,
 	_Static_assert(
 	    (int)USER_UPSERT_BY_ID_IS_CREATED == (int)USER_UPSERT_BY_EXTERNAL_ID_IS_CREATED,
 	    "both statements give the same columns");
+	TRY(principal_need_org(call->principal));
 	TRY(upsert_check(call, req, &upsert));
 	if (upsert.by_id)
 		TRY(upsert_by_id(call, &upsert, &rows));
