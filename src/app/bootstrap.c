@@ -19,7 +19,8 @@ bootstrap_system_org(struct store_conn *conn, struct uuid *org_id)
 	TRY(bootstrap_id(&id));
 	TRY(STORE_QUERY(conn, STMT_BOOTSTRAP_SYSTEM_ORG, &rows, p_uuid(&id)));
 	if (rows.count != 1)
-		return REFUSE(ST_ABORTED, "the platform's organisation is being made by another; try again");
+		return REFUSE(
+		    ST_ABORTED, "the platform's organisation is being made by another; try again");
 	*org_id = row_uuid(&rows, 0, BOOTSTRAP_SYSTEM_ORG_ID);
 	return STATUS_OK;
 }

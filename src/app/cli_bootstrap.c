@@ -92,8 +92,8 @@ ask_password(struct arena *arena, const char **out)
 	}
 	line[strcspn(line, "\r\n")] = '\0';
 	if (!got || strlen(line) < PASSWORD_CHARS_MIN)
-		return REFUSE(ST_INVALID_ARGUMENT,
-		    "the password comes from the terminal or standard input and has 8 characters or more");
+		return REFUSE(ST_INVALID_ARGUMENT, "the password comes from the terminal or "
+						   "standard input and has 8 characters or more");
 	*out = arena_copy_text(arena, line);
 	crypt_wipe(line, sizeof line);
 	return *out ? STATUS_OK : ARENA_EXHAUSTED;
@@ -161,9 +161,11 @@ bootstrap_in_transaction(
 	if (bridge_key)
 		TRY(ensure_bridge_key(cli, conn, bridge_key));
 	if (demo) {
-		const char *http = cli_option_value(cli, "--http"), *rpc = cli_option_value(cli, "--rpc");
+		const char *http = cli_option_value(cli, "--http"),
+			   *rpc = cli_option_value(cli, "--rpc");
 
-		TRY(demo_ensure(conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "", org_id));
+		TRY(demo_ensure(
+		    conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "", org_id));
 	}
 	if (cli_option_value(cli, "--email"))
 		TRY(make_administrator(cli, conn, hasher, org_id));
@@ -188,7 +190,8 @@ run(struct cli *cli)
 	if (!cli_has_option(cli, "--system-only") && !cli_has_option(cli, "--demo") &&
 	    !cli_has_option(cli, "--email"))
 		return cli_fail(cli, CLI_USAGE,
-		    "give --email ADDRESS and --org NAME, or --system-only; see usher bootstrap --help");
+		    "give --email ADDRESS and --org NAME, or --system-only; see usher bootstrap "
+		    "--help");
 	st = password_hasher_new(&params, 0, &rand_system, &hasher);
 	if (st.code == ST_OK)
 		st = cli_open_store(cli, &store, &conn);
@@ -217,18 +220,18 @@ const struct cli_command cli_bootstrap = {
     .words = "",
     .summary = "make the first organisation and its administrator",
     .text = "Works on the database itself (the database settings), for before anybody can log in.\n"
-            "The password is asked for, or read from standard input. What is there stays.\n\n"
-            "  usher bootstrap --email admin@example.com --org 'Example Inc.'\n"
-            "  usher bootstrap --system-only --bridge-key /etc/usher/bridge.key",
+	    "The password is asked for, or read from standard input. What is there stays.\n\n"
+	    "  usher bootstrap --email admin@example.com --org 'Example Inc.'\n"
+	    "  usher bootstrap --system-only --bridge-key /etc/usher/bridge.key",
     .options =
-        {
-            {"--email", "ADDRESS", "the administrator's address"},
-            {"--org", "NAME", "the organisation's name"},
-            {"--bridge-key", "FILE", "keep the bridge's key there; made if the file has none"},
-            {"--system-only", NULL, "no organisation: the bridge's key alone"},
-            {"--demo", "FILE", "a demo organisation, chatbot, user and key, told in FILE (0600)"},
-            {"--http", "ADDR:PORT", "with --demo: where the bridge will listen"},
-            {"--rpc", "URL", "with --demo: where usherd will listen"},
-        },
+	{
+	    {"--email", "ADDRESS", "the administrator's address"},
+	    {"--org", "NAME", "the organisation's name"},
+	    {"--bridge-key", "FILE", "keep the bridge's key there; made if the file has none"},
+	    {"--system-only", NULL, "no organisation: the bridge's key alone"},
+	    {"--demo", "FILE", "a demo organisation, chatbot, user and key, told in FILE (0600)"},
+	    {"--http", "ADDR:PORT", "with --demo: where the bridge will listen"},
+	    {"--rpc", "URL", "with --demo: where usherd will listen"},
+	},
     .run = run,
 };

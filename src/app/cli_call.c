@@ -2,9 +2,9 @@
 #include "app/cli.h"
 
 #include "gen/client/ops.h"
-#include "json/writer.h"
 #include "pbjson/descriptors.h"
 #include "pbjson/pbjson.h"
+#include "json/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -213,21 +213,21 @@ const struct cli_command cli_call = {
     .words = "METHOD [JSON]",
     .summary = "call any method, JSON in and out",
     .text = "The server's own descriptors say what there is, so new methods need no new usher.\n"
-            "JSON is the request, \"-\" reads it from standard input, without it it is {}.\n\n"
-            "  usher call usher.v1.OpsService/GetHealth\n"
-            "  usher call --credential \"$TOKEN\" usher.v1.UserService/GetMe\n"
-            "  usher call --credential \"$KEY\" usher.v1.ContextService/Resolve "
-            "'{\"message\":\"Hello\"}'",
+	    "JSON is the request, \"-\" reads it from standard input, without it it is {}.\n\n"
+	    "  usher call usher.v1.OpsService/GetHealth\n"
+	    "  usher call --credential \"$TOKEN\" usher.v1.UserService/GetMe\n"
+	    "  usher call --credential \"$KEY\" usher.v1.ContextService/Resolve "
+	    "'{\"message\":\"Hello\"}'",
     .words_max = 2,
     .options =
-        {
-            {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
-            {"--credential", "TEXT", "access token or API key; otherwise USHER_CREDENTIAL"},
-            {"--on-behalf-of", "TOKEN", "a user's token that narrows an API key"},
-            {"--org", "ID", "the organisation, for operators of the platform"},
-            {"--idempotency-key", "TEXT", "16 to 128 bytes that make a write safe to repeat"},
-            {"--timeout-ms", "N", "deadline; otherwise the method's own"},
-            {"--list", NULL, "name the server's methods"},
-        },
+	{
+	    {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
+	    {"--credential", "TEXT", "access token or API key; otherwise USHER_CREDENTIAL"},
+	    {"--on-behalf-of", "TOKEN", "a user's token that narrows an API key"},
+	    {"--org", "ID", "the organisation, for operators of the platform"},
+	    {"--idempotency-key", "TEXT", "16 to 128 bytes that make a write safe to repeat"},
+	    {"--timeout-ms", "N", "deadline; otherwise the method's own"},
+	    {"--list", NULL, "name the server's methods"},
+	},
     .run = run,
 };

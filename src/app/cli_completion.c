@@ -42,6 +42,6 @@ const struct cli_command cli_completion = {
     .words = "",
     .summary = "print completion for bash",
     .text = "  source <(usher completion)\n"
-            "  usher completion | sudo tee /etc/bash_completion.d/usher",
+	    "  usher completion | sudo tee /etc/bash_completion.d/usher",
     .run = run,
 };

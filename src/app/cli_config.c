@@ -52,8 +52,8 @@ const struct cli_command cli_config = {
     .words = "",
     .summary = "print all settings, and where each came from",
     .text = "Flag over environment (USHER_DATABASE_HOST) over file (database.host = ...) over\n"
-            "default. Secrets are shown as ***. What it prints can be read as a file.\n\n"
-            "  usher config\n"
-            "  USHER_LOG_LEVEL=debug usher config | grep log",
+	    "default. Secrets are shown as ***. What it prints can be read as a file.\n\n"
+	    "  usher config\n"
+	    "  USHER_LOG_LEVEL=debug usher config | grep log",
     .run = run,
 };

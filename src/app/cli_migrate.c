@@ -1,8 +1,8 @@
 /* usher migrate: bring the database's schema up to what this program needs. */
 #include "app/cli.h"
 
-#include "json/writer.h"
 #include "store/migrate.h"
+#include "json/writer.h"
 
 #include <string.h>
 
@@ -33,10 +33,10 @@ print_status(struct cli *cli, struct migrator *migrator, struct strbuf *message)
 	writer_array_begin(&writer);
 	for (size_t i = 0; i < count; i++) {
 		const struct migrate_row *row = &rows[i];
-		const char *state = row->is_changed ? "changed since it was applied"
-		    : !row->is_applied		    ? "to be applied"
-		    : !row->is_known		    ? "applied, unknown to this program"
-						    : "applied";
+		const char *state = row->is_changed    ? "changed since it was applied"
+				    : !row->is_applied ? "to be applied"
+				    : !row->is_known   ? "applied, unknown to this program"
+						       : "applied";
 		char at[TIME_TEXT_BYTES] = "";
 
 		if (row->is_applied)
@@ -75,7 +75,8 @@ migrate(struct cli *cli, struct strbuf *message)
 
 		TRY(migrate_create_database(cli->config, name ? name : "usher", message, &made));
 		if (!cli->json)
-			printf("database %s %s\n", name ? name : "usher", made ? "made" : "is there");
+			printf(
+			    "database %s %s\n", name ? name : "usher", made ? "made" : "is there");
 		return STATUS_OK;
 	}
 	TRY(migrate_open(cli->config, message, &migrator));
@@ -105,8 +106,8 @@ run(struct cli *cli)
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		is_known = is_known || strcmp(cli->words[0], known[i]) == 0;
 	if (!is_known)
-		return cli_fail(cli, CLI_USAGE, "what is \"%s\"? up, status, sql or create-database",
-		    cli->words[0]);
+		return cli_fail(cli, CLI_USAGE,
+		    "what is \"%s\"? up, status, sql or create-database", cli->words[0]);
 	if (strcmp(cli->words[0], "sql") == 0) {
 		migrate_print(stdout);
 		return CLI_OK;
@@ -115,9 +116,9 @@ run(struct cli *cli)
 	st = migrate(cli, &message);
 	if (st.code != ST_OK)
 		code = cli_fail(cli,
-		    st.code == ST_UNAVAILABLE            ? CLI_UNREACHABLE
-		        : st.code == ST_INVALID_ARGUMENT ? CLI_USAGE
-							 : CLI_FAILED,
+		    st.code == ST_UNAVAILABLE        ? CLI_UNREACHABLE
+		    : st.code == ST_INVALID_ARGUMENT ? CLI_USAGE
+						     : CLI_FAILED,
 		    "%s", message.bytes ? strbuf_text(&message) : st.message);
 	strbuf_done(&message);
 	return code;
@@ -128,15 +129,15 @@ const struct cli_command cli_migrate = {
     .words = "up|status|sql|create-database",
     .summary = "bring the database's schema up to date",
     .text = "Connects as the database settings say, as the schema's owner (not usher_app).\n"
-            "up applies what is missing; status lists; sql prints the schema as plain SQL.\n\n"
-            "  usher migrate up --database.host db1 --database.user usher_owner\n"
-            "  usher migrate up --database.conninfo 'host=/run/postgresql dbname=usher'\n"
-            "  usher migrate sql | less",
+	    "up applies what is missing; status lists; sql prints the schema as plain SQL.\n\n"
+	    "  usher migrate up --database.host db1 --database.user usher_owner\n"
+	    "  usher migrate up --database.conninfo 'host=/run/postgresql dbname=usher'\n"
+	    "  usher migrate sql | less",
     .words_min = 1,
     .words_max = 1,
     .options =
-        {
-            {"--name", "NAME", "with create-database: the database to make (usher)"},
-        },
+	{
+	    {"--name", "NAME", "with create-database: the database to make (usher)"},
+	},
     .run = run,
 };

@@ -36,8 +36,9 @@ keep_failure(struct selftest *test, struct client_result *result)
 	status st = result->status;
 
 	if (st.code != ST_OK)
-		st = arena_refuse(test->cli->arena, st.code, NULL, "%s%s%s", st.reason ? st.reason : "",
-		    st.reason ? ": " : "", st.message ? st.message : "");
+		st = arena_refuse(test->cli->arena, st.code, NULL, "%s%s%s",
+		    st.reason ? st.reason : "", st.reason ? ": " : "",
+		    st.message ? st.message : "");
 	return st;
 }
 
@@ -258,8 +259,8 @@ remove_account(struct selftest *test)
 	store_set_deadline(test->conn, clock_boot_us(&clock_system) + 10 * US_PER_S);
 	TRY(store_begin(test->conn));
 	TRY(STORE_QUERY(test->conn, STMT_BOOTSTRAP_REMOVE_ORG, NULL, p_uuid(&person->org_id)));
-	TRY(
-	    STORE_QUERY(test->conn, STMT_BOOTSTRAP_REMOVE_ACCOUNT, NULL, p_uuid(&person->account_id)));
+	TRY(STORE_QUERY(
+	    test->conn, STMT_BOOTSTRAP_REMOVE_ACCOUNT, NULL, p_uuid(&person->account_id)));
 	TRY(store_change(test->conn, CHANGE_ORG, &person->org_id, &person->org_id, true));
 	TRY(store_change(test->conn, CHANGE_ACCOUNT, &person->account_id, NULL, true));
 	return store_commit(test->conn, &revision);
@@ -283,8 +284,7 @@ run_steps(struct selftest *test)
 	}
 	removed = remove_account(test);
 	if (!cli->json)
-		printf("%-40s %s\n", "remove the account",
-		    removed.code == ST_OK ? "ok" : "FAILED");
+		printf("%-40s %s\n", "remove the account", removed.code == ST_OK ? "ok" : "FAILED");
 	if (st.code == ST_OK)
 		st = removed;
 	if (cli->json)
@@ -326,12 +326,12 @@ const struct cli_command cli_selftest = {
     .words = "",
     .summary = "do the main job against a running system, then remove every trace",
     .text = "Makes an organisation with an account in the database (the database settings), then\n"
-            "calls the server: login, profile, chatbot, key, Resolve, revocation, logout.\n"
-            "The account, its user, chatbot and key are removed, the organisation is closed.\n\n"
-            "  USHER_CONFIG=data/usher.conf usher selftest",
+	    "calls the server: login, profile, chatbot, key, Resolve, revocation, logout.\n"
+	    "The account, its user, chatbot and key are removed, the organisation is closed.\n\n"
+	    "  USHER_CONFIG=data/usher.conf usher selftest",
     .options =
-        {
-            {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
-        },
+	{
+	    {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
+	},
     .run = run,
 };

@@ -3,8 +3,8 @@
 
 #include "gen/client/ops.h"
 #include "gen/meta/ops.h"
-#include "json/writer.h"
 #include "pbjson/pbjson.h"
+#include "json/writer.h"
 
 #include <stdlib.h>
 
@@ -117,7 +117,8 @@ run(struct cli *cli)
 		const Usher__V1__GetHealthReply *health = ops_get_health_reply(&result);
 
 		if (!cli->json)
-			print_health(url ? url : config_text(cli->config, "bridge.upstream"), health);
+			print_health(
+			    url ? url : config_text(cli->config, "bridge.upstream"), health);
 		else if (health_only)
 			print_json(cli, &meta_usher_v1_get_health_reply, result.payload);
 		code = health->ready ? CLI_OK : CLI_FAILED;
@@ -137,15 +138,15 @@ const struct cli_command cli_status = {
     .words = "",
     .summary = "say whether a server is ready, and how it is doing",
     .text = "Exit code 0 when it is ready. Figures want an operator's token, or the bridge's key:\n"
-            "--credential, USHER_CREDENTIAL, or the setting bridge.key.\n\n"
-            "  usher status --health\n"
-            "  USHER_CONFIG=data/usher.conf usher status --json | jq .lanes",
+	    "--credential, USHER_CREDENTIAL, or the setting bridge.key.\n\n"
+	    "  usher status --health\n"
+	    "  USHER_CONFIG=data/usher.conf usher status --json | jq .lanes",
     .options =
-        {
-            {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
-            {"--credential", "TEXT", "an operator's access token, or a key with ops.status"},
-            {"--health", NULL, "no figures: readiness alone"},
-            {"--exact", NULL, "count rows instead of estimating (scans the tables)"},
-        },
+	{
+	    {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
+	    {"--credential", "TEXT", "an operator's access token, or a key with ops.status"},
+	    {"--health", NULL, "no figures: readiness alone"},
+	    {"--exact", NULL, "count rows instead of estimating (scans the tables)"},
+	},
     .run = run,
 };

@@ -171,8 +171,8 @@ demo_make_people(struct store_conn *conn, struct password_hasher *hasher, struct
 }
 
 static status
-demo_make(struct store_conn *conn, struct password_hasher *hasher, struct arena *arena,
-    struct demo *demo)
+demo_make(
+    struct store_conn *conn, struct password_hasher *hasher, struct arena *arena, struct demo *demo)
 {
 	struct slice scopes[] = {slice_text(scope_names[0]), slice_text(scope_names[1])};
 	struct bootstrap_person person = {0};

@@ -27,12 +27,11 @@ answer(void *env, struct http_request *request)
 	}
 	strbuf_init(&out, METRICS_BYTES_MAX);
 	ops_write_metrics(metrics->ops, &out);
-	http_reply(request,
-	    &(struct http_response){
-	        .status = 200,
-	        .content_type = "text/plain; version=0.0.4",
-	        .body = slice_of(out.data, out.bytes),
-	    });
+	http_reply(request, &(struct http_response){
+				.status = 200,
+				.content_type = "text/plain; version=0.0.4",
+				.body = slice_of(out.data, out.bytes),
+			    });
 	strbuf_done(&out);
 }
 

@@ -90,7 +90,8 @@ cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "usher%s%s: ", cli->command ? " " : "", cli->command ? cli->command->name : "");
+	fprintf(
+	    stderr, "usher%s%s: ", cli->command ? " " : "", cli->command ? cli->command->name : "");
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -115,7 +116,7 @@ cli_connect(const struct cli *cli, struct client **out)
 
 	return client_new(
 	    &(struct client_settings){
-	        .url = url ? url : config_text(cli->config, "bridge.upstream"),
+		.url = url ? url : config_text(cli->config, "bridge.upstream"),
 	    },
 	    out);
 }
@@ -167,13 +168,14 @@ take_word(struct cli *cli, char **argv)
 		}
 		cli->values[i] = equals ? equals + 1 : argv[1];
 		if (!cli->values[i]) {
-			cli_fail(cli, CLI_USAGE, "%s needs a value (%s)", option->name, option->value);
+			cli_fail(
+			    cli, CLI_USAGE, "%s needs a value (%s)", option->name, option->value);
 			return 0;
 		}
 		return equals ? 1 : 2;
 	}
-	cli_fail(cli, CLI_USAGE, "unknown option %s; see usher %s --help", argv[0],
-	    cli->command->name);
+	cli_fail(
+	    cli, CLI_USAGE, "unknown option %s; see usher %s --help", argv[0], cli->command->name);
 	return 0;
 }
 

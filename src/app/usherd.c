@@ -42,7 +42,8 @@ struct node {
 	struct crypt_key *master;
 	struct crypt_key *outbox_key;
 	struct store *store;
-	struct store *feed_store; /* the feed's own, so that a busy pool can't take the lease away */
+	struct store
+	    *feed_store; /* the feed's own, so that a busy pool can't take the lease away */
 	struct lease *lease;
 	struct barrier *barrier;
 	struct feed *feed;
@@ -100,7 +101,8 @@ open_memory(struct node *node)
 
 	TRY(store_new(config, &clock_system, &node->store));
 	TRY(store_new(config, &clock_system, &node->feed_store));
-	TRY(lease_new(&clock_system, &rand_system, config_text(config, "rpc.listen"), &node->lease));
+	TRY(lease_new(
+	    &clock_system, &rand_system, config_text(config, "rpc.listen"), &node->lease));
 	TRY(barrier_new(&clock_system, &node->barrier));
 	TRY(feed_new(node->feed_store, &clock_system, node->lease, node->barrier, &node->feed));
 	TRY(keyring_new(&keyring, &node->keyring));
@@ -127,8 +129,8 @@ open_work(struct node *node)
 	if (!*spool_dir)
 		return REFUSE(ST_INVALID_ARGUMENT,
 		    "spool.dir is not set: receipts need a folder of this node's own");
-	TRY(spool_new(spool_dir, (size_t)config_int(config, "spool.bytes"), &clock_system, &rand_system,
-	    &node->spool));
+	TRY(spool_new(spool_dir, (size_t)config_int(config, "spool.bytes"), &clock_system,
+	    &rand_system, &node->spool));
 	TRY(jobs_new(node->store, &clock_system, &node->jobs));
 	node->standard = (struct standard_jobs){
 	    .spool = node->spool,
@@ -196,9 +198,9 @@ add_services(struct node *node)
 			if (slice_equals_text(slice_of(wanted, bytes), rows[i].service->short_name))
 				break;
 		if (bytes && i == sizeof rows / sizeof rows[0])
-			return REFUSE(ST_INVALID_ARGUMENT,
-			    "services names one that there is not; there are auth, user, context, org and "
-			    "ops");
+			return REFUSE(ST_INVALID_ARGUMENT, "services names one that there is not; "
+							   "there are auth, user, context, org and "
+							   "ops");
 		if (bytes) {
 			TRY(rpc_server_add(node->server, rows[i].service, rows[i].env));
 			added++;
@@ -308,8 +310,8 @@ node_close(struct node *node)
 		jobs_stop(node->jobs);
 	/* The last receipts, if the database is there; otherwise the file keeps them. */
 	if (node->jobs_run && jobs_run_now(node->jobs, "receipts").code != ST_OK)
-		log_event(LOG_WARN, "receipts_left", "spool", config_text(node->config, "spool.dir"),
-		    NULL);
+		log_event(LOG_WARN, "receipts_left", "spool",
+		    config_text(node->config, "spool.dir"), NULL);
 	if (node->feed_runs)
 		feed_stop(node->feed);
 	if (node->server)
@@ -367,8 +369,8 @@ serve(struct node *node, const sigset_t *signals)
 
 	for (size_t i = 0; rpc_server_url(node->server, i); i++)
 		log_event(LOG_INFO, "listen", "url", rpc_server_url(node->server, i), "services",
-		    config_text(node->config, "services"), "mode", config_text(node->config, "mode"),
-		    NULL);
+		    config_text(node->config, "services"), "mode",
+		    config_text(node->config, "mode"), NULL);
 	while (sigwait(signals, &number) == 0 && number == SIGHUP) {
 		strbuf_init(&message, 4096);
 		if (config_reload(node->config, &message).code == ST_OK)
@@ -388,7 +390,8 @@ print_help(void)
 	       "`usher config` prints them all.\n\n"
 	       "  usherd --rpc.listen tcp://127.0.0.1:7700 --services auth,user\n\n"
 	       "TERM and INT drain and stop; HUP reads the settings again.\n"
-	       "Exit codes: 0 stopped as asked, 1 could not start, 2 settings or usage.\n\nSettings:\n");
+	       "Exit codes: 0 stopped as asked, 1 could not start, 2 settings or "
+	       "usage.\n\nSettings:\n");
 	for (const struct config_row *row = config_rows; row->name; row++)
 		printf("  --%-28s %s (%s)\n", row->name, row->help,
 		    *row->default_text ? row->default_text : "unset");

@@ -106,7 +106,8 @@ both_implementations_agree(void **state)
 		dup2(from_child[1], 1);
 		close(to_child[1]);
 		close(from_child[0]);
-		execl("/usr/bin/python3", "python3", USHER_SOURCE_DIR "/tests/component/pbjson_peer.py",
+		execl("/usr/bin/python3", "python3",
+		    USHER_SOURCE_DIR "/tests/component/pbjson_peer.py",
 		    USHER_SOURCE_DIR "/tests/component", (char *)NULL);
 		_exit(127);
 	}

@@ -105,7 +105,8 @@ set_up(void **state)
 	assert_ok(store_new(f.config, &clock_system, &f.store));
 	assert_ok(store_lease(f.store, clock_boot_us(&clock_system) + 10 * US_PER_S, &f.conn));
 	assert_ok(crypt_key_make(&rand_system, &f.master));
-	struct keyring_config config = {&f.master, &clock_system, &rand_system, "usher", "usher", 0};
+	struct keyring_config config = {
+	    &f.master, &clock_system, &rand_system, "usher", "usher", 0};
 	assert_ok(keyring_new(&config, &f.keyring));
 	assert_ok(keyring_ensure(f.keyring, f.conn, &f.arena));
 	assert_ok(credentials_new(f.keyring, &clock_system, 1 << 22, &f.credentials));
@@ -372,7 +373,8 @@ static void
 a_node_finds_the_key_that_another_one_made(void **state)
 {
 	struct fixture *f = *state;
-	struct keyring_config config = {&f->master, &clock_system, &rand_system, "usher", "usher", 0};
+	struct keyring_config config = {
+	    &f->master, &clock_system, &rand_system, "usher", "usher", 0};
 	struct token_claims claims = {.account_id = id_of(ACCOUNT),
 	    .org_id = id_of(ORG),
 	    .user_id = id_of(USER),
@@ -402,7 +404,8 @@ static void *
 ensure(void *arg)
 {
 	struct fixture *f = arg;
-	struct keyring_config config = {&f->master, &clock_system, &rand_system, "usher", "usher", 0};
+	struct keyring_config config = {
+	    &f->master, &clock_system, &rand_system, "usher", "usher", 0};
 	struct keyring *keyring;
 	struct store_conn *conn;
 	struct arena arena;

@@ -30,11 +30,12 @@ write_lanes(const struct ops_env *env, struct strbuf *out)
 	struct rpc_lane_figures rows[LANE_COUNT];
 	size_t count = rpc_server_lanes(env->server, rows);
 
-	FAMILY(out, "usher_lane_done_total", "counter", "Calls finished.", "lane", rows, count, done);
-	FAMILY(out, "usher_lane_refused_total", "counter", "Calls refused: the lane was full.", "lane",
-	    rows, count, refused);
-	FAMILY(out, "usher_lane_expired_total", "counter", "Calls dropped: their deadline had passed.",
-	    "lane", rows, count, expired);
+	FAMILY(
+	    out, "usher_lane_done_total", "counter", "Calls finished.", "lane", rows, count, done);
+	FAMILY(out, "usher_lane_refused_total", "counter", "Calls refused: the lane was full.",
+	    "lane", rows, count, refused);
+	FAMILY(out, "usher_lane_expired_total", "counter",
+	    "Calls dropped: their deadline had passed.", "lane", rows, count, expired);
 	FAMILY(out, "usher_lane_busy", "gauge", "Workers at work.", "lane", rows, count, busy);
 	FAMILY(out, "usher_lane_queued", "gauge", "Calls that wait.", "lane", rows, count, queued);
 }
@@ -49,10 +50,10 @@ write_caches(const struct ops_env *env, struct strbuf *out)
 		count += env->caches[i].get(env->caches[i].env, &rows[count]);
 	FAMILY(out, "usher_cache_entries", "gauge", "Entries.", "cache", rows, count, entries);
 	FAMILY(out, "usher_cache_bytes", "gauge", "Bytes held.", "cache", rows, count, bytes);
-	FAMILY(out, "usher_cache_hits_total", "counter", "Answers from memory.", "cache", rows, count,
-	    hits);
-	FAMILY(out, "usher_cache_misses_total", "counter", "Questions to the database.", "cache", rows,
-	    count, misses);
+	FAMILY(out, "usher_cache_hits_total", "counter", "Answers from memory.", "cache", rows,
+	    count, hits);
+	FAMILY(out, "usher_cache_misses_total", "counter", "Questions to the database.", "cache",
+	    rows, count, misses);
 	FAMILY(out, "usher_cache_dropped_total", "counter", "Entries dropped by a change.", "cache",
 	    rows, count, dropped);
 }
@@ -66,7 +67,8 @@ write_jobs(const struct ops_env *env, struct strbuf *out)
 	FAMILY(out, "usher_job_runs_total", "counter", "Runs.", "job", rows, count, runs);
 	FAMILY(out, "usher_job_errors_total", "counter", "Runs that failed.", "job", rows, count,
 	    errors);
-	FAMILY(out, "usher_job_backlog", "gauge", "What is left to do.", "job", rows, count, backlog);
+	FAMILY(
+	    out, "usher_job_backlog", "gauge", "What is left to do.", "job", rows, count, backlog);
 }
 
 void
@@ -87,8 +89,8 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	plain(out, "usher_database_connections_max", "gauge", "The most there may be.", max);
 	plain(out, "usher_lease_held", "gauge", "1 while memory may be trusted.",
 	    lease_is_held(env->lease));
-	plain(out, "usher_feed_age_seconds", "gauge", "Age of the last snapshot of the change feed.",
-	    (double)feed.age_us / 1e6);
+	plain(out, "usher_feed_age_seconds", "gauge",
+	    "Age of the last snapshot of the change feed.", (double)feed.age_us / 1e6);
 	plain(out, "usher_live_nodes", "gauge", "Nodes alive at the last look.",
 	    barrier_live_nodes(env->barrier));
 	plain(out, "usher_calls", "gauge", "Calls under way.", (double)calls);
