@@ -53,34 +53,45 @@ answer(struct upstream *upstream, nng_msg *message, struct arena *arena)
 static void *
 work(void *arg)
 {
-	struct upstream *upstream = arg;
-	struct arena arena;
-	nng_ctx ctx;
-	nng_aio *aio;
+	struct upstream_worker *worker = arg;
+	nng_aio *aio = worker->aio;
 
-	assert_int_equal(arena_init(&arena, 4096, 64u << 20).code, ST_OK);
-	assert_int_equal(nng_aio_alloc(&aio, NULL, NULL), 0);
-	assert_int_equal(nng_ctx_open(&ctx, upstream->socket), 0);
 	for (;;) {
 		nng_msg *message;
 
-		nng_ctx_recv(ctx, aio);
+		nng_ctx_recv(worker->ctx, aio);
 		nng_aio_wait(aio);
 		if (nng_aio_result(aio) != 0)
-			break;
+			return NULL;
 		message = nng_aio_get_msg(aio);
-		nng_aio_set_msg(aio, answer(upstream, message, &arena));
+		nng_aio_set_msg(aio, answer(worker->upstream, message, &worker->arena));
 		nng_msg_free(message);
-		arena_reset(&arena);
-		nng_ctx_send(ctx, aio);
+		arena_reset(&worker->arena);
+		nng_ctx_send(worker->ctx, aio);
 		nng_aio_wait(aio);
 		if (nng_aio_result(aio) != 0)
 			nng_msg_free(nng_aio_get_msg(aio));
 	}
-	(void)nng_ctx_close(ctx);
-	nng_aio_free(aio);
-	arena_done(&arena);
-	return NULL;
+}
+
+/* All that can fail does so here: in a thread of its own a failed assertion ends the program. */
+static void
+worker_open(struct upstream *upstream, struct upstream_worker *worker)
+{
+	worker->upstream = upstream;
+	assert_int_equal(arena_init(&worker->arena, 4096, 64u << 20).code, ST_OK);
+	assert_int_equal(nng_aio_alloc(&worker->aio, NULL, NULL), 0);
+	assert_int_equal(nng_ctx_open(&worker->ctx, upstream->socket), 0);
+	assert_int_equal(pthread_create(&worker->thread, NULL, work, worker), 0);
+}
+
+static void
+worker_close(struct upstream_worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+	(void)nng_ctx_close(worker->ctx);
+	nng_aio_free(worker->aio);
+	arena_done(&worker->arena);
 }
 
 void
@@ -96,7 +107,7 @@ upstream_open(struct upstream *upstream, const char *url)
 	assert_int_equal(nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port), 0);
 	snprintf(upstream->url, sizeof upstream->url, "tcp://127.0.0.1:%d", port);
 	for (int i = 0; i < UPSTREAM_WORKERS; i++)
-		assert_int_equal(pthread_create(&upstream->threads[i], NULL, work, upstream), 0);
+		worker_open(upstream, &upstream->workers[i]);
 }
 
 void
@@ -104,7 +115,7 @@ upstream_close(struct upstream *upstream)
 {
 	(void)nng_close(upstream->socket);
 	for (int i = 0; i < UPSTREAM_WORKERS; i++)
-		pthread_join(upstream->threads[i], NULL);
+		worker_close(&upstream->workers[i]);
 	if (upstream->last)
 		nng_msg_free(upstream->last);
 	pthread_mutex_destroy(&upstream->lock);

@@ -18,10 +18,18 @@ struct upstream;
 typedef void upstream_answer(void *env, const struct request_envelope *request, struct arena *arena,
     struct response_envelope *out);
 
+struct upstream_worker {
+	struct upstream *upstream;
+	pthread_t thread;
+	struct arena arena;
+	nng_ctx ctx;
+	nng_aio *aio;
+};
+
 struct upstream {
 	nng_socket socket;
 	char url[UPSTREAM_URL_BYTES];
-	pthread_t threads[UPSTREAM_WORKERS];
+	struct upstream_worker workers[UPSTREAM_WORKERS];
 	pthread_mutex_t lock;
 	upstream_answer *answer;
 	void *env;
