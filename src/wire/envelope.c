@@ -15,7 +15,7 @@ static bool
 pair_read(struct slice bytes, struct envelope_pair *out)
 {
 	struct wire_reader reader = wire_reader_of(bytes);
-	struct wire_field field;
+	struct wire_field field = {0};
 
 	*out = (struct envelope_pair){SLICE_NONE, SLICE_NONE};
 	while (wire_next(&reader, &field)) {
@@ -123,7 +123,7 @@ status
 envelope_parse_request(struct slice bytes, struct request_envelope *out)
 {
 	struct wire_reader reader = wire_reader_of(bytes);
-	struct wire_field field;
+	struct wire_field field = {0};
 
 	request_envelope_init(out);
 	while (wire_next(&reader, &field))
@@ -233,7 +233,7 @@ static bool
 bad_request_read(struct slice bytes, struct response_envelope *out)
 {
 	struct wire_reader reader = wire_reader_of(bytes);
-	struct wire_field field;
+	struct wire_field field = {0};
 
 	while (wire_next(&reader, &field)) {
 		struct envelope_pair violation; /* the same two fields */
@@ -253,7 +253,7 @@ static bool
 error_info_read(struct slice bytes, struct response_envelope *out)
 {
 	struct wire_reader reader = wire_reader_of(bytes);
-	struct wire_field field;
+	struct wire_field field = {0};
 
 	while (wire_next(&reader, &field)) {
 		if (field.number != 1)
@@ -269,7 +269,7 @@ static bool
 detail_read(struct slice bytes, struct response_envelope *out)
 {
 	struct wire_reader reader = wire_reader_of(bytes);
-	struct wire_field field;
+	struct wire_field field = {0};
 
 	while (wire_next(&reader, &field)) {
 		if (field.number != DETAIL_ERROR_INFO && field.number != DETAIL_BAD_REQUEST)
@@ -447,7 +447,7 @@ envelope_pack_response(const struct response_envelope *e, uint8_t *out)
 bool
 batch_next(struct wire_reader *reader, struct slice *item)
 {
-	struct wire_field field;
+	struct wire_field field = {0};
 
 	while (wire_next(reader, &field)) {
 		if (field.number != 1)
