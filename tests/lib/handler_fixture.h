@@ -27,6 +27,7 @@ struct handler_fixture {
 	struct auth_env *auth;
 	struct user_env *user;
 	struct org_env *org;
+	const void *env; /* of any other service: the test's, freed behind the fixture */
 	struct uuid org_id; /* where sign-up makes users */
 	pthread_mutex_t lock;
 	struct handler_arena *arenas; /* replies live until the fixture is done */
@@ -42,6 +43,7 @@ struct handler_ask {
 	const struct principal *principal; /* NULL: nobody */
 	const char *client_ip;             /* NULL: 192.0.2.1 */
 	bool production;
+	bool from_memory; /* the handler's _cached twin, as the transport's callback calls it */
 };
 struct handler_outcome {
 	status status;

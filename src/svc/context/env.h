@@ -6,7 +6,6 @@
 #include "access/quota.h"
 #include "crypt/crypt.h"
 #include "jobs/spool.h"
-#include "store/feed.h"
 
 struct context_memory;
 
@@ -14,7 +13,6 @@ struct context_env {
 	struct context_memory *memory;
 	struct quota *quota;
 	struct spool *spool;
-	const struct feed *feed;          /* NULL: memory is not looked at on QUERY */
 	const struct crypt_key *page_key; /* page_key_derive() */
 };
 

@@ -134,20 +134,13 @@ find_entry(const struct context_env *env, struct rpc_call *call, struct read_cal
 	return STATUS_OK;
 }
 
-static bool
-memory_is_trusted(const struct context_env *env, const struct rpc_call *call)
-{
-	return env->feed &&
-	       feed_may_trust_memory(env->feed, call->has_at_least ? &call->at_least : NULL);
-}
-
 static status
 read_entry(const struct context_env *env, struct rpc_call *call, struct read_call *read)
 {
 	struct context_entry *entry;
 	status st = RPC_NOT_CACHED;
 
-	if (memory_is_trusted(env, call))
+	if (call->trust_memory)
 		st = find_entry(env, call, read);
 	if (!rpc_is_not_cached(st))
 		return st;

@@ -1,0 +1,726 @@
+/* ContextService's handlers, its memory and its receipts over a real database. */
+#include "gen/svc/context.h"
+#include "jobs/spool.h"
+#include "svc/common/page.h"
+#include "svc/context/env.h"
+#include "svc/context/memory.h"
+#include "tests/lib/handler_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define THREADS 20
+#define OTHER_ORG "01900000-0000-7000-8000-000000000bad"
+#define BOT "01900000-0000-7000-8000-0000000000b1"
+#define BOT_2 "01900000-0000-7000-8000-0000000000b2"
+#define FOREIGN_BOT "01900000-0000-7000-8000-0000000000bf"
+#define ANN "01900000-0000-7000-8000-0000000000a1"
+#define BEN "01900000-0000-7000-8000-0000000000a2"
+#define FOREIGN_USER "01900000-0000-7000-8000-0000000000af"
+
+static struct postgres postgres;
+static struct handler_fixture fixture;
+static struct context_env env;
+static struct context_memory *memory;
+static struct spool *spool;
+static struct quota *quota;
+static struct crypt_key page_key;
+static char spool_dir[64];
+static struct principal admin, ann, key, foreign;
+
+static int
+start(void **state)
+{
+	(void)state;
+	postgres_start(&postgres);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	postgres_stop(&postgres);
+	return 0;
+}
+
+#define must(expression) assert_int_equal((expression).code, ST_OK)
+
+static uint64_t
+bits(const char *first, const char *second)
+{
+	return permission_bit(slice_text(first)) | permission_bit(slice_text(second));
+}
+
+static struct uuid
+id_of(const char *text)
+{
+	struct uuid id;
+
+	assert_true(uuid_parse(slice_text(text), &id));
+	return id;
+}
+
+static void
+make_principals(void)
+{
+	admin = (struct principal){.kind = PRINCIPAL_LOGIN,
+	    .has_org = true,
+	    .org_id = fixture.org_id,
+	    .user_id = id_of(BEN),
+	    .permissions = ~UINT64_C(0) & ~bits("context.write", "client_ip.assert")};
+	ann = admin;
+	ann.user_id = id_of(ANN);
+	ann.permissions = 0;
+	foreign = admin;
+	foreign.org_id = id_of(OTHER_ORG);
+	foreign.user_id = id_of(FOREIGN_USER);
+	key = (struct principal){.kind = PRINCIPAL_KEY,
+	    .has_org = true,
+	    .org_id = fixture.org_id,
+	    .has_chatbot = true,
+	    .chatbot_id = id_of(BOT),
+	    .has_default_user = true,
+	    .default_user_id = id_of(ANN),
+	    .key_id = id_of("01900000-0000-7000-8000-0000000000e1"),
+	    .permissions = bits("context.read", "context.write")};
+}
+
+static int
+set_up(void **state)
+{
+	handler_fixture_init(&fixture, &postgres);
+	handler_sql(&fixture, "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('" OTHER_ORG
+			      "', 'other', 'Other')");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.users (org_id, id, external_id, display_name, locale) VALUES "
+	    "((SELECT id FROM usher.orgs WHERE slug = 'acme'), '" ANN "', 'ann', 'Ann', 'de-CH'), "
+	    "((SELECT id FROM usher.orgs WHERE slug = 'acme'), '" BEN "', 'ben', 'Ben', ''), "
+	    "('" OTHER_ORG "', '" FOREIGN_USER "', 'foe', 'Foe', '')");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.chatbots (org_id, id, alias, display_name, instructions) VALUES "
+	    "((SELECT id FROM usher.orgs WHERE slug = 'acme'), '" BOT "', 'bot', 'Bot', 'Help.'), "
+	    "((SELECT id FROM usher.orgs WHERE slug = 'acme'), '" BOT_2 "', 'two', 'Two', ''), "
+	    "('" OTHER_ORG "', '" FOREIGN_BOT "', 'bot', 'Foreign', '')");
+	make_principals();
+	snprintf(spool_dir, sizeof(spool_dir), "/tmp/usher-context-XXXXXX");
+	assert_non_null(mkdtemp(spool_dir));
+	must(context_memory_new(8u << 20, &clock_system, &memory));
+	must(spool_new(spool_dir, 1u << 20, &clock_system, &rand_system, &spool));
+	must(quota_new(&clock_system, &quota));
+	page_key_derive(fixture.master, &page_key);
+	env = (struct context_env){
+	    .memory = memory, .quota = quota, .spool = spool, .page_key = &page_key};
+	fixture.env = &env;
+	*state = &fixture;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	handler_fixture_done(*state);
+	context_memory_free(&memory);
+	spool_free(&spool);
+	quota_free(&quota);
+	snprintf(command, sizeof(command), "rm -r %s", spool_dir);
+	return system(command);
+}
+
+static struct handler_outcome
+call_as(const struct principal *principal, const char *method, const void *req, void *reply)
+{
+	struct handler_ask ask = {.principal = principal};
+
+	return handler_call(&fixture, &ask, &context_service, method, req, reply);
+}
+
+static struct handler_outcome
+from_memory(const struct principal *principal, const char *method, const void *req, void *reply)
+{
+	struct handler_ask ask = {.principal = principal, .from_memory = true};
+
+	return handler_call(&fixture, &ask, &context_service, method, req, reply);
+}
+
+static void
+expect(struct handler_outcome outcome, enum status_code code, const char *reason)
+{
+	if (outcome.status.code != code)
+		print_error("%s: %s\n", status_code_name(outcome.status.code),
+		    outcome.status.message ? outcome.status.message : "");
+	assert_int_equal(outcome.status.code, code);
+	if (reason) {
+		assert_non_null(outcome.status.reason);
+		assert_string_equal(outcome.status.reason, reason);
+	}
+}
+#define assert_ok(outcome) expect((outcome), ST_OK, NULL)
+
+static Usher__V1__ResolveRequest
+resolve_request(void)
+{
+	Usher__V1__ResolveRequest req = USHER__V1__RESOLVE_REQUEST__INIT;
+
+	req.message = (char *)"Hello";
+	req.purpose = (char *)"chat";
+	return req;
+}
+
+/* What the feed would do. */
+static void
+changed(enum change_kind kind, const char *id)
+{
+	struct feed_change change = {.kind = kind,
+	    .has_id = true,
+	    .has_org = true,
+	    .id = id_of(id),
+	    .org_id = fixture.org_id};
+
+	context_memory_obey(memory, &change);
+}
+
+static int64_t
+drain(void)
+{
+	struct store_conn *conn;
+	struct arena arena;
+	int64_t stored = 0;
+
+	must(arena_init(&arena, 4096, 64u << 20));
+	must(store_lease(fixture.store, clock_boot_us(&clock_system) + 60 * US_PER_S, &conn));
+	must(spool_drain(spool, conn, &arena, &stored));
+	store_return(&conn);
+	arena_done(&arena);
+	return stored;
+}
+
+static void
+resolve_answers_from_the_database_and_then_from_memory_alike(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply first, second;
+
+	(void)state;
+	assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &second).status));
+	assert_ok(call_as(&key, "Resolve", &req, &first));
+	assert_ok(from_memory(&key, "Resolve", &req, &second));
+	assert_false(first.from_memory);
+	assert_true(second.from_memory);
+	assert_string_equal(first.chatbot->chatbot_id, BOT);
+	assert_string_equal(first.user->display_name, "Ann");
+	assert_string_equal(first.context->segments[0]->text, "Help.\n");
+	assert_string_equal(
+	    first.context->segments[1]->text, "# User\ndisplay_name: Ann\nlocale: de-CH\n");
+	assert_string_equal(first.context->segments[2]->text, "# Message\nuser: Hello\n");
+	assert_string_equal(first.context->etag, second.context->etag);
+	assert_int_equal(first.caller->n_scopes, 2);
+	assert_int_equal(first.quota->remaining, -1);
+	assert_int_equal(strlen(first.read_id), 36);
+}
+
+static void
+users_and_chatbots_answer_to_their_other_names(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	req.user_id = (char *)"ext:ben";
+	req.chatbot_id = (char *)"bot";
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(reply.user->user_id, BEN);
+	assert_ok(from_memory(&key, "Resolve", &req, &reply));
+	req.chatbot_id = (char *)"two";
+	expect(call_as(&key, "Resolve", &req, &reply), ST_NOT_FOUND, "CHATBOT_NOT_FOUND");
+	req.chatbot_id = (char *)BOT_2;
+	expect(call_as(&key, "Resolve", &req, &reply), ST_NOT_FOUND, "CHATBOT_NOT_FOUND");
+	assert_ok(call_as(&admin, "Resolve", &req, &reply));
+}
+
+static void
+another_organisation_is_not_there(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+	Usher__V1__GetChatbotRequest get = USHER__V1__GET_CHATBOT_REQUEST__INIT;
+	Usher__V1__Chatbot chatbot;
+	Usher__V1__GetProfileRequest profile = USHER__V1__GET_PROFILE_REQUEST__INIT;
+	Usher__V1__GetProfileReply profile_reply;
+
+	(void)state;
+	req.user_id = (char *)FOREIGN_USER;
+	expect(call_as(&key, "Resolve", &req, &reply), ST_NOT_FOUND, "USER_NOT_FOUND");
+	/* Remembered as absent, too. */
+	expect(from_memory(&key, "Resolve", &req, &reply), ST_NOT_FOUND, "USER_NOT_FOUND");
+	req.user_id = (char *)ANN;
+	req.chatbot_id = (char *)BOT;
+	expect(call_as(&foreign, "Resolve", &req, &reply), ST_NOT_FOUND, NULL);
+	get.chatbot_id = (char *)BOT;
+	expect(call_as(&foreign, "GetChatbot", &get, &chatbot), ST_NOT_FOUND, NULL);
+	profile.user_id = (char *)ANN;
+	expect(call_as(&foreign, "GetProfile", &profile, &profile_reply), ST_NOT_FOUND, NULL);
+}
+
+static void
+a_change_of_a_parent_empties_memory(void **state)
+{
+	static const struct {
+		enum change_kind kind;
+		const char *id;
+	} parents[] = {{CHANGE_USER, ANN}, {CHANGE_PROFILE, ANN}, {CHANGE_CHATBOT, BOT}};
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_ok(call_as(&key, "Resolve", &req, &reply));
+		assert_ok(from_memory(&key, "Resolve", &req, &reply));
+		changed(CHANGE_USER, BEN);
+		assert_ok(from_memory(&key, "Resolve", &req, &reply));
+		changed(parents[i].kind, parents[i].id);
+		assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
+	}
+	/* What was absent may be there when somebody has changed. */
+	req.user_id = (char *)"ext:new";
+	expect(call_as(&key, "Resolve", &req, &reply), ST_NOT_FOUND, NULL);
+	changed(CHANGE_USER, BEN);
+	assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
+}
+
+static void
+every_read_leaves_a_receipt_once(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.api_keys (org_id, id, chatbot_id, prefix, secret_hash, scopes) "
+	    "SELECT id, '01900000-0000-7000-8000-0000000000e1', '" BOT "', 'p', 'x', '{}' "
+	    "FROM usher.orgs WHERE slug = 'acme'");
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	for (int i = 0; i < 99; i++)
+		assert_ok(from_memory(&key, "Resolve", &req, &reply));
+	assert_true(drain() >= 1);
+	assert_int_equal(drain(), 0);
+	assert_string_equal(handler_sql(&fixture, "SELECT sum(reads) FROM usher.reads"), "100");
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT count(*) FROM usher.reads r LEFT JOIN usher.blocks b "
+				  "ON b.org_id = r.org_id AND b.hash = r.block_hash "
+				  "WHERE b.hash IS NULL OR r.user_id <> '" ANN "' "
+				  "OR r.chatbot_id <> '" BOT "' OR r.purpose <> 'chat'"),
+	    "0");
+	assert_string_equal(
+	    handler_sql(
+		&fixture, "SELECT count(*) FROM usher.reads WHERE read_id = '%s'", reply.read_id),
+	    "1");
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT count(last_used_at) FROM usher.api_keys"), "1");
+}
+
+static void
+a_batch_that_was_stored_before_is_not_stored_again(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	/* The commit arrived, and nobody was told: the mark is there already. */
+	for (int batch = 1; batch < 10; batch++)
+		handler_sql(&fixture,
+		    "INSERT INTO usher.read_batches SELECT spool_id, %d FROM (SELECT "
+		    "'00000000-0000-0000-0000-000000000000'::uuid AS spool_id) s",
+		    batch);
+	assert_int_equal(drain(), 1);
+	handler_sql(&fixture, "INSERT INTO usher.read_batches SELECT spool_id, max(batch) + 1 "
+			      "FROM usher.read_batches WHERE spool_id <> "
+			      "'00000000-0000-0000-0000-000000000000' GROUP BY 1");
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_int_equal(drain(), 0);
+	assert_string_equal(handler_sql(&fixture, "SELECT sum(reads) FROM usher.reads"), "1");
+}
+
+static void
+a_message_joins_its_conversation(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	req.conversation = (char *)"c-1";
+	assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_int_equal(reply.seq, 1);
+	req.message = (char *)"Again";
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_int_equal(reply.seq, 2);
+	assert_string_equal(reply.context->segments[2]->text, "# Conversation\nuser: Hello\n");
+	assert_string_equal(reply.context->segments[3]->text, "# Message\nuser: Again\n");
+	/* By our own id too, and never into another user's. */
+	req.conversation = reply.conversation_id;
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_int_equal(reply.seq, 3);
+	req.user_id = (char *)"ext:ben";
+	expect(call_as(&key, "Resolve", &req, &reply), ST_FAILED_PRECONDITION,
+	    "CONVERSATION_OF_ANOTHER_USER");
+	assert_string_equal(handler_sql(&fixture, "SELECT last_seq FROM usher.conversations"), "3");
+}
+
+static void
+what_is_disabled_is_not_resolved(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	handler_sql(&fixture, "UPDATE usher.users SET status = 2 WHERE id = '" ANN "'");
+	expect(call_as(&key, "Resolve", &req, &reply), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	req.user_id = (char *)BEN;
+	handler_sql(&fixture, "UPDATE usher.chatbots SET disabled_at = now()");
+	expect(call_as(&key, "Resolve", &req, &reply), ST_FAILED_PRECONDITION, "CHATBOT_DISABLED");
+}
+
+static void
+a_bound_key_touches_no_other_user(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+	struct principal bound = key;
+
+	(void)state;
+	bound.has_bound_user = true;
+	bound.bound_user_id = id_of(ANN);
+	assert_ok(call_as(&bound, "Resolve", &req, &reply));
+	req.user_id = (char *)"ext:ben";
+	expect(call_as(&bound, "Resolve", &req, &reply), ST_PERMISSION_DENIED, NULL);
+	expect(from_memory(&bound, "Resolve", &req, &reply), ST_PERMISSION_DENIED, NULL);
+}
+
+static void
+a_small_quota_is_exact(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+	struct handler_outcome outcome;
+	int taken = 0;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.api_keys (org_id, id, chatbot_id, prefix, secret_hash, scopes, "
+	    "requests_per_day) SELECT id, '01900000-0000-7000-8000-0000000000e1', '" BOT
+	    "', 'p', 'x', '{}', 5 FROM usher.orgs WHERE slug = 'acme'");
+	key.requests_per_day = 5;
+	for (int i = 0; i < 12; i++) {
+		outcome = from_memory(&key, "Resolve", &req, &reply);
+		if (rpc_is_not_cached(outcome.status))
+			outcome = call_as(&key, "Resolve", &req, &reply);
+		if (outcome.status.code == ST_OK)
+			taken++;
+		else
+			expect(outcome, ST_RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED");
+	}
+	assert_int_equal(taken, 5);
+	assert_true(outcome.retry_after_ms > 0);
+	drain();
+	assert_string_equal(handler_sql(&fixture, "SELECT sum(reads) FROM usher.reads"), "5");
+}
+
+static struct handler_outcome
+create_key(const struct principal *principal, const char *scope, const char *network,
+    const char *user, Usher__V1__CreateApiKeyReply *reply)
+{
+	Usher__V1__CreateApiKeyRequest req = USHER__V1__CREATE_API_KEY_REQUEST__INIT;
+	char *scopes[] = {(char *)scope}, *networks[] = {(char *)network};
+
+	req.chatbot_id = (char *)"bot";
+	req.scopes = scopes;
+	req.n_scopes = 1;
+	req.allowed_networks = networks;
+	req.n_allowed_networks = network != NULL;
+	req.default_user_id = (char *)user;
+	return call_as(principal, "CreateApiKey", &req, reply);
+}
+
+static void
+a_key_is_made_shown_once_listed_and_revoked(void **state)
+{
+	Usher__V1__CreateApiKeyReply made;
+	Usher__V1__ListApiKeysRequest list = USHER__V1__LIST_API_KEYS_REQUEST__INIT;
+	Usher__V1__ListApiKeysReply listed;
+	Usher__V1__RevokeApiKeyRequest revoke = USHER__V1__REVOKE_API_KEY_REQUEST__INIT;
+	Usher__V1__ApiKey revoked;
+	struct principal principal;
+
+	(void)state;
+	assert_ok(create_key(&admin, "context.write", "192.0.2.0/24", "ext:ann", &made));
+	assert_int_equal(strncmp(made.api_key, "ush_live_", 9), 0);
+	assert_string_equal(made.key->default_user_id, ANN);
+	principal = handler_principal(&fixture, made.api_key);
+	assert_int_equal(principal.kind, PRINCIPAL_KEY);
+	assert_true(uuid_equals(&principal.org_id, &fixture.org_id));
+	list.chatbot_id = (char *)BOT;
+	assert_ok(call_as(&admin, "ListApiKeys", &list, &listed));
+	assert_int_equal(listed.n_keys, 1);
+	assert_string_equal(listed.keys[0]->scopes[0], "context.write");
+	assert_string_equal(listed.keys[0]->allowed_networks[0], "192.0.2.0/24");
+	revoke.chatbot_id = (char *)BOT;
+	revoke.key_id = made.key->key_id;
+	expect(call_as(&foreign, "RevokeApiKey", &revoke, &revoked), ST_NOT_FOUND, NULL);
+	for (int i = 0; i < 2; i++) {
+		assert_ok(call_as(&admin, "RevokeApiKey", &revoke, &revoked));
+		assert_non_null(revoked.revoked_at);
+	}
+	assert_string_equal(
+	    handler_sql(&fixture,
+		"SELECT count(*) FROM usher.changes WHERE kind = %d AND restricts", CHANGE_KEY),
+	    "2");
+}
+
+static void
+nobody_gives_a_key_what_they_have_not(void **state)
+{
+	Usher__V1__CreateApiKeyReply made;
+	struct principal poor = admin;
+
+	(void)state;
+	poor.permissions = bits("keys.write", "keys.read");
+	expect(create_key(&poor, "users.write", NULL, "", &made), ST_PERMISSION_DENIED,
+	    "SCOPE_NOT_HELD");
+	assert_ok(create_key(&admin, "users.write", NULL, "", &made));
+	expect(create_key(&admin, "keys.write", NULL, "", &made), ST_INVALID_ARGUMENT, NULL);
+	expect(create_key(&admin, "client_ip.assert", NULL, "", &made), ST_INVALID_ARGUMENT, NULL);
+	expect(create_key(&admin, "nonsense", NULL, "", &made), ST_INVALID_ARGUMENT, NULL);
+	expect(
+	    create_key(&admin, "context.read", "10.0.0.1/8", "", &made), ST_INVALID_ARGUMENT, NULL);
+	expect(create_key(&admin, "context.read", NULL, FOREIGN_USER, &made), ST_NOT_FOUND, NULL);
+	expect(create_key(&foreign, "context.read", NULL, ANN, &made), ST_NOT_FOUND, NULL);
+}
+
+static struct handler_outcome
+put(const struct principal *principal, const char *path, Usher__V1__Profile *profile,
+    int64_t expect_version, Usher__V1__GetProfileReply *reply)
+{
+	Usher__V1__PutProfileRequest req = USHER__V1__PUT_PROFILE_REQUEST__INIT;
+	Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+	char *paths[] = {(char *)path};
+
+	mask.paths = paths;
+	mask.n_paths = 1;
+	req.user_id = (char *)ANN;
+	req.profile = profile;
+	req.update_mask = path ? &mask : NULL;
+	req.expect_version = expect_version;
+	return call_as(principal, "PutProfile", &req, reply);
+}
+
+static void
+a_profile_is_stamped_with_who_wrote_each_field(void **state)
+{
+	Usher__V1__Profile profile = USHER__V1__PROFILE__INIT;
+	Usher__V1__GetProfileReply reply;
+
+	(void)state;
+	profile.company = (char *)"Acme";
+	profile.about = (char *)"Mine\n\xf0\x9f\x98\x80 <'\"\\>";
+	profile.preferences = (char *)"{\"tone\":\"brief\",\"n\":1.50}";
+	assert_ok(put(&ann, NULL, &profile, 0, &reply));
+	assert_int_equal(reply.profile->version, 1);
+	assert_string_equal(reply.profile->about, profile.about);
+	assert_string_equal(reply.profile->preferences, "{\"n\": 1.50, \"tone\": \"brief\"}");
+	profile.role = (char *)"CTO";
+	assert_ok(put(&key, "role", &profile, 0, &reply));
+	profile.company = (char *)"Acme AG";
+	assert_ok(put(&admin, "company", &profile, 2, &reply));
+	/* Repeating what the user wrote does not make it an administrator's word. */
+	assert_ok(put(&admin, "about", &profile, 0, &reply));
+	expect(put(&admin, "company", &profile, 2, &reply), ST_ABORTED, "VERSION_MISMATCH");
+	expect(put(&admin, "nonsense", &profile, 0, &reply), ST_INVALID_ARGUMENT, NULL);
+	assert_string_equal(handler_sql(&fixture, "SELECT trust FROM usher.profiles"),
+	    "{\"role\": 2, \"about\": 1, \"company\": 3, \"preferences\": 1}");
+	profile.profile_data = (char *)"{\"a\":\"\\u0000\"}";
+	expect(put(&ann, "profile_data", &profile, 0, &reply), ST_INVALID_ARGUMENT, NULL);
+}
+
+static struct handler_outcome
+append(const char *conversation, const char *text, int64_t expect_seq,
+    Usher__V1__AppendTurnsReply *reply)
+{
+	Usher__V1__AppendTurnsRequest req = USHER__V1__APPEND_TURNS_REQUEST__INIT;
+	Usher__V1__NewTurn turn = USHER__V1__NEW_TURN__INIT;
+	Usher__V1__NewTurn *turns[] = {&turn, &turn};
+
+	turn.role = USHER__V1__TURN_ROLE__TURN_ROLE_ASSISTANT;
+	turn.text = (char *)text;
+	turn.attributes = (char *)"{\"k\":1}";
+	req.conversation = (char *)conversation;
+	req.turns = turns;
+	req.n_turns = 2;
+	req.expect_seq = expect_seq;
+	return call_as(&key, "AppendTurns", &req, reply);
+}
+
+static void *
+append_one(void *unused)
+{
+	Usher__V1__AppendTurnsReply reply;
+
+	(void)unused;
+	return (void *)(intptr_t)append("raced", "x", 0, &reply).status.code;
+}
+
+static void
+twenty_that_append_at_once_leave_one_conversation_without_gaps(void **state)
+{
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, append_one, NULL);
+	for (size_t i = 0; i < THREADS; i++) {
+		void *code;
+
+		pthread_join(threads[i], &code);
+		assert_int_equal((intptr_t)code, ST_OK);
+	}
+	assert_string_equal(
+	    handler_sql(&fixture,
+		"SELECT count(DISTINCT conversation_id) || ' ' || count(*) || ' ' || "
+		"max(seq) FROM usher.turns"),
+	    "1 40 40");
+}
+
+static void
+turns_are_listed_from_the_newest_back(void **state)
+{
+	Usher__V1__AppendTurnsReply appended;
+	Usher__V1__ListTurnsRequest req = USHER__V1__LIST_TURNS_REQUEST__INIT;
+	Usher__V1__PageRequest page = USHER__V1__PAGE_REQUEST__INIT;
+	Usher__V1__ListTurnsReply reply;
+	int64_t next = 6;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_ok(append("c", "text\nof two lines", 2 * i + 1, &appended));
+	expect(append("c", "late", 3, &appended), ST_ABORTED, "SEQUENCE_MISMATCH");
+	req.conversation = (char *)"c";
+	req.page = &page;
+	page.size = 4;
+	for (int pages = 0; pages < 2; pages++) {
+		assert_ok(call_as(&key, "ListTurns", &req, &reply));
+		for (size_t i = 0; i < reply.n_turns; i++)
+			assert_int_equal(reply.turns[i]->seq, next--);
+		page.token = reply.page ? reply.page->next_token : (char *)"";
+	}
+	assert_int_equal(next, 0);
+	assert_null(reply.page);
+	assert_string_equal(reply.turns[0]->text, "text\nof two lines");
+	assert_string_equal(reply.turns[0]->attributes, "{\"k\": 1}");
+	req.conversation = (char *)"unknown";
+	expect(call_as(&key, "ListTurns", &req, &reply), ST_NOT_FOUND, NULL);
+}
+
+static struct handler_outcome
+create_chatbot(const char *id, const char *alias, const char *name, Usher__V1__Chatbot *reply)
+{
+	Usher__V1__CreateChatbotRequest req = USHER__V1__CREATE_CHATBOT_REQUEST__INIT;
+
+	req.chatbot_id = (char *)id;
+	req.alias = (char *)alias;
+	req.display_name = (char *)name;
+	return call_as(&admin, "CreateChatbot", &req, reply);
+}
+
+static void
+a_chatbot_is_made_once(void **state)
+{
+	static const char id[] = "01900000-0000-7000-8000-0000000000c1";
+	Usher__V1__Chatbot first, second;
+	Usher__V1__ListChatbotsRequest list = USHER__V1__LIST_CHATBOTS_REQUEST__INIT;
+	Usher__V1__ListChatbotsReply listed;
+
+	(void)state;
+	assert_ok(create_chatbot(id, "new", "New", &first));
+	assert_ok(create_chatbot(id, "new", "New", &second));
+	assert_int_equal(second.version, 1);
+	expect(create_chatbot(id, "new", "Other", &second), ST_ALREADY_EXISTS, "CHATBOT_EXISTS");
+	expect(create_chatbot("", "bot", "Other", &second), ST_ALREADY_EXISTS, NULL);
+	expect(create_chatbot("", BOT, "Other", &second), ST_INVALID_ARGUMENT, NULL);
+	assert_ok(call_as(&admin, "ListChatbots", &list, &listed));
+	assert_int_equal(listed.n_chatbots, 3);
+}
+
+static void
+many_contexts_come_in_the_order_asked(void **state)
+{
+	Usher__V1__BatchGetContextRequest req = USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT;
+	Usher__V1__BatchGetContextReply reply;
+	char *users[] = {
+	    (char *)"ext:ben", (char *)FOREIGN_USER, (char *)ANN, (char *)"ext:nobody"};
+
+	(void)state;
+	req.user_ids = users;
+	req.n_user_ids = 4;
+	assert_ok(call_as(&key, "BatchGetContext", &req, &reply));
+	assert_int_equal(reply.n_contexts, 4);
+	assert_true(reply.contexts[0]->found);
+	assert_false(reply.contexts[1]->found);
+	assert_true(reply.contexts[2]->found);
+	assert_false(reply.contexts[3]->found);
+	assert_string_equal(reply.contexts[2]->context->segments[1]->text,
+	    "# User\ndisplay_name: Ann\nlocale: de-CH\n");
+	assert_int_equal(drain(), 2);
+}
+
+static void
+a_user_reads_their_own_context(void **state)
+{
+	Usher__V1__GetContextRequest req = USHER__V1__GET_CONTEXT_REQUEST__INIT;
+	Usher__V1__GetContextReply reply;
+
+	(void)state;
+	assert_ok(call_as(&ann, "GetContext", &req, &reply));
+	assert_string_equal(reply.user_id, ANN);
+	assert_string_equal(reply.context->segments[0]->name, "user");
+	assert_ok(from_memory(&ann, "GetContext", &req, &reply));
+	drain();
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT sum(reads) FROM usher.reads WHERE reader_id = '" ANN "'"),
+	    "2");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(resolve_answers_from_the_database_and_then_from_memory_alike),
+	    TEST(users_and_chatbots_answer_to_their_other_names),
+	    TEST(another_organisation_is_not_there),
+	    TEST(a_change_of_a_parent_empties_memory),
+	    TEST(every_read_leaves_a_receipt_once),
+	    TEST(a_batch_that_was_stored_before_is_not_stored_again),
+	    TEST(a_message_joins_its_conversation),
+	    TEST(what_is_disabled_is_not_resolved),
+	    TEST(a_bound_key_touches_no_other_user),
+	    TEST(a_small_quota_is_exact),
+	    TEST(a_key_is_made_shown_once_listed_and_revoked),
+	    TEST(nobody_gives_a_key_what_they_have_not),
+	    TEST(a_profile_is_stamped_with_who_wrote_each_field),
+	    TEST(twenty_that_append_at_once_leave_one_conversation_without_gaps),
+	    TEST(turns_are_listed_from_the_newest_back),
+	    TEST(a_chatbot_is_made_once),
+	    TEST(many_contexts_come_in_the_order_asked),
+	    TEST(a_user_reads_their_own_context),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
