@@ -168,7 +168,6 @@ open_services(struct node *node)
 	    .memory = node->contexts,
 	    .quota = node->quota,
 	    .spool = node->spool,
-	    .feed = node->feed,
 	    .page_key = node->page_key,
 	};
 	return feed_subscribe(node->feed, context_memory_obey, node->contexts);

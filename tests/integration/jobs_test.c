@@ -1,0 +1,330 @@
+/* The jobs, and what OpsService says of them, over a real database. */
+#include "gen/svc/ops.h"
+#include "jobs/standard.h"
+#include "svc/ops/env.h"
+#include "tests/lib/handler_fixture.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct postgres postgres;
+static struct handler_fixture fixture;
+static struct crypt_key outbox_key;
+static struct jobs *jobs;
+static struct standard_jobs standard;
+static char directory[64];
+
+#define must(expression) assert_int_equal((expression).code, ST_OK)
+
+static int
+start(void **state)
+{
+	(void)state;
+	postgres_start(&postgres);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	postgres_stop(&postgres);
+	return 0;
+}
+
+static int
+set_up(void **state)
+{
+	handler_fixture_init(&fixture, &postgres);
+	snprintf(directory, sizeof(directory), "/tmp/usher-jobs-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	outbox_key_derive(fixture.master, &outbox_key);
+	standard = (struct standard_jobs){.keyring = fixture.keyring,
+	    .outbox = {&outbox_key, outbox_deliver_to_folder, directory}};
+	must(spool_new(directory, SPOOL_BYTES_MIN, &clock_system, &rand_system, &standard.spool));
+	must(jobs_new(fixture.store, &clock_system, &jobs));
+	must(standard_jobs_add(jobs, &standard));
+	*state = &fixture;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	jobs_stop(jobs);
+	jobs_free(&jobs);
+	spool_free(&standard.spool);
+	handler_fixture_done(*state);
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	return system(command);
+}
+
+static int
+count_files(const char *end)
+{
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+	int count = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		size_t bytes = strlen(entry->d_name);
+
+		count +=
+		    bytes > strlen(end) && strcmp(entry->d_name + bytes - strlen(end), end) == 0;
+	}
+	closedir(dir);
+	return count;
+}
+
+static void
+put_mail(const char *to, int64_t expires_at_us, bool commit)
+{
+	struct mail mail = {.from = "usher@example.org",
+	    .to = to,
+	    .subject = "Your code",
+	    .text = "123456\n",
+	    .created_at_us = clock_now_us(&clock_system)};
+	struct revision revision;
+	struct store_conn *conn;
+	struct arena arena;
+
+	must(arena_init(&arena, 4096, 1u << 20));
+	must(uuid_make(&clock_system, &rand_system, &mail.id));
+	must(store_lease(fixture.store, clock_boot_us(&clock_system) + 60 * US_PER_S, &conn));
+	must(store_begin(conn));
+	must(outbox_put(conn, &outbox_key, &rand_system, &mail, expires_at_us, &arena));
+	if (commit)
+		must(store_commit(conn, &revision));
+	store_return(&conn);
+	arena_done(&arena);
+}
+
+static void
+mail_leaves_with_its_transaction_once(void **state)
+{
+	int64_t later_us = clock_now_us(&clock_system) + 600 * US_PER_S;
+
+	(void)state;
+	put_mail("ann@example.org", later_us, true);
+	put_mail("ben@example.org", later_us, false);
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox "
+						  "WHERE position('123456'::bytea IN sealed) > 0"),
+	    "0");
+	must(jobs_run_now(jobs, "mail"));
+	must(jobs_run_now(jobs, "mail"));
+	assert_int_equal(count_files(".eml"), 1);
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox"), "0");
+}
+
+static void
+mail_that_can_not_leave_waits_and_one_that_is_damaged_goes(void **state)
+{
+	int64_t later_us = clock_now_us(&clock_system) + 600 * US_PER_S;
+
+	(void)state;
+	put_mail("ann@example.org", later_us, true);
+	standard.outbox.deliver_env = (char *)"/nowhere/at/all";
+	must(jobs_run_now(jobs, "mail"));
+	assert_string_equal(handler_sql(&fixture,
+				"SELECT attempts FROM usher.mail_outbox WHERE next_try_at > now()"),
+	    "1");
+	handler_sql(
+	    &fixture, "UPDATE usher.mail_outbox SET next_try_at = now(), sealed = 'damaged'");
+	must(jobs_run_now(jobs, "mail"));
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox"), "0");
+}
+
+static void
+what_has_expired_is_swept_and_the_rest_stays(void **state)
+{
+	(void)state;
+	handler_sql(&fixture, "INSERT INTO usher.throttles SELECT 1, i::text::bytea, 1, "
+			      "now() - i * interval '1 hour', now() - interval '1 min' FROM "
+			      "generate_series(1, 40) i");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.idempotency (principal, method_id, key_hash, request_mac, "
+	    "result_sealed, expires_at) SELECT '', 1, i::text::bytea, '', '', "
+	    "now() + (i - 1500) * interval '1 min' FROM generate_series(1, 1510) i");
+	must(jobs_run_now(jobs, "sweep"));
+	must(jobs_run_now(jobs, "sweep"));
+	assert_in_range(
+	    atoi(handler_sql(&fixture, "SELECT count(*) FROM usher.throttles")), 22, 24);
+	assert_in_range(
+	    atoi(handler_sql(&fixture, "SELECT count(*) FROM usher.idempotency")), 9, 11);
+}
+
+static void
+a_job_of_the_cluster_is_done_by_one_node_at_a_time(void **state)
+{
+	struct store_conn *conn;
+	ROWS_AUTO claim = {0};
+	struct job_figures figures[JOBS_MAX];
+	size_t count;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.throttles VALUES (1, 'x', 1, now() - interval '3 days', now())");
+	/* Another node is at it. */
+	must(store_lease(fixture.store, clock_boot_us(&clock_system) + 60 * US_PER_S, &conn));
+	must(store_begin(conn));
+	must(STORE_QUERY(conn, STMT_JOBS_CLAIM, &claim,
+	    p_int((int64_t)hash_bytes(slice_text("sweep"), UINT64_C(0x75736865724a4f42)))));
+	assert_true(row_bool(&claim, 0, JOBS_CLAIM_CLAIMED));
+	must(jobs_run_now(jobs, "sweep"));
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.throttles"), "1");
+	store_return(&conn);
+	must(jobs_run_now(jobs, "sweep"));
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.throttles"), "0");
+	count = jobs_get_figures(jobs, figures);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(figures[i].name, "sweep") == 0)
+			assert_int_equal(figures[i].runs, 2);
+}
+
+static struct spool_read
+read_of(unsigned user)
+{
+	struct spool_read read;
+
+	memset(&read, 0, sizeof(read));
+	read.org_id = fixture.org_id;
+	memcpy(read.user_id.bytes, &user, sizeof(user));
+	read.reader_id = read.user_id;
+	read.second = 1800000000;
+	return read;
+}
+
+static void
+receipts_of_a_killed_process_are_stored_by_the_next(void **state)
+{
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		struct spool *spool;
+		struct spool_ticket ticket;
+		struct uuid id;
+		status st =
+		    spool_new(directory, SPOOL_BYTES_MIN, &clock_system, &rand_system, &spool);
+
+		for (unsigned i = 0; i < 100 && st.code == ST_OK; i++) {
+			struct spool_read read = read_of(i % 10);
+
+			if (!spool_begin(spool, &read, &ticket))
+				_exit(2);
+			spool_take(&ticket, &id);
+		}
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	assert_int_equal(count_files(".spool"), 2);
+	must(jobs_run_now(jobs, "receipts"));
+	must(jobs_run_now(jobs, "receipts"));
+	assert_int_equal(count_files(".spool"), 1);
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT sum(reads) || ' ' || count(*) FROM usher.reads"),
+	    "100 10");
+}
+
+static void
+a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped(void **state)
+{
+	struct spool_ticket ticket;
+	struct uuid id;
+
+	(void)state;
+	must(jobs_start(jobs));
+	for (unsigned i = 0; i < 5000; i++) {
+		struct spool_read read = read_of(i);
+
+		while (!spool_begin(standard.spool, &read, &ticket))
+			must(spool_wait(
+			    standard.spool, clock_boot_us(&clock_system) + 60 * US_PER_S));
+		spool_take(&ticket, &id);
+	}
+	jobs_stop(jobs);
+	must(jobs_run_now(jobs, "receipts"));
+	must(jobs_run_now(jobs, "receipts"));
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT sum(reads) || ' ' || count(*) FROM usher.reads"),
+	    "5000 5000");
+}
+
+static struct handler_outcome
+call_ops(const char *method, const void *req, void *reply, bool from_memory)
+{
+	struct handler_ask ask = {.from_memory = from_memory};
+
+	return handler_call(&fixture, &ask, &ops_service, method, req, reply);
+}
+
+static void
+status_counts_and_health_answers_without_the_database(void **state)
+{
+	struct ops_env env = {.version = "1",
+	    .mode = "development",
+	    .database_host = "/somewhere",
+	    .started_at_us = 1,
+	    .store = fixture.store,
+	    .jobs = jobs};
+	Usher__V1__GetStatusRequest req = USHER__V1__GET_STATUS_REQUEST__INIT;
+	Usher__V1__GetStatusReply reply;
+	Usher__V1__GetHealthRequest health_req = USHER__V1__GET_HEALTH_REQUEST__INIT;
+	Usher__V1__GetHealthReply health;
+	Usher__V1__GetDescriptorsRequest descriptors_req = USHER__V1__GET_DESCRIPTORS_REQUEST__INIT;
+	Usher__V1__GetDescriptorsReply descriptors;
+	bool found = false;
+
+	(void)state;
+	fixture.env = &env;
+	req.exact_counts = true;
+	must(call_ops("GetStatus", &req, &reply, false).status);
+	assert_string_equal(reply.database->role, "usher_app");
+	assert_string_equal(reply.database->host, "/somewhere");
+	assert_string_equal(reply.database->database, fixture.database);
+	for (size_t i = 0; i < reply.n_tables; i++) {
+		/* A table that counts.sql does not have would still be an estimate. */
+		assert_false(reply.tables[i]->estimated);
+		if (strcmp(reply.tables[i]->name, "orgs") == 0)
+			found = reply.tables[i]->rows == 1 && reply.tables[i]->bytes > 0;
+	}
+	assert_true(found);
+	assert_int_equal(reply.n_jobs, 5);
+	assert_true(reply.resident_bytes > 0);
+	must(call_ops("GetHealth", &health_req, &health, true).status);
+	assert_true(health.ready);
+	must(call_ops("GetDescriptors", &descriptors_req, &descriptors, true).status);
+	assert_true(descriptors.file_descriptor_set.len > 1000);
+	postgres_halt(&postgres, "immediate");
+	must(call_ops("GetHealth", &health_req, &health, true).status);
+	assert_string_equal(health.version, "1");
+	postgres_resume(&postgres);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(mail_leaves_with_its_transaction_once),
+	    TEST(mail_that_can_not_leave_waits_and_one_that_is_damaged_goes),
+	    TEST(what_has_expired_is_swept_and_the_rest_stays),
+	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
+	    TEST(receipts_of_a_killed_process_are_stored_by_the_next),
+	    TEST(a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped),
+	    TEST(status_counts_and_health_answers_without_the_database),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
