@@ -7,6 +7,7 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define CALLS_MAX_DEFAULT 1024
 #define RECONNECT_MIN_MS 50
@@ -17,16 +18,18 @@
 
 struct client {
 	nng_socket socket;
+	nng_dialer dialer;
 	const struct clock *clock;
 	uint32_t calls_max;
 	atomic_int pipes;
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	bool is_closing;
+	atomic_bool is_closing;
 	uint32_t calls_open; /* contexts that exist */
 	uint32_t calls_under_way;
 	struct list calls_free;
+	struct list calls_all;
 };
 
 /* A context of the socket, and the call that it is used for. A call is sent, and received only
@@ -35,7 +38,8 @@ struct call {
 	struct client *client;
 	nng_ctx ctx;
 	nng_aio *aio;
-	struct list list;
+	struct list list; /* of the free ones */
+	struct list all;
 	bool is_sent;
 	int64_t deadline_us;
 	const ProtobufCMessageDescriptor *reply;
@@ -55,6 +59,7 @@ call_new(struct client *client, struct call **out)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
 	call->client = client;
 	list_init(&call->list);
+	list_init(&call->all);
 	if (nng_aio_alloc(&call->aio, call_step, call) != 0) {
 		free(call);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
@@ -64,6 +69,9 @@ call_new(struct client *client, struct call **out)
 		free(call);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
 	}
+	(void)pthread_mutex_lock(&client->lock);
+	list_add_last(&client->calls_all, &call->all);
+	(void)pthread_mutex_unlock(&client->lock);
 	*out = call;
 	return STATUS_OK;
 }
@@ -84,7 +92,7 @@ call_take(struct client *client, struct call **out)
 	bool has_room = false;
 
 	(void)pthread_mutex_lock(&client->lock);
-	const bool is_closing = client->is_closing;
+	const bool is_closing = atomic_load(&client->is_closing);
 	if (!is_closing) {
 		/* The one that was idle longest: nng may still be putting away its timeout. */
 		node = list_take_first(&client->calls_free);
@@ -194,6 +202,10 @@ call_step(void *arg)
 			return;
 		}
 		call->is_sent = true;
+		if (atomic_load(&call->client->is_closing)) {
+			call_fail(call, NNG_ECLOSED);
+			return;
+		}
 		nng_aio_set_timeout(call->aio, call_remaining_ms(call));
 		nng_ctx_recv(call->ctx, call->aio);
 		return;
@@ -437,22 +449,20 @@ socket_set(nng_socket socket, const struct client_settings *settings)
 }
 
 static status
-socket_dial(nng_socket socket, const struct client_settings *settings)
+socket_dial(struct client *client, const struct client_settings *settings)
 {
-	nng_dialer dialer;
-
-	if (nng_dialer_create(&dialer, socket, settings->url) != 0)
+	if (nng_dialer_create(&client->dialer, client->socket, settings->url) != 0)
 		return REFUSE_FOR(
 		    ST_INVALID_ARGUMENT, "BAD_URL", "the URL is none that nng can dial");
 	/* Not every transport has these. */
-	(void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
-	(void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true);
+	(void)nng_dialer_set_bool(client->dialer, NNG_OPT_TCP_KEEPALIVE, true);
+	(void)nng_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true);
 	if (strncmp(settings->url, "tls+", 4) == 0 &&
 	    (!settings->tls_ca_file ||
-		nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, settings->tls_ca_file) != 0))
+		nng_dialer_set_string(client->dialer, NNG_OPT_TLS_CA_FILE, settings->tls_ca_file) != 0))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_TLS_FILE",
 		    "tls+tcp:// needs a file with the certificates to trust");
-	if (nng_dialer_start(dialer, NNG_FLAG_NONBLOCK) != 0)
+	if (nng_dialer_start(client->dialer, NNG_FLAG_NONBLOCK) != 0)
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_URL", "the URL can't be dialled");
 	return STATUS_OK;
 }
@@ -473,17 +483,40 @@ client_new(const struct client_settings *settings, struct client **out)
 	(void)pthread_mutex_init(&client->lock, NULL);
 	(void)pthread_cond_init(&client->idle, NULL);
 	list_init(&client->calls_free);
+	list_init(&client->calls_all);
 	(void)nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, pipe_changed, client);
 	(void)nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, pipe_changed, client);
 	status st = socket_set(client->socket, settings);
 	if (st.code == ST_OK)
-		st = socket_dial(client->socket, settings);
+		st = socket_dial(client, settings);
 	if (st.code != ST_OK) {
 		client_free(&client);
 		return st;
 	}
 	*out = client;
 	return STATUS_OK;
+}
+
+/* Ends every call that is under way. The lock is held. One that is between its send and its receive
+ * has nothing to cancel just then, so this is done again until they are all through. */
+#define CANCEL_AGAIN_NS (10 * 1000 * 1000)
+
+static void
+calls_cancel(struct client *client)
+{
+	while (client->calls_under_way > 0) {
+		struct timespec until;
+
+		list_for_each (node, &client->calls_all)
+			nng_aio_cancel(container_of(node, struct call, all)->aio);
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += CANCEL_AGAIN_NS;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+		(void)pthread_cond_timedwait(&client->idle, &client->lock, &until);
+	}
 }
 
 void
@@ -494,17 +527,15 @@ client_free(struct client **freed)
 
 	if (!client)
 		return;
+	atomic_store(&client->is_closing, true);
 	(void)pthread_mutex_lock(&client->lock);
-	client->is_closing = true;
+	calls_cancel(client);
 	(void)pthread_mutex_unlock(&client->lock);
-	/* Ends every call that is under way. */
+	while ((node = list_take_first(&client->calls_all)))
+		call_free(container_of(node, struct call, all));
+	/* Last: nng before 1.6 panics when a socket is closed while a context of it is being used.
+	 */
 	(void)nng_close(client->socket);
-	(void)pthread_mutex_lock(&client->lock);
-	while (client->calls_under_way > 0)
-		(void)pthread_cond_wait(&client->idle, &client->lock);
-	(void)pthread_mutex_unlock(&client->lock);
-	while ((node = list_take_first(&client->calls_free)))
-		call_free(container_of(node, struct call, list));
 	(void)pthread_cond_destroy(&client->idle);
 	(void)pthread_mutex_destroy(&client->lock);
 	free(client);

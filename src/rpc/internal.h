@@ -147,6 +147,8 @@ server_method(const struct rpc_server *server, uint32_t id, struct slice name, s
 /* work.c */
 MUST_USE status works_new(struct rpc_server *server);
 void works_start(struct rpc_server *server);
+/* No callback runs any more, and none will. */
+void works_stop(struct rpc_server *server);
 void works_free(struct rpc_server *server);
 /* The work's call goes to a lane or is parked: another one receives in its place. */
 void work_detach(struct work *work);

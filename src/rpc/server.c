@@ -253,6 +253,8 @@ rpc_server_stop(struct rpc_server *server)
 	if (server->is_started)
 		(void)usleep(LAST_REPLIES_US);
 	atomic_store(&server->is_closed, true);
+	/* nng before 1.6 panics when a socket is closed while a context of it is being used. */
+	works_stop(server);
 	(void)nng_close(server->socket);
 	server->is_open = false;
 	works_free(server);

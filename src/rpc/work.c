@@ -218,13 +218,18 @@ work_received(void *arg)
 }
 
 void
-works_free(struct rpc_server *server)
+works_stop(struct rpc_server *server)
 {
-	/* First all of them: one's callback may have made another receive. */
+	/* All of them before any is freed: one's callback may have made another receive. */
 	for (size_t i = 0; i < server->works_count; i++) {
 		nng_aio_stop(server->works[i].receive);
 		nng_aio_stop(server->works[i].send);
 	}
+}
+
+void
+works_free(struct rpc_server *server)
+{
 	for (size_t i = 0; i < server->works_count; i++) {
 		struct work *work = &server->works[i];
 
