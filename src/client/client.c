@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/list.h"
+#include "client/close.h"
 #include "client/internal.h"
 
 #include <nng/protocol/reqrep0/req.h>
@@ -18,7 +19,6 @@
 
 struct client {
 	nng_socket socket;
-	nng_dialer dialer;
 	const struct clock *clock;
 	uint32_t calls_max;
 	atomic_int pipes;
@@ -451,18 +451,20 @@ socket_set(nng_socket socket, const struct client_settings *settings)
 static status
 socket_dial(struct client *client, const struct client_settings *settings)
 {
-	if (nng_dialer_create(&client->dialer, client->socket, settings->url) != 0)
+	nng_dialer dialer;
+
+	if (nng_dialer_create(&dialer, client->socket, settings->url) != 0)
 		return REFUSE_FOR(
 		    ST_INVALID_ARGUMENT, "BAD_URL", "the URL is none that nng can dial");
 	/* Not every transport has these. */
-	(void)nng_dialer_set_bool(client->dialer, NNG_OPT_TCP_KEEPALIVE, true);
-	(void)nng_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true);
+	(void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
+	(void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true);
 	if (strncmp(settings->url, "tls+", 4) == 0 &&
 	    (!settings->tls_ca_file ||
-		nng_dialer_set_string(client->dialer, NNG_OPT_TLS_CA_FILE, settings->tls_ca_file) != 0))
+		nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, settings->tls_ca_file) != 0))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_TLS_FILE",
 		    "tls+tcp:// needs a file with the certificates to trust");
-	if (nng_dialer_start(client->dialer, NNG_FLAG_NONBLOCK) != 0)
+	if (nng_dialer_start(dialer, NNG_FLAG_NONBLOCK) != 0)
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_URL", "the URL can't be dialled");
 	return STATUS_OK;
 }
@@ -535,7 +537,7 @@ client_free(struct client **freed)
 		call_free(container_of(node, struct call, all));
 	/* Last: nng before 1.6 panics when a socket is closed while a context of it is being used.
 	 */
-	(void)nng_close(client->socket);
+	(void)socket_close(client->socket);
 	(void)pthread_cond_destroy(&client->idle);
 	(void)pthread_mutex_destroy(&client->lock);
 	free(client);

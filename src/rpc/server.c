@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "client/close.h"
 #include "rpc/internal.h"
 
 #include <assert.h>
@@ -255,7 +256,7 @@ rpc_server_stop(struct rpc_server *server)
 	atomic_store(&server->is_closed, true);
 	/* nng before 1.6 panics when a socket is closed while a context of it is being used. */
 	works_stop(server);
-	(void)nng_close(server->socket);
+	(void)socket_close(server->socket);
 	server->is_open = false;
 	works_free(server);
 }
