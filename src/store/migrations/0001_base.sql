@@ -291,17 +291,17 @@ CREATE TABLE usher.quota_usage (
 );
 CREATE INDEX quota_usage_by_window ON usher.quota_usage (window_start);
 
--- Each version of an assembled context, once.
+-- Each version of an assembled context, once for each user: two users may have the same, and the one
+-- who is erased must not take away what the other's receipts name.
 CREATE TABLE usher.blocks (
 	org_id     uuid NOT NULL REFERENCES usher.orgs,
-	hash       bytea NOT NULL,
 	user_id    uuid NOT NULL,
+	hash       bytea NOT NULL,
 	content    bytea NOT NULL, -- a ContextBlock, encoded
 	created_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (org_id, hash),
+	PRIMARY KEY (org_id, user_id, hash),
 	FOREIGN KEY (org_id, user_id) REFERENCES usher.users ON DELETE CASCADE
 );
-CREATE INDEX blocks_by_user ON usher.blocks (org_id, user_id);
 
 -- Receipts: who read which block about whom, added up by the second.
 CREATE TABLE usher.reads (
@@ -406,6 +406,24 @@ CREATE FUNCTION usher.uuid_floor(at timestamptz) RETURNS uuid
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid;
 
+-- Make one partition; answers how many were made. A month that has rows in the default partition
+-- already (nobody made it in time) stays there, and keeps no later month from being made.
+CREATE FUNCTION usher.ensure_partition(parent text, label text, first text, next text)
+RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF to_regclass(format('usher.%I', parent || '_' || label)) IS NOT NULL THEN
+		RETURN 0;
+	END IF;
+	EXECUTE format('CREATE TABLE usher.%I PARTITION OF usher.%I FOR VALUES FROM (%L) TO (%L)',
+		parent || '_' || label, parent, first, next);
+	RETURN 1;
+EXCEPTION
+	WHEN check_violation THEN
+		RETURN 0;
+END $$;
+REVOKE ALL ON FUNCTION usher.ensure_partition(text, text, text, text) FROM PUBLIC;
+
 -- Make the partitions of this month and the next ones; usher_app may not create tables itself.
 -- Answers how many were made.
 CREATE FUNCTION usher.ensure_partitions(months_ahead integer) RETURNS integer
@@ -426,16 +444,10 @@ BEGIN
 			AT TIME ZONE 'UTC';
 		next := (first AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC';
 		label := to_char(first AT TIME ZONE 'UTC', 'YYYYMM');
-		IF to_regclass('usher.turns_' || label) IS NULL THEN
-			EXECUTE format('CREATE TABLE usher.%I PARTITION OF usher.turns FOR VALUES FROM (%L) TO (%L)',
-				'turns_' || label, usher.uuid_floor(first), usher.uuid_floor(next));
-			made := made + 1;
-		END IF;
-		IF to_regclass('usher.reads_' || label) IS NULL THEN
-			EXECUTE format('CREATE TABLE usher.%I PARTITION OF usher.reads FOR VALUES FROM (%L) TO (%L)',
-				'reads_' || label, first, next);
-			made := made + 1;
-		END IF;
+		made := made
+			+ usher.ensure_partition('turns', label, usher.uuid_floor(first)::text,
+				usher.uuid_floor(next)::text)
+			+ usher.ensure_partition('reads', label, first::text, next::text);
 	END LOOP;
 	RETURN made;
 END $$;
