@@ -22,24 +22,36 @@ struct selftest {
 	bool made;
 };
 
-static struct client_options
-with_credential(struct selftest *test, const char *credential)
+/* Call with that credential. On success the caller frees result; a failure's message is kept in our
+ * arena, and there is nothing to free. */
+static status
+call(struct selftest *test, const char *credential, const struct client_method *method,
+    const ProtobufCMessage *request, struct client_result *result)
 {
-	return (struct client_options){
+	const struct client_options options = {
 	    .credential = slice_text(credential), .session = &test->session};
+	status st;
+
+	client_call(test->client, method, &options, request, result);
+	st = result->status;
+	if (st.code == ST_OK)
+		return st;
+	st = arena_refuse(test->cli->arena, st.code, NULL, "%s%s%s", st.reason ? st.reason : "",
+	    st.reason ? ": " : "", st.message ? st.message : "");
+	client_result_done(result);
+	return st;
 }
 
-/* A result's failure with its message kept in our arena. */
+/* The same when the reply says nothing that is wanted. */
 static status
-keep_failure(struct selftest *test, struct client_result *result)
+call_only(struct selftest *test, const char *credential, const struct client_method *method,
+    const ProtobufCMessage *request)
 {
-	status st = result->status;
+	struct client_result result;
 
-	if (st.code != ST_OK)
-		st = arena_refuse(test->cli->arena, st.code, NULL, "%s%s%s",
-		    st.reason ? st.reason : "", st.reason ? ": " : "",
-		    st.message ? st.message : "");
-	return st;
+	TRY(call(test, credential, method, request, &result));
+	client_result_done(&result);
+	return STATUS_OK;
 }
 
 static status
@@ -75,19 +87,15 @@ static status
 log_in(struct selftest *test)
 {
 	Usher__V1__LoginRequest request = USHER__V1__LOGIN_REQUEST__INIT;
-	struct client_options options = with_credential(test, "");
 	struct client_result result;
-	status st;
 
 	request.email = (char *)test->person.email;
 	request.password = (char *)test->person.password;
-	(void)auth_login_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	if (st.code == ST_OK)
-		test->access_token =
-		    arena_copy_text(test->cli->arena, auth_login_reply(&result)->access_token);
+	TRY(call(test, "", &auth_login_method, &request.base, &result));
+	test->access_token =
+	    arena_copy_text(test->cli->arena, auth_login_reply(&result)->access_token);
 	client_result_done(&result);
-	return st;
+	return STATUS_OK;
 }
 
 static status
@@ -95,61 +103,46 @@ write_profile(struct selftest *test)
 {
 	Usher__V1__PutProfileRequest request = USHER__V1__PUT_PROFILE_REQUEST__INIT;
 	Usher__V1__Profile profile = USHER__V1__PROFILE__INIT;
-	struct client_options options = with_credential(test, test->access_token);
-	struct client_result result;
-	status st;
 
 	profile.company = (char *)COMPANY;
 	request.profile = &profile;
-	(void)context_put_profile_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	client_result_done(&result);
-	return st;
+	return call_only(test, test->access_token, &context_put_profile_method, &request.base);
 }
 
 static status
 make_chatbot(struct selftest *test)
 {
 	Usher__V1__CreateChatbotRequest request = USHER__V1__CREATE_CHATBOT_REQUEST__INIT;
-	struct client_options options = with_credential(test, test->access_token);
 	struct client_result result;
-	status st;
 
 	request.display_name = (char *)"Self-test";
-	(void)context_create_chatbot_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	if (st.code == ST_OK)
-		test->chatbot_id = arena_copy_text(
-		    test->cli->arena, context_create_chatbot_reply(&result)->chatbot_id);
+	TRY(call(test, test->access_token, &context_create_chatbot_method, &request.base, &result));
+	test->chatbot_id =
+	    arena_copy_text(test->cli->arena, context_create_chatbot_reply(&result)->chatbot_id);
 	client_result_done(&result);
-	return st;
+	return STATUS_OK;
 }
 
 static status
 make_key(struct selftest *test)
 {
 	Usher__V1__CreateApiKeyRequest request = USHER__V1__CREATE_API_KEY_REQUEST__INIT;
-	struct client_options options = with_credential(test, test->access_token);
+	const Usher__V1__CreateApiKeyReply *reply;
 	char user_id[UUID_TEXT_BYTES];
 	char *scopes[] = {(char *)"context.read"};
 	struct client_result result;
-	status st;
 
 	uuid_format(&test->person.user_id, user_id);
 	request.chatbot_id = (char *)test->chatbot_id;
 	request.default_user_id = user_id;
 	request.n_scopes = 1;
 	request.scopes = scopes;
-	(void)context_create_api_key_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	if (st.code == ST_OK) {
-		const Usher__V1__CreateApiKeyReply *reply = context_create_api_key_reply(&result);
-
-		test->api_key = arena_copy_text(test->cli->arena, reply->api_key);
-		test->key_id = arena_copy_text(test->cli->arena, reply->key->key_id);
-	}
+	TRY(call(test, test->access_token, &context_create_api_key_method, &request.base, &result));
+	reply = context_create_api_key_reply(&result);
+	test->api_key = arena_copy_text(test->cli->arena, reply->api_key);
+	test->key_id = arena_copy_text(test->cli->arena, reply->key->key_id);
 	client_result_done(&result);
-	return st;
+	return STATUS_OK;
 }
 
 /* Does one of the block's segments say it? */
@@ -166,33 +159,25 @@ static status
 resolve(struct selftest *test)
 {
 	Usher__V1__ResolveRequest request = USHER__V1__RESOLVE_REQUEST__INIT;
-	struct client_options options = with_credential(test, test->api_key);
 	struct client_result result;
-	status st;
+	bool says;
 
 	request.message = (char *)"Hello";
-	(void)context_resolve_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	if (st.code == ST_OK && !block_says(context_resolve_reply(&result)->context, COMPANY))
-		st = REFUSE(ST_DATA_LOSS, "the context block lacks the profile that was written");
+	TRY(call(test, test->api_key, &context_resolve_method, &request.base, &result));
+	says = block_says(context_resolve_reply(&result)->context, COMPANY);
 	client_result_done(&result);
-	return st;
+	return says ? STATUS_OK
+		    : REFUSE(ST_DATA_LOSS, "the context block lacks the profile that was written");
 }
 
 static status
 revoke_key(struct selftest *test)
 {
 	Usher__V1__RevokeApiKeyRequest request = USHER__V1__REVOKE_API_KEY_REQUEST__INIT;
-	struct client_options options = with_credential(test, test->access_token);
-	struct client_result result;
-	status st;
 
 	request.chatbot_id = (char *)test->chatbot_id;
 	request.key_id = (char *)test->key_id;
-	(void)context_revoke_api_key_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	client_result_done(&result);
-	return st;
+	return call_only(test, test->access_token, &context_revoke_api_key_method, &request.base);
 }
 
 static status
@@ -209,14 +194,8 @@ static status
 log_out(struct selftest *test)
 {
 	Usher__V1__LogoutRequest request = USHER__V1__LOGOUT_REQUEST__INIT;
-	struct client_options options = with_credential(test, test->access_token);
-	struct client_result result;
-	status st;
 
-	(void)auth_logout_rpc(test->client, &options, &request, &result);
-	st = keep_failure(test, &result);
-	client_result_done(&result);
-	return st;
+	return call_only(test, test->access_token, &auth_logout_method, &request.base);
 }
 
 static status
