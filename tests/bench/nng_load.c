@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* With --resolve one reply in so many is read whole. */
-#define LOOK_EVERY 1024
+#define LOOK_EVERY 64
 #define FIRST_TRY_NS 500000
 #define FIRST_WAIT_NS INT64_C(30000000000)
 
