@@ -27,7 +27,7 @@ struct handler_fixture {
 	struct auth_env *auth;
 	struct user_env *user;
 	struct org_env *org;
-	const void *env; /* of any other service: the test's, freed behind the fixture */
+	const void *env;    /* of any other service: the test's, freed behind the fixture */
 	struct uuid org_id; /* where sign-up makes users */
 	pthread_mutex_t lock;
 	struct handler_arena *arenas; /* replies live until the fixture is done */

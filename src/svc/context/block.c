@@ -2,7 +2,7 @@
 
 #include "crypt/crypt.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #define STABLE_SHARE_NUM 3
 #define STABLE_SHARE_DEN 4
@@ -265,9 +265,14 @@ make_block_etag(
 	char bytes[BLOCK_SECTIONS * (BLOCK_ETAG_TEXT_BYTES + 16)];
 	size_t at = 0;
 
-	for (size_t i = 0; i < count; i++)
-		at += (size_t)snprintf(bytes + at, sizeof(bytes) - at, "%s=%s\n", segments[i]->name,
-		    segments[i]->etag);
+	for (size_t i = 0; i < count; i++) {
+		char *end = stpcpy(bytes + at, segments[i]->name);
+
+		*end++ = '=';
+		end = stpcpy(end, segments[i]->etag);
+		*end++ = '\n';
+		at = (size_t)(end - bytes);
+	}
 	make_etag(slice_of(bytes, at), out);
 }
 
@@ -523,7 +528,9 @@ pack_message(struct pack *pack, Usher__V1__ContextSegment **out)
 	struct block_items items = {&item, 1};
 	status st = STATUS_OK;
 
-	item.tokens = line_tokens(pack, &item, &st);
+	/* Without a budget it is in, whatever it takes, and rendering it says how much that is. */
+	if (pack->ask->token_budget > 0)
+		item.tokens = line_tokens(pack, &item, &st);
 	TRY(st);
 	return pack_section(pack, BLOCK_MESSAGE, &items, false, out);
 }

@@ -1,6 +1,7 @@
 #include "svc/context/memory.h"
 
 #include "svc/common/reply.h"
+#include "svc/context/encoded.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -198,8 +199,8 @@ row_bytes(const struct rows *rows, int row)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!row_is_null(rows, row, texts[i]))
 			bytes += row_slice(rows, row, texts[i]).bytes;
-	/* A text stands there as itself and as a line. */
-	return 2 * bytes + ENTRY_ARENA_BYTES;
+	/* A text stands there as itself, as a line and encoded. */
+	return 3 * bytes + ENTRY_ARENA_BYTES;
 }
 
 static void
@@ -285,6 +286,21 @@ read_chatbot(struct rpc_call *call, const struct rows *rows, int row, Usher__V1_
 	    call, rows, row, CONTEXT_PARENTS_CHATBOT_UPDATED_AT, &out->updated_at);
 }
 
+/* Segments by their place in the list of those that there are. */
+static status
+encode_parts(struct context_entry *entry)
+{
+	struct arena *arena = &entry->arena;
+
+	TRY(encoded_make(arena, &entry->user.base, &entry->user_encoded));
+	if (entry->has_chatbot)
+		TRY(encoded_make(arena, &entry->chatbot.base, &entry->chatbot_encoded));
+	for (size_t i = 0; i < entry->block.segments_count; i++)
+		TRY(encoded_make(
+		    arena, &entry->block.segment_list[i]->base, &entry->segments_encoded[i]));
+	return STATUS_OK;
+}
+
 /* call's arena is the entry's. */
 static status
 read_entry(struct rpc_call *call, const struct rows *rows, int row, struct context_entry *entry)
@@ -307,7 +323,8 @@ read_entry(struct rpc_call *call, const struct rows *rows, int row, struct conte
 	TRY(reply_user(call, rows, row, &entry->user));
 	TRY(read_parents(call, rows, row, entry, &parents));
 	TRY(block_build(call->arena, &parents, &entry->block));
-	return block_pack(call->arena, &entry->block, &everything, &entry->whole);
+	TRY(block_pack(call->arena, &entry->block, &everything, &entry->whole));
+	return encode_parts(entry);
 }
 
 static status

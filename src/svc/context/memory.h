@@ -41,6 +41,8 @@ struct context_entry {
 	struct block block;
 	/* The block as calls get it that ask for nothing particular. */
 	Usher__V1__ContextBlock whole;
+	/* What nearly every reply has (encoded.h). */
+	struct slice user_encoded, chatbot_encoded, segments_encoded[BLOCK_STABLE_SECTIONS];
 };
 
 /* clock is borrowed. Errors: RESOURCE_EXHAUSTED. */

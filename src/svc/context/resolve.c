@@ -3,7 +3,13 @@
 #include "svc/common/input.h"
 #include "svc/common/reply.h"
 #include "svc/context/ask.h"
+#include "svc/context/encoded.h"
 #include "svc/context/turns.h"
+
+/* Fields' numbers in context.proto. */
+#define RESOLVE_REPLY_CHATBOT 2
+#define RESOLVE_REPLY_USER 3
+#define CONTEXT_BLOCK_SEGMENTS 1
 
 /* What the calls have in common. */
 struct read_call {
@@ -162,21 +168,48 @@ is_plain(const struct block_ask *ask)
 	       ask->have_etags_count == 0 && !ask->with_items;
 }
 
+/* The block's segments as they are encoded in memory; those that were made for this call are
+ * encoded here, since all must stay in their order. */
+static status
+hang_segments(
+    struct rpc_call *call, const struct context_entry *entry, Usher__V1__ContextBlock *block)
+{
+	const struct block *stable = &entry->block;
+	size_t at = 0;
+
+	if (block->n_segments == 0 || block->segments[0] != stable->segment_list[0])
+		return STATUS_OK;
+	for (size_t i = 0; i < block->n_segments; i++) {
+		struct slice made;
+
+		/* Both lists are in the order of the prompt. */
+		while (
+		    at < stable->segments_count && block->segments[i] != stable->segment_list[at])
+			at++;
+		if (at < stable->segments_count)
+			made = entry->segments_encoded[at];
+		else
+			TRY(encoded_make(call->arena, &block->segments[i]->base, &made));
+		TRY(encoded_hang(call->arena, &block->base, CONTEXT_BLOCK_SEGMENTS, made));
+	}
+	block->n_segments = 0;
+	return STATUS_OK;
+}
+
 static status
 fill_block(struct rpc_call *call, const struct context_entry *entry, const struct block_ask *ask,
     Usher__V1__ContextBlock **out)
 {
-	Usher__V1__ContextBlock *block;
+	Usher__V1__ContextBlock *block = arena_alloc(call->arena, sizeof(*block));
 
-	if (is_plain(ask)) {
-		*out = (Usher__V1__ContextBlock *)&entry->whole;
-		return STATUS_OK;
-	}
-	block = arena_alloc(call->arena, sizeof(*block));
 	if (!block)
 		return ARENA_EXHAUSTED;
 	usher__v1__context_block__init(block);
-	TRY(block_pack(call->arena, &entry->block, ask, block));
+	if (is_plain(ask))
+		*block = entry->whole;
+	else
+		TRY(block_pack(call->arena, &entry->block, ask, block));
+	TRY(hang_segments(call, entry, block));
 	*out = block;
 	return STATUS_OK;
 }
@@ -239,8 +272,10 @@ fill_resolve(struct rpc_call *call, const struct read_call *read, const struct b
 	struct context_entry *entry = read->entry;
 
 	TRY(fill_caller(call, &reply->caller));
-	reply->chatbot = &entry->chatbot;
-	reply->user = &entry->user;
+	if (entry->has_chatbot)
+		TRY(encoded_hang(
+		    call->arena, &reply->base, RESOLVE_REPLY_CHATBOT, entry->chatbot_encoded));
+	TRY(encoded_hang(call->arena, &reply->base, RESOLVE_REPLY_USER, entry->user_encoded));
 	TRY(fill_block(call, entry, ask, &reply->context));
 	TRY(fill_quota(call, &read->quota, &reply->quota));
 	reply->read_id = read->read_id;
