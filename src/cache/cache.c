@@ -29,6 +29,7 @@ struct shard {
 	struct list lru[2]; /* [negative]: most recently used first */
 	size_t bytes[2], bytes_max[2];
 	int64_t hits, misses;
+	uint64_t moves; /* to the front of an order of use */
 } __attribute__((aligned(64)));
 
 /* An entry's place in the index of tags. */
@@ -205,6 +206,20 @@ shard_find(struct shard *shard, uint64_t hash, struct slice key)
 	return NULL;
 }
 
+/* Used now. The order of use only has to be about right, and moving an entry writes to two others
+ * that are cold: so it stays where it is for as long as it surely is among the first quarter. */
+static void
+entry_touch(struct shard *shard, struct cache_entry *entry)
+{
+	struct list *lru = &shard->lru[entry->negative];
+
+	if (shard->moves - entry->moved_at < shard->table.count / 4 || lru->next == &entry->lru)
+		return;
+	list_remove(&entry->lru);
+	list_add_first(lru, &entry->lru);
+	entry->moved_at = ++shard->moves;
+}
+
 struct cache_entry *
 cache_find(struct cache *cache, struct slice key)
 {
@@ -216,11 +231,7 @@ cache_find(struct cache *cache, struct slice key)
 	if (entry && entry->expires_at_us && entry->expires_at_us <= clock_now_us(cache->clock))
 		entry = NULL;
 	if (entry) {
-		struct list *lru = &shard->lru[entry->negative];
-		if (lru->next != &entry->lru) {
-			list_remove(&entry->lru);
-			list_add_first(lru, &entry->lru);
-		}
+		entry_touch(shard, entry);
 		atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
 		shard->hits++;
 	} else {
@@ -348,6 +359,7 @@ cache_insert(struct cache *cache, struct cache_entry *entry, uint64_t generation
 		shard->table.count++;
 		table_grow(&shard->table, entry_hash_of);
 		list_add_first(&shard->lru[entry->negative], &entry->lru);
+		entry->moved_at = ++shard->moves;
 		shard->bytes[entry->negative] += entry->cost_bytes;
 		atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
 		shard_make_room(cache, shard, entry->negative, &gone);

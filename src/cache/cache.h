@@ -24,6 +24,7 @@ struct cache_entry {
 	size_t cost_bytes; /* of the whole entry */
 	bool negative;     /* "there is no such thing": a budget of its own */
 	struct list lru, bucket;
+	uint64_t moved_at;
 	struct cache_tag *tags; /* what it depends on: any of them dropped drops it */
 	size_t tags_count;
 	struct slice key; /* in the entry's own memory */
