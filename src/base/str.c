@@ -173,13 +173,17 @@ strbuf_status(const struct strbuf *buf)
 static int
 hex_value(uint8_t c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	/* One more than the digit's value; 0: no digit. Ids are read in every call. */
+	/* clang-format off */
+	static const uint8_t values[256] = {
+	    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+	    ['8'] = 9, ['9'] = 10,
+	    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+	};
+	/* clang-format on */
+
+	return values[c] - 1;
 }
 
 void

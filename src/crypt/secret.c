@@ -127,6 +127,13 @@ parse_id(struct slice text, struct uuid *out)
 	return hex_decode(text, out->bytes, sizeof out->bytes);
 }
 
+/* One of alphabet[]. */
+static bool
+is_alphabetic(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 bool
 secret_parse(struct slice text, enum secret_kind kind, struct secret *out)
 {
@@ -143,7 +150,7 @@ secret_parse(struct slice text, enum secret_kind kind, struct secret *out)
 	    text.data[id_at + ID_CHARS] != '_')
 		return false;
 	for (size_t i = id_at + ID_CHARS + 1; i < check_at; i++)
-		if (text.data[i] == 0 || !strchr(alphabet, text.data[i]))
+		if (!is_alphabetic(text.data[i]))
 			return false;
 
 	out->kind = kind;
