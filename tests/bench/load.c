@@ -103,7 +103,7 @@ load_options_read(int argc, char **argv, struct load_options *out)
 	};
 
 	*out = (struct load_options){
-	    .connections = 4, .calls = 16, .threads = 1, .warm_up_s = 0.5, .seconds = 3};
+	    .connections = 8, .calls = 8, .threads = 1, .warm_up_s = 0.5, .seconds = 3};
 	for (int c, i = 0; (c = getopt_long(argc, argv, "", names, &i)) != -1;) {
 		switch (c) {
 		case 't':
