@@ -57,7 +57,7 @@ keep(const char *dir, int fd)
 	signal(SIGTERM, SIG_IGN);
 	while (read(fd, &c, 1) < 0)
 		;
-	snprintf(command, sizeof(command), "%s/tests/lib/cluster stop %s immediate; rm -rf %s",
+	snprintf(command, sizeof(command), "%s/tests/lib/cluster remove %s && rm -rf %s",
 	    USHER_SOURCE_DIR, dir, dir);
 	_exit(system(command) == 0 ? 0 : 1);
 }
