@@ -18,7 +18,8 @@ static void
 verify(struct slice text)
 {
 	const struct token_key_set set = {.keys = {key}, .count = 1};
-	const struct token_names names = {.issuer = "iss", .audience = "aud", .use = TOKEN_USE_ACCESS};
+	const struct token_names names = {
+	    .issuer = "iss", .audience = "aud", .use = TOKEN_USE_ACCESS};
 	struct token_claims claims;
 
 	status st = token_verify(&set, &names, text, 1000 * US_PER_S, &claims);
