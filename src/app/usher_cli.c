@@ -113,10 +113,12 @@ status
 cli_connect(const struct cli *cli, struct client **out)
 {
 	const char *url = cli_option_value(cli, "--url");
+	const char *ca_file = config_text(cli->config, "bridge.upstream_ca");
 
 	return client_new(
 	    &(struct client_settings){
 		.url = url ? url : config_text(cli->config, "bridge.upstream"),
+		.tls_ca_file = *ca_file ? ca_file : NULL,
 	    },
 	    out);
 }
