@@ -82,8 +82,7 @@ batch_timeout_ms(const struct client_item *items, size_t count)
 	uint32_t longest = 1;
 
 	for (size_t i = 0; i < count; i++) {
-		const uint32_t own = items[i].options.timeout_ms ? items[i].options.timeout_ms
-								 : items[i].method->deadline_ms;
+		const uint32_t own = client_timeout_ms(items[i].method, &items[i].options);
 		if (own > longest)
 			longest = own;
 	}

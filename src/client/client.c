@@ -221,8 +221,8 @@ call_step(void *arg)
 	call_end(call, &result);
 }
 
-static uint32_t
-timeout_ms_of(const struct client_method *method, const struct client_options *options)
+uint32_t
+client_timeout_ms(const struct client_method *method, const struct client_options *options)
 {
 	uint32_t most = method->deadline_ms;
 
@@ -239,7 +239,7 @@ client_envelope_fill(struct request_envelope *e, const struct client_method *met
 	e->method_id = method->id;
 	if (method->id == 0)
 		e->method = slice_text(method->name);
-	e->timeout_ms = timeout_ms_of(method, options);
+	e->timeout_ms = client_timeout_ms(method, options);
 	e->call_id = options->call_id;
 	e->credential = options->credential;
 	e->on_behalf_of = options->on_behalf_of;
@@ -308,7 +308,7 @@ call_start(struct client *client, const struct call_plan *plan)
 	call->is_sent = false;
 	call->deadline_us =
 	    clock_boot_us(client->clock) +
-	    (timeout_ms_of(plan->method, plan->options) + ANSWER_GRACE_MS) * US_PER_MS;
+	    (client_timeout_ms(plan->method, plan->options) + ANSWER_GRACE_MS) * US_PER_MS;
 	nng_aio_set_msg(call->aio, message);
 	nng_aio_set_timeout(call->aio, call_remaining_ms(call));
 	nng_ctx_send(call->ctx, call->aio);

@@ -15,6 +15,9 @@ void client_result_read(
 void client_result_read_bytes(
     struct client_result *result, struct slice bytes, const ProtobufCMessageDescriptor *descriptor);
 
+/* What the options ask for, at most what the method allows. */
+uint32_t
+client_timeout_ms(const struct client_method *method, const struct client_options *options);
 /* The envelope that options ask for, without its payload. revision: room for the session's. */
 void client_envelope_fill(struct request_envelope *envelope, const struct client_method *method,
     const struct client_options *options, uint8_t revision[CLIENT_REVISION_BYTES]);
