@@ -10,7 +10,12 @@ call_fill(struct rpc_call *call, struct run *run, struct task *task, struct stor
     struct arena *arena)
 {
 	const struct rpc_server *server = task->server;
+	const struct rpc_backend *backend = &server->settings.backend;
 
+	/* It may have waited for long: the lease is looked at when memory is used. */
+	if (task->trust_memory && !task->in_callback)
+		task->trust_memory = backend->may_trust_memory(
+		    backend->self, task->has_at_least ? &task->at_least : NULL);
 	*call = (struct rpc_call){
 	    .arena = arena,
 	    .method = task->row->method,
@@ -71,14 +76,19 @@ rpc_become_write(struct rpc_call *call)
 }
 
 status
-rpc_commit_refusal(struct rpc_call *call)
+rpc_commit_refusal(struct rpc_call *call, status refusal)
 {
 	struct run *run = call->internal;
 
 	if (!run->in_transaction)
-		return STATUS_OK;
+		return refusal;
+	/* Still in the transaction when this fails: the dispatcher rolls back. */
+	if (call->method->audit || call->effect == EFFECT_RESTRICT)
+		TRY(run_audit(call, refusal));
+	run->is_audited = true;
 	run->in_transaction = false;
-	return run->task->server->settings.backend.commit(call->conn, &call->revision);
+	TRY(run->task->server->settings.backend.commit(call->conn, &call->revision));
+	return refusal;
 }
 
 status

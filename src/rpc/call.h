@@ -95,8 +95,10 @@ rpc_must_wait(status st)
 MUST_USE status rpc_begin(struct rpc_call *call);
 /* A READ method that has found it must write (Resolve with a conversation). */
 MUST_USE status rpc_become_write(struct rpc_call *call);
-/* Commit what the call has written although the call will be refused: attempts that count. */
-MUST_USE status rpc_commit_refusal(struct rpc_call *call);
+/* Commit what the call has written although it is refused: attempts that count, a session that
+ * ends. The refusal's row of audit is part of it, for a method that is audited, and always when
+ * something is taken away (call->effect is RESTRICT). Answers refusal, or why it did not commit. */
+MUST_USE status rpc_commit_refusal(struct rpc_call *call, status refusal);
 
 /* A field-level refusal: INVALID_ARGUMENT with BadRequest naming the field.
  * message is formatted into the arena. */

@@ -110,9 +110,12 @@ item_inherit(struct task *task)
 		own->on_behalf_of = whole->on_behalf_of;
 	if (own->at_least.bytes == 0)
 		own->at_least = whole->at_least;
+	/* An intermediary that names itself once may have gathered the calls of many clients. An
+	 * item with a via of its own says for itself where it came from. */
 	if (own->via.bytes == 0) {
 		own->via = whole->via;
-		own->client_ip = whole->client_ip;
+		if (own->client_ip.bytes == 0)
+			own->client_ip = whole->client_ip;
 	}
 	if (own->trace.bytes == 0)
 		own->trace = whole->trace;
@@ -268,6 +271,7 @@ may_run_cached(const struct task *task)
 void
 dispatch_admit(struct task *task, struct arena *arena)
 {
+	struct rpc_server *server = task->server;
 	const struct rpc_method *method = task->row->method;
 	const status st = admit(task, arena);
 
@@ -291,8 +295,8 @@ dispatch_admit(struct task *task, struct arena *arena)
 	}
 	if (may_run_cached(task) && method->handle_cached &&
 	    task_run(task, NULL, arena, true) == RUN_ANSWERED) {
-		(void)atomic_fetch_add_explicit(
-		    &task->server->inline_done, 1, memory_order_relaxed);
+		/* The task may be another call's by now. */
+		(void)atomic_fetch_add_explicit(&server->inline_done, 1, memory_order_relaxed);
 		return;
 	}
 	dispatch_to_lane(task, LANE_QUERY);
@@ -330,8 +334,7 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	/* Once it is in there, it may be answered before the function returns. */
 	if (lane_put(server->lanes[lane], &task->entry, &retry_after_ms))
 		return;
-	if (task->job == TASK_FILL)
-		server->settings.backend.fill_end(server->settings.backend.self, &task->waiter);
+	identify_fill_end(task);
 	if (task->job == TASK_REFUSAL)
 		task_refuse(task, task->refusal);
 	else

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define RETRY_MS_PARKED 100
+
 static struct slice
 credential_of(const struct task *task, enum who who)
 {
@@ -50,14 +52,52 @@ identify_next(struct task *task)
 	return true;
 }
 
+/* The database knows, or somebody is asking it already. */
+static void
+identify_fill(struct task *task)
+{
+	struct rpc_server *server = task->server;
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	task->job = TASK_FILL;
+	task->in_callback = false;
+	work_detach(task->work);
+	/* Who may not trust memory gains nothing from what another one puts there. */
+	task->fills_for_all = task->trust_memory;
+	if (!task->trust_memory) {
+		dispatch_to_lane(task, LANE_QUERY);
+		return;
+	}
+	/* Those that are parked stand in no lane's queue, and need a bound all the same. */
+	if (atomic_fetch_add(&server->parked, 1) >= server->settings.parked_max) {
+		(void)atomic_fetch_sub(&server->parked, 1);
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too many calls wait for their credential to be read"),
+		    RETRY_MS_PARKED);
+		return;
+	}
+	/* Parked: whoever fills it wakes us, and may have done so already. */
+	if (!backend->fill_begin(backend->self, &task->ask, &task->waiter))
+		return;
+	(void)atomic_fetch_sub(&server->parked, 1);
+	dispatch_to_lane(task, LANE_QUERY);
+}
+
+void
+identify_fill_end(struct task *task)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+
+	if (task->job == TASK_FILL && task->fills_for_all)
+		backend->fill_end(backend->self, &task->waiter);
+}
+
 /* What find, verify or fill said of the credential that is next. false: the call is out of our
  * hands. */
 static bool
 identify_take(struct task *task, status st, enum credential_step step)
 {
-	struct rpc_server *server = task->server;
-	const struct rpc_backend *backend = &server->settings.backend;
-
 	if (st.code == ST_UNAUTHENTICATED && task->at == WHO_CALLER && task->row->is_public) {
 		/* A login that has run out must not keep anybody from logging in. */
 		task->who[WHO_CALLER] = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
@@ -77,12 +117,7 @@ identify_take(struct task *task, status st, enum credential_step step)
 	case CREDENTIAL_NEEDS_QUERY:
 		break;
 	}
-	task->job = TASK_FILL;
-	task->in_callback = false;
-	work_detach(task->work);
-	/* Parked: whoever fills it wakes us, and may have done so already. */
-	if (backend->fill_begin(backend->self, &task->ask, &task->waiter))
-		dispatch_to_lane(task, LANE_QUERY);
+	identify_fill(task);
 	return false;
 }
 
@@ -92,6 +127,7 @@ identify_woken(struct cache_waiter *waiter)
 	struct task *task = container_of(waiter, struct task, waiter);
 	struct rpc_server *server = task->server;
 
+	(void)atomic_fetch_sub(&server->parked, 1);
 	if (clock_boot_us(server->settings.clock) >= task->deadline_us) {
 		task_refuse(task, REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed"));
 		return;
@@ -162,7 +198,7 @@ identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena
 
 	if (task->job == TASK_FILL) {
 		st = backend->credential_fill(backend->self, &task->ask, conn, arena, principal);
-		backend->fill_end(backend->self, &task->waiter);
+		identify_fill_end(task);
 	} else {
 		st = backend->credential_verify(backend->self, &task->ask, &step, principal);
 	}

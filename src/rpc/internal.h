@@ -61,7 +61,8 @@ struct task {
 	enum access_kind admitted;
 	bool trust_memory;
 	bool has_at_least;
-	bool in_callback; /* not in a lane or parked yet */
+	bool fills_for_all; /* others are parked behind its TASK_FILL */
+	bool in_callback;   /* not in a lane or parked yet */
 	struct revision at_least;
 	status refusal;
 	char refusal_text[160];
@@ -119,6 +120,7 @@ struct rpc_server {
 	struct list works_free;
 	int receives_ready; /* works in the circle that receives */
 	_Atomic int64_t calls;
+	atomic_int parked; /* calls behind another one's fill */
 	struct list at_barrier;
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
@@ -136,6 +138,7 @@ struct run {
 	struct rpc_repeat repeat;
 	bool is_repeat_armed; /* the key has been looked at: keep the result under it */
 	bool in_transaction;
+	bool is_audited; /* what it was refused for, together with what it did all the same */
 };
 
 /* server.c */
@@ -171,10 +174,14 @@ void dispatch_to_lane(struct task *task, enum lane lane);
 /* identify.c */
 /* Look at the credentials that are left; goes on to dispatch_admit(), to a lane, or is parked. */
 void identify(struct task *task, struct arena *arena);
+/* A TASK_FILL is over, whatever came of it: wakes who is parked behind it. */
+void identify_fill_end(struct task *task);
 void identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena);
 
 /* worker.c */
 /* Run the handler where we are. conn may be NULL (CPU, and INLINE's first try). */
+/* The row of audit for what became of a call; in its transaction if one is open. */
+MUST_USE status run_audit(struct rpc_call *call, status outcome);
 enum run_result { RUN_ANSWERED, RUN_NOT_CACHED };
 enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached);

@@ -5,33 +5,30 @@
 
 #define RETRY_MS_DATABASE 1000
 
-static void
-audit_refusal(struct task *task, struct rpc_call *call, struct store_conn *conn, status st)
+status
+run_audit(struct rpc_call *call, status outcome)
 {
+	const struct run *run = call->internal;
+	const char *reason = outcome.reason ? outcome.reason : status_code_name(outcome.code);
 	const struct rpc_audit row = {
 	    .call = call,
-	    .action = call->audit_action ? call->audit_action : task->row->method->name,
-	    .outcome = st.code,
-	    .reason = st.reason ? st.reason : status_code_name(st.code),
+	    .action = call->audit_action ? call->audit_action : call->method->name,
+	    .outcome = outcome.code,
+	    .reason = outcome.code == ST_OK ? "" : reason,
 	};
-	const status written = task->server->settings.backend.audit(conn, &row);
 
-	if (written.code != ST_OK)
-		log_event(LOG_ERROR, "audit_lost", "id", task->request_id, "action", row.action,
-		    "why", written.message, NULL);
+	return run->task->server->settings.backend.audit(call->conn, &row);
 }
 
-static status
-audit_success(struct task *task, struct rpc_call *call, struct store_conn *conn)
+/* A refusal without an effect: it stands whether its row can be written or not. */
+static void
+audit_refusal(struct rpc_call *call, status st)
 {
-	const struct rpc_audit row = {
-	    .call = call,
-	    .action = call->audit_action ? call->audit_action : task->row->method->name,
-	    .outcome = ST_OK,
-	    .reason = "",
-	};
+	const status written = run_audit(call, st);
 
-	return task->server->settings.backend.audit(conn, &row);
+	if (written.code != ST_OK)
+		log_event(LOG_ERROR, "audit_lost", "id", call->request_id, "action",
+		    call->method->name, "why", written.message, NULL);
 }
 
 /* Encoded once more for keeping: what is kept is what a repeat gets, byte for byte. */
@@ -58,7 +55,7 @@ run_finish(struct run *run, struct rpc_call *call, const ProtobufCMessage *reply
 	if (run->is_repeat_armed && run->in_transaction && !run->repeat.found)
 		TRY(repeat_keep(run, call, reply));
 	if (task->row->method->audit && call->conn && !run->repeat.found)
-		TRY(audit_success(task, call, call->conn));
+		TRY(run_audit(call, STATUS_OK));
 	if (!run->in_transaction)
 		return STATUS_OK;
 	run->in_transaction = false;
@@ -91,8 +88,8 @@ run_handler(struct run *run, struct rpc_call *call, const ProtobufCMessage *requ
 		task->server->settings.backend.rollback(call->conn);
 	}
 	if ((st.code == ST_PERMISSION_DENIED || st.code == ST_UNAUTHENTICATED) && method->audit &&
-	    call->conn)
-		audit_refusal(task, call, call->conn, st);
+	    call->conn && !run->is_audited)
+		audit_refusal(call, st);
 	return st;
 }
 
@@ -175,7 +172,7 @@ refusal_answer(struct task *task, struct store_conn *conn, struct arena *arena)
 	struct rpc_call call;
 
 	call_fill(&call, &run, task, conn, arena);
-	audit_refusal(task, &call, conn, task->refusal);
+	audit_refusal(&call, task->refusal);
 	task_refuse(task, task->refusal);
 }
 
@@ -209,8 +206,7 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	if (wants_conn) {
 		const status st = backend->lease(backend->self, task->deadline_us, &conn);
 		if (st.code != ST_OK) {
-			if (task->job == TASK_FILL)
-				backend->fill_end(backend->self, &task->waiter);
+			identify_fill_end(task);
 			task_refuse_later(
 			    task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0);
 			return;
@@ -226,10 +222,8 @@ worker_expire(void *env, struct lane_entry *entry)
 {
 	struct task *task = container_of(entry, struct task, entry);
 	struct rpc_server *server = env;
-	const struct rpc_backend *backend = &server->settings.backend;
 
-	if (task->job == TASK_FILL)
-		backend->fill_end(backend->self, &task->waiter);
+	identify_fill_end(task);
 	if (clock_boot_us(server->settings.clock) < task->deadline_us)
 		task_refuse(
 		    task, REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"));

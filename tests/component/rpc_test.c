@@ -311,9 +311,10 @@ pads(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Protob
 	(void)req;
 	(void)reply;
 	call->not_before_us = clock_boot_us(call->clock) + 150 * US_PER_MS;
-	if (rpc_begin(call).code != ST_OK || rpc_commit_refusal(call).code != ST_OK)
+	if (rpc_begin(call).code != ST_OK)
 		return REFUSE(ST_INTERNAL, "no transaction");
-	return REFUSE_FOR(ST_UNAUTHENTICATED, "WRONG", "wrong e-mail address or password");
+	return rpc_commit_refusal(
+	    call, REFUSE_FOR(ST_UNAUTHENTICATED, "WRONG", "wrong e-mail address or password"));
 }
 
 static status
@@ -448,6 +449,7 @@ fake_start(const struct rpc_settings *wanted)
 		settings.calls_per_pipe_max = wanted->calls_per_pipe_max;
 		settings.pipes_max = wanted->pipes_max;
 		settings.drain_us = wanted->drain_us;
+		settings.parked_max = wanted->parked_max;
 	}
 	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
 	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
@@ -643,6 +645,49 @@ calls_behind_one_fill_are_parked_and_answered(void **state)
 	(void)sem_post(&fake->fill_gate);
 	WAIT_FOR(atomic_load(&counts[ST_OK]) == 20);
 	assert_int_equal(atomic_load(&fake->fills), 1);
+}
+
+/* What another one puts into memory is of no use to them. */
+static void
+calls_that_may_not_trust_memory_ask_the_database_side_by_side(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options fill = as("fill:a");
+	atomic_int counts[17] = {0};
+
+	atomic_store(&fake->trust, false);
+	atomic_store(&fake->fill_waits, true);
+	call_many(fake, "Keyed", &fill, 3, counts);
+	WAIT_FOR(atomic_load(&fake->fills) == 3);
+	for (int i = 0; i < 3; i++)
+		(void)sem_post(&fake->fill_gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 3);
+}
+
+/* While the database hangs, a busy client's calls must not take every context there is. */
+static void
+so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options fill = as("fill:a");
+	atomic_int counts[17] = {0};
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.parked_max = 4;
+	struct fake *fake = fake_start(&settings);
+	atomic_store(&fake->fill_waits, true);
+	call_many(fake, "Keyed", &fill, 20, counts);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 15);
+	(void)sem_post(&fake->fill_gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 5);
+	/* Their places are free again. */
+	atomic_store(&fake->filled, false);
+	call_many(fake, "Keyed", &fill, 5, counts);
+	(void)sem_post(&fake->fill_gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 10);
+	fake_stop(fake);
 }
 
 static void
@@ -1099,6 +1144,36 @@ a_batch_is_answered_in_order_each_with_its_own_code(void **state)
 }
 
 static void
+an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all(void **state)
+{
+	struct fake *fake = *state;
+	const struct client_options whole = {.via = slice_text("via:z"), .client_ip = "192.0.2.1"};
+	const struct client_options stranger = {
+	    .via = slice_text("key:b"), .client_ip = "192.0.2.9"};
+	struct client_item items[] = {
+	    {.method = method("Fast"), .options = {.client_ip = "192.0.2.7"}},
+	    {.method = method("Fast")},
+	    {.method = method("Fast"), .options = {.via = slice_text("key:b")}},
+	    {.method = method("Fast"), .options = stranger},
+	};
+	const char *const values[] = {
+	    "memory 192.0.2.7", "memory 192.0.2.1", "memory 127.0.0.1", NULL};
+	struct batch_wait wait = {.done = false};
+
+	client_batch_async(fake->client, &whole, items, 4, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(
+		    items[i].result.status.code, values[i] ? ST_OK : ST_PERMISSION_DENIED);
+		if (values[i])
+			assert_string_equal(
+			    ((Usher__V1__Pair *)items[i].result.reply)->value, values[i]);
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+}
+
+static void
 a_batch_that_memory_answers_needs_no_lane(void **state)
 {
 	struct fake *fake = *state;
@@ -1433,6 +1508,8 @@ main(void)
 	    WITH_SERVER(access_is_decided_before_the_handler),
 	    WITH_SERVER(credentials_go_over_their_own_lanes_first),
 	    WITH_SERVER(calls_behind_one_fill_are_parked_and_answered),
+	    WITH_SERVER(calls_that_may_not_trust_memory_ask_the_database_side_by_side),
+	    cmocka_unit_test(so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told),
 	    WITH_SERVER(one_organisation_leaves_a_quarter_of_the_lane_to_others),
 	    WITH_SERVER(organisations_are_served_in_turn),
 	    WITH_SERVER(a_full_lane_says_so_at_once_and_when_to_come_again),
@@ -1451,6 +1528,7 @@ main(void)
 	    WITH_SERVER(our_client_refuses_to_send_what_would_cost_its_connection),
 	    WITH_SERVER(a_reply_over_the_limit_is_refused),
 	    WITH_SERVER(a_batch_is_answered_in_order_each_with_its_own_code),
+	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    WITH_SERVER(a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits),
 	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),

@@ -79,10 +79,8 @@ put(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Protobu
 	TRY(outbox_put(call));
 	if (strcmp(in->key, "refuse") == 0)
 		return REFUSE_FOR(ST_FAILED_PRECONDITION, "NOT_NOW", "not now");
-	if (strcmp(in->key, "count") == 0) {
-		TRY(rpc_commit_refusal(call));
-		return REFUSE_FOR(ST_UNAUTHENTICATED, "WRONG", "wrong");
-	}
+	if (strcmp(in->key, "count") == 0)
+		return rpc_commit_refusal(call, REFUSE_FOR(ST_UNAUTHENTICATED, "WRONG", "wrong"));
 	out->key = in->key;
 	out->value = (char *)"a secret that only the caller may see";
 	return STATUS_OK;
@@ -274,6 +272,9 @@ a_refusal_that_counts_is_committed_and_audited(void **state)
 	assert_sql(f, EFFECTS, "1");
 	assert_sql(f, "SELECT action || ' ' || outcome || ' ' || reason FROM usher.audit",
 	    "test.v1.Box/Put 16 WRONG");
+	/* Whatever breaks between them: neither is there without the other. */
+	assert_sql(f,
+	    "SELECT count(*) FROM usher.audit a JOIN usher.mail_outbox o ON o.xmin = a.xmin", "1");
 }
 
 struct race {

@@ -53,10 +53,11 @@ rpc_become_write(struct rpc_call *call)
 }
 
 FAKE status
-rpc_commit_refusal(struct rpc_call *call)
+rpc_commit_refusal(struct rpc_call *call, status refusal)
 {
 	((struct fake_call *)call)->refusal_committed = true;
-	return store_commit(call->conn, &call->revision);
+	TRY(store_commit(call->conn, &call->revision));
+	return refusal;
 }
 
 FAKE status

@@ -174,9 +174,9 @@ refresh_refuse_reuse(struct rpc_call *call, const struct refresh *refresh)
 	call->effect = EFFECT_RESTRICT;
 	call->audit_subject = refresh->session_id;
 	call->audit_org = refresh->subject.org_id;
-	TRY(rpc_commit_refusal(call));
-	return REFUSE_FOR(ST_UNAUTHENTICATED, "REFRESH_TOKEN_REUSED",
-	    "the refresh token was used before; the session is ended");
+	return rpc_commit_refusal(
+	    call, REFUSE_FOR(ST_UNAUTHENTICATED, "REFRESH_TOKEN_REUSED",
+		      "the refresh token was used before; the session is ended"));
 }
 
 /* Refresh: trade a refresh token for new tokens; safe to repeat until the successor is used.

@@ -139,9 +139,9 @@ verify_take(const struct auth_env *env, struct rpc_call *call, const struct veri
 static status
 verify_refuse(const struct auth_env *env, struct rpc_call *call)
 {
-	TRY(rpc_commit_refusal(call));
 	call->not_before_us = auth_failure_at_us(env, call);
-	return REFUSE_FOR(ST_UNAUTHENTICATED, "CODE_REFUSED", "the code is wrong, expired or used");
+	return rpc_commit_refusal(call,
+	    REFUSE_FOR(ST_UNAUTHENTICATED, "CODE_REFUSED", "the code is wrong, expired or used"));
 }
 
 /* An address names a sign-up only while exactly one is open for it. */
