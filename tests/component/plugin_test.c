@@ -2,6 +2,7 @@
  * With USHER_GOLDEN=write in the environment the expected outputs are written anew. */
 #include "base/str.h"
 #include "gen/meta/descriptors.h"
+#include "tests/lib/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 	"/bin/protoc-gen-usher'"
 
 struct fixture {
-	char folder[64];
+	char folder[SCRATCH_PATH_BYTES];
 	struct strbuf said; /* what the last command printed */
 };
 
@@ -77,8 +78,7 @@ set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->folder, "/tmp/usher-plugin-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
+	scratch_make(f->folder);
 	strbuf_init(&f->said, TEXT_BYTES_MAX);
 	*state = f;
 	return 0;
@@ -88,10 +88,8 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
-	snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
-	run(f, command);
+	scratch_remove(f->folder);
 	strbuf_done(&f->said);
 	free(f);
 	return 0;

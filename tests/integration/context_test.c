@@ -5,6 +5,7 @@
 #include "svc/context/env.h"
 #include "svc/context/memory.h"
 #include "tests/lib/handler_fixture.h"
+#include "tests/lib/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,7 @@ static struct context_memory *memory;
 static struct spool *spool;
 static struct quota *quota;
 static struct crypt_key page_key;
-static char spool_dir[64];
+static char spool_dir[SCRATCH_PATH_BYTES];
 static struct principal admin, ann, key, foreign;
 
 static int
@@ -107,8 +108,7 @@ set_up(void **state)
 	    "((SELECT id FROM usher.orgs WHERE slug = 'acme'), '" BOT_2 "', 'two', 'Two', ''), "
 	    "('" OTHER_ORG "', '" FOREIGN_BOT "', 'bot', 'Foreign', '')");
 	make_principals();
-	snprintf(spool_dir, sizeof(spool_dir), "/tmp/usher-context-XXXXXX");
-	assert_non_null(mkdtemp(spool_dir));
+	scratch_make(spool_dir);
 	must(context_memory_new(8u << 20, &clock_system, &memory));
 	must(spool_new(spool_dir, 1u << 20, &clock_system, &rand_system, &spool));
 	must(quota_new(&clock_system, &quota));
@@ -123,14 +123,12 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	char command[128];
-
 	handler_fixture_done(*state);
 	context_memory_free(&memory);
 	spool_free(&spool);
 	quota_free(&quota);
-	snprintf(command, sizeof(command), "rm -r %s", spool_dir);
-	return system(command);
+	scratch_remove(spool_dir);
+	return 0;
 }
 
 static struct handler_outcome

@@ -3,6 +3,7 @@
 #include "jobs/standard.h"
 #include "svc/ops/env.h"
 #include "tests/lib/handler_fixture.h"
+#include "tests/lib/scratch.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -19,7 +20,7 @@ static struct handler_fixture fixture;
 static struct crypt_key outbox_key;
 static struct jobs *jobs;
 static struct standard_jobs standard;
-static char directory[64];
+static char directory[SCRATCH_PATH_BYTES];
 
 #define must(expression) assert_int_equal((expression).code, ST_OK)
 
@@ -43,8 +44,7 @@ static int
 set_up(void **state)
 {
 	handler_fixture_init(&fixture, &postgres);
-	snprintf(directory, sizeof(directory), "/tmp/usher-jobs-XXXXXX");
-	assert_non_null(mkdtemp(directory));
+	scratch_make(directory);
 	outbox_key_derive(fixture.master, &outbox_key);
 	standard = (struct standard_jobs){.keyring = fixture.keyring,
 	    .outbox = {&outbox_key, outbox_deliver_to_folder, directory}};
@@ -58,14 +58,12 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	char command[128];
-
 	jobs_stop(jobs);
 	jobs_free(&jobs);
 	spool_free(&standard.spool);
 	handler_fixture_done(*state);
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	return system(command);
+	scratch_remove(directory);
+	return 0;
 }
 
 static int

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "tests/lib/postgres.h"
+#include "tests/lib/scratch.h"
 
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -307,10 +308,13 @@ static void
 what_is_printed_makes_the_same_schema(void **state)
 {
 	struct fixture *f = *state;
-	char path[] = "/tmp/usher-migrate-XXXXXX", command[512];
-	FILE *out = fdopen(mkstemp(path), "w");
+	char folder[SCRATCH_PATH_BYTES], path[SCRATCH_PATH_BYTES + 16], command[512];
+	FILE *out;
 	int applied = -1;
 
+	scratch_make(folder);
+	snprintf(path, sizeof path, "%s/schema.sql", folder);
+	out = fopen(path, "w");
 	assert_non_null(out);
 	migrate_print(out);
 	fclose(out);
@@ -318,7 +322,7 @@ what_is_printed_makes_the_same_schema(void **state)
 	    "psql -X -q -v ON_ERROR_STOP=1 -h %s -U usher_owner -d %s -f %s >/dev/null",
 	    postgres.socket, f->database, path);
 	assert_int_equal(system(command), 0);
-	unlink(path);
+	scratch_remove(folder);
 	assert_int_equal(up(f, &applied).code, ST_OK);
 	assert_int_equal(applied, 0);
 }

@@ -2,6 +2,7 @@
 #include "jobs/jobs.h"
 #include "jobs/standard.h"
 #include "tests/lib/postgres.h"
+#include "tests/lib/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 #define GONE "00000000-0000-0000-0000-0000000000ff"
 
 struct fixture {
-	char database[POSTGRES_NAME_BYTES], directory[64];
+	char database[POSTGRES_NAME_BYTES], directory[SCRATCH_PATH_BYTES];
 	struct config *config;
 	struct store *store;
 	struct spool *spool;
@@ -59,8 +60,7 @@ set_up(void **state)
 	run_sql(&f, "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('" ORG "', 'a', 'A');"
 		    "INSERT INTO usher.users (org_id, id) VALUES ('" ORG "', '" ANN "'),"
 		    " ('" ORG "', '" BEN "')");
-	snprintf(f.directory, sizeof f.directory, "/tmp/usher-receipts-XXXXXX");
-	assert_non_null(mkdtemp(f.directory));
+	scratch_make(f.directory);
 	f.config = postgres_config(&postgres, f.database, "usher_app", NULL);
 	assert_ok(store_new(f.config, &clock_system, &f.store));
 	assert_ok(spool_new(f.directory, 1 << 20, &clock_system, &rand_system, &f.spool));
@@ -80,7 +80,8 @@ tear_down(void **state)
 	spool_free(&f->spool);
 	store_free(&f->store);
 	config_free(&f->config);
-	return rmdir(f->directory);
+	scratch_remove(f->directory);
+	return 0;
 }
 
 static void

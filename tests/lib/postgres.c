@@ -102,10 +102,11 @@ make_template(struct postgres *postgres)
 void
 postgres_start(struct postgres *postgres)
 {
-	*postgres = (struct postgres){.dir = "/tmp/usher-test-XXXXXX"};
+	*postgres = (struct postgres){0};
+	scratch_make(postgres->dir);
 	/* The cluster's user passes through. */
-	if (!mkdtemp(postgres->dir) || chmod(postgres->dir, 0711) != 0)
-		fail(postgres->dir, "cannot be made");
+	if (chmod(postgres->dir, 0711) != 0)
+		fail(postgres->dir, "cannot be opened to others");
 	start_keeper(postgres);
 	postgres_resume(postgres);
 	make_template(postgres);

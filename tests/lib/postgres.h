@@ -1,6 +1,6 @@
 /* postgres.h - a private PostgreSQL for a test program.
  *
- * One cluster a program, in a folder of its own under /tmp, on a Unix socket. Each test takes a
+ * One cluster a program, in a folder of its own, on a Unix socket. Each test takes a
  * fresh database, migrated, as a copy of a template. A process of its own stops the cluster and
  * removes the folder when the program ends, however it ends. What fails here ends the program with
  * a message: a test can't go on without. */
@@ -8,13 +8,14 @@
 #define USHER_TESTS_LIB_POSTGRES_H
 
 #include "base/config.h"
+#include "tests/lib/scratch.h"
 
 #include <sys/types.h>
 
 #define POSTGRES_NAME_BYTES 32
 
 struct postgres {
-	char dir[48];
+	char dir[SCRATCH_PATH_BYTES];
 	char socket[128];
 	pid_t keeper; /* stops the cluster when keeper_fd is closed */
 	int keeper_fd;

@@ -1,5 +1,6 @@
 #include "base/config.h"
 #include "base/config_file.h"
+#include "tests/lib/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,7 @@
 
 #include <cmocka.h>
 
-static char folder[64];
+static char folder[SCRATCH_PATH_BYTES];
 static struct config *config;
 static struct strbuf message;
 
@@ -16,10 +17,10 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/usher_config_XXXXXX");
+	scratch_make(folder);
 	strbuf_init(&message, 65536);
 	clearenv();
-	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+	return chdir(folder);
 }
 
 static int
@@ -28,10 +29,8 @@ tear_down(void **state)
 	(void)state;
 	config_free(&config);
 	strbuf_done(&message);
-	unlink("usher.conf");
-	unlink("other.conf");
-	unlink("secret");
-	return chdir("/") == 0 ? rmdir(folder) : -1;
+	scratch_remove(folder);
+	return chdir("/");
 }
 
 static void

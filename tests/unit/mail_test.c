@@ -2,6 +2,7 @@
 #include "net/mail.h"
 
 #include "base/clock.h"
+#include "tests/lib/scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 struct fixture {
 	struct mail mail;
 	struct strbuf out;
-	char folder[64];
+	char folder[SCRATCH_PATH_BYTES];
 };
 
 static int
@@ -27,8 +28,7 @@ set_up(void **state)
 	struct fixture *f = &fixture;
 
 	strbuf_init(&f->out, 1 << 20);
-	strcpy(f->folder, "/tmp/usher-mail-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
+	scratch_make(f->folder);
 	f->mail = (struct mail){.from = "usher@example.org",
 	    .to = "ada@example.com",
 	    .subject = "Your code",

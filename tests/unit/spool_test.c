@@ -1,5 +1,6 @@
 /* The receipts' spool, as far as it goes without a database. */
 #include "jobs/spool_file.h"
+#include "tests/lib/scratch.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -17,24 +18,22 @@
 #define READS_A_THREAD 20000
 #define USERS 50
 
-static char directory[64];
+static char directory[SCRATCH_PATH_BYTES];
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	snprintf(directory, sizeof(directory), "/tmp/usher-spool-XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
+	scratch_make(directory);
+	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	return system(command);
+	scratch_remove(directory);
+	return 0;
 }
 
 static struct spool *
