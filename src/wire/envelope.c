@@ -124,11 +124,15 @@ envelope_parse_request(struct slice bytes, struct request_envelope *out)
 {
 	struct wire_reader reader = wire_reader_of(bytes);
 	struct wire_field field = {0};
+	size_t fields = 0;
 
 	request_envelope_init(out);
-	while (wire_next(&reader, &field))
+	while (wire_next(&reader, &field)) {
+		if (++fields > MESSAGE_FIELDS_MAX)
+			return MALFORMED("the envelope has too many fields");
 		if (field.number < REQUEST_FIELDS)
 			TRY(request_take(out, &field));
+	}
 	if (reader.failed)
 		return MALFORMED("the envelope is cut short or is no Protobuf message");
 	return STATUS_OK;

@@ -1,5 +1,7 @@
 #include "wire/unpack.h"
 
+#include "wire/field.h"
+
 /* protobuf-c gives up with NULL for both reasons; which it was is noted here. */
 struct arena_allocator {
 	ProtobufCAllocator base;
@@ -26,12 +28,129 @@ release(void *data, void *memory)
 	(void)memory;
 }
 
+/* protobuf-c 1.4 loses numbers when it merges a message field that occurs twice (it looks for
+ * proto2's presence). Occurrences stand for one message whose bytes are theirs in a row, so they
+ * are put in a row before it sees them. Members of a oneof stay: there the last one counts. */
+static const ProtobufCFieldDescriptor *
+message_field(const ProtobufCMessageDescriptor *descriptor, const struct wire_field *field)
+{
+	const ProtobufCFieldDescriptor *found;
+
+	if (field->type != WIRE_BYTES)
+		return NULL;
+	found = protobuf_c_message_descriptor_get_field(descriptor, field->number);
+	if (!found || found->type != PROTOBUF_C_TYPE_MESSAGE ||
+	    (found->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+		return NULL;
+	return found;
+}
+
+static bool
+is_single(const ProtobufCFieldDescriptor *field)
+{
+	return field->label != PROTOBUF_C_LABEL_REPEATED;
+}
+
+/* Does a message field that should occur once occur again, here or further in? */
+static bool
+has_repeats(const ProtobufCMessageDescriptor *descriptor, struct slice bytes)
+{
+	struct wire_reader reader = wire_reader_of(bytes);
+	struct wire_field field;
+	uint64_t seen = 0;
+
+	while (wire_next(&reader, &field)) {
+		const ProtobufCFieldDescriptor *message = message_field(descriptor, &field);
+		if (!message)
+			continue;
+		const size_t index = (size_t)(message - descriptor->fields);
+		/* Beyond the bits it may be so: then it is put in a row for nothing. */
+		if (is_single(message) && (index >= 64 || (seen >> index & 1)))
+			return true;
+		seen |= UINT64_C(1) << (index & 63);
+		if (has_repeats(message->descriptor, field.bytes))
+			return true;
+	}
+	return false;
+}
+
+/* The contents of all occurrences of a field, in a row. */
+static status
+gather(struct slice bytes, uint32_t number, struct arena *arena, struct slice *out)
+{
+	struct wire_reader reader = wire_reader_of(bytes);
+	struct wire_field field;
+	uint8_t *room = arena_alloc(arena, bytes.bytes);
+	size_t used = 0;
+
+	if (!room)
+		return ARENA_EXHAUSTED;
+	while (wire_next(&reader, &field)) {
+		if (field.number != number || field.type != WIRE_BYTES || field.bytes.bytes == 0)
+			continue;
+		memcpy(room + used, field.bytes.data, field.bytes.bytes);
+		used += field.bytes.bytes;
+	}
+	*out = slice_of(room, used);
+	return STATUS_OK;
+}
+
+static bool
+occurs_before(struct slice bytes, const uint8_t *end, uint32_t number)
+{
+	struct wire_reader reader = wire_reader_of(bytes);
+	struct wire_field field;
+
+	while (reader.at < end && wire_next(&reader, &field))
+		if (field.number == number && field.type == WIRE_BYTES)
+			return true;
+	return false;
+}
+
+/* The same message without repeats; never longer, for each one that goes takes its head along.
+ * Depth: wire_check() has bounded it. */
+static status
+join_repeats(const ProtobufCMessageDescriptor *descriptor, struct slice bytes, struct arena *arena,
+    struct slice *out)
+{
+	struct wire_reader reader = wire_reader_of(bytes);
+	struct wire_field field;
+	uint8_t *room = arena_alloc(arena, bytes.bytes);
+	uint8_t *at = room;
+
+	if (!room)
+		return ARENA_EXHAUSTED;
+	for (const uint8_t *start = reader.at; wire_next(&reader, &field); start = reader.at) {
+		const ProtobufCFieldDescriptor *message = message_field(descriptor, &field);
+		struct slice content = field.bytes;
+		if (!message) {
+			memcpy(at, start, (size_t)(reader.at - start));
+			at += reader.at - start;
+			continue;
+		}
+		if (is_single(message)) {
+			if (occurs_before(bytes, start, field.number))
+				continue;
+			TRY(gather(bytes, field.number, arena, &content));
+		}
+		TRY(join_repeats(message->descriptor, content, arena, &content));
+		at = wire_put_item_head(at, field.number, content.bytes);
+		if (content.bytes)
+			memcpy(at, content.data, content.bytes);
+		at += content.bytes;
+	}
+	*out = slice_of(room, (size_t)(at - room));
+	return STATUS_OK;
+}
+
 status
 wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct slice payload, struct arena *arena,
     ProtobufCMessage **out)
 {
 	struct arena_allocator allocator = {.arena = arena};
 
+	if (has_repeats(descriptor, payload))
+		TRY(join_repeats(descriptor, payload, arena, &payload));
 	allocator.base = (ProtobufCAllocator){allocate, release, &allocator};
 	ProtobufCMessage *message =
 	    protobuf_c_message_unpack(descriptor, &allocator.base, payload.bytes, payload.data);

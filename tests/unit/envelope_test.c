@@ -496,6 +496,46 @@ unpacking_stops_at_the_arenas_cap(void **state)
 	}
 }
 
+/* As a client that adds to an encoded message sends it, and the bridge for
+ * "page.size=2&page.token=x". */
+static void
+a_message_field_in_two_pieces_is_one_message(void **state)
+{
+	(void)state;
+	static const uint8_t page[] = "\x0a\x02\x08\x02"  /* page { size: 2 } */
+				      "\x10\x01"          /* status: 1 */
+				      "\x0a\x03\x12\x01x" /* page { token: "x" } */
+				      "\x0a\x00";
+	struct arena arena;
+	ProtobufCMessage *message = NULL;
+
+	assert_int_equal(arena_init(&arena, 1024, 16384).code, ST_OK);
+	assert_int_equal(wire_unpack(&usher__v1__list_users_request__descriptor,
+			     slice_of(page, sizeof(page) - 1), &arena, &message)
+			     .code,
+	    ST_OK);
+	const Usher__V1__ListUsersRequest *list = (const Usher__V1__ListUsersRequest *)message;
+	assert_int_equal(list->page->size, 2);
+	assert_string_equal(list->page->token, "x");
+	assert_int_equal(list->status, 1);
+	arena_done(&arena);
+}
+
+static void
+an_envelope_stuffed_with_fields_is_refused(void **state)
+{
+	(void)state;
+	static uint8_t stuffed[2 * (MESSAGE_FIELDS_MAX + 1)];
+	struct request_envelope envelope;
+
+	for (size_t i = 0; i < sizeof(stuffed); i += 2)
+		memcpy(stuffed + i, "\x78\x01", 2); /* field 15, which there is not */
+	assert_int_equal(
+	    envelope_parse_request(slice_of(stuffed, sizeof(stuffed) - 2), &envelope).code, ST_OK);
+	assert_int_equal(envelope_parse_request(slice_of(stuffed, sizeof(stuffed)), &envelope).code,
+	    ST_INVALID_ARGUMENT);
+}
+
 static void
 our_own_messages_pass_the_check_with_their_own_tables(void **state)
 {
@@ -529,6 +569,8 @@ main(void)
 	    cmocka_unit_test(nesting_ends_at_its_limit),
 	    cmocka_unit_test(a_payload_stuffed_with_fields_is_refused),
 	    cmocka_unit_test(unpacking_stops_at_the_arenas_cap),
+	    cmocka_unit_test(a_message_field_in_two_pieces_is_one_message),
+	    cmocka_unit_test(an_envelope_stuffed_with_fields_is_refused),
 	    cmocka_unit_test(our_own_messages_pass_the_check_with_their_own_tables),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
