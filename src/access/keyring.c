@@ -257,6 +257,18 @@ ring_signer(const struct ring *ring, int64_t now_us)
 	return NULL;
 }
 
+bool
+keyring_has_signer(struct keyring *keyring)
+{
+	pthread_mutex_lock(&keyring->lock);
+	RING_AUTO *ring = keyring->ring;
+	if (ring)
+		atomic_fetch_add(&ring->references, 1);
+	pthread_mutex_unlock(&keyring->lock);
+
+	return ring && ring_signer(ring, clock_now_us(keyring->config.clock)) != NULL;
+}
+
 static struct token_names
 names_of(const struct keyring *keyring)
 {

@@ -34,6 +34,8 @@ void keyring_obey(void *keyring, const struct feed_change *change);
 
 /* Is there something to verify and sign with? */
 bool keyring_is_fresh(struct keyring *keyring);
+/* Has a key that signs been read, be the ring stale or not? */
+bool keyring_has_signer(struct keyring *keyring);
 /* Read the keys if the ring is stale. Errors: as store_query(); DATA_LOSS SIGNING_KEY_SEALED (the
  * master key is another one). */
 MUST_USE status keyring_refresh(

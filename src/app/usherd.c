@@ -240,6 +240,7 @@ fill_ops(struct node *node)
 	    .store = node->store,
 	    .server = node->server,
 	    .lease = node->lease,
+	    .keyring = node->keyring,
 	    .feed = node->feed,
 	    .barrier = node->barrier,
 	    .jobs = node->jobs,

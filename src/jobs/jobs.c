@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define RUN_DEADLINE_US (30 * US_PER_S)
+#define RETRY_US US_PER_S /* after a failure */
 #define ARENA_BYTES_MAX (64u << 20)
 /* How long the thread sleeps at most: then it looks at the clock again. */
 #define SLEEP_US_MAX (200 * US_PER_MS)
@@ -136,6 +137,9 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 	}
 	if (st.code == ST_OK && run->more)
 		slot->due_us = clock_boot_us(jobs->clock);
+	/* What comes once an hour does not wait an hour for the database to be back. */
+	if (st.code != ST_OK && slot->job.period_us > RETRY_US)
+		slot->due_us = clock_boot_us(jobs->clock) + RETRY_US;
 	pthread_mutex_unlock(&jobs->lock);
 	/* A database that is away would fill the log: the first failure is enough. */
 	if (st.code != ST_OK && !failed_before)

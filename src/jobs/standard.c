@@ -85,6 +85,10 @@ wake_receipts(void *jobs)
 status
 standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard)
 {
+	/* First: nobody can log in before there is a key to sign with. */
+	if (standard->keyring)
+		TRY(jobs_add(
+		    jobs, &(struct job){"keyring", 3600 * US_PER_S, false, run_keyring, standard}));
 	if (standard->spool) {
 		TRY(jobs_add(
 		    jobs, &(struct job){"receipts", US_PER_S, false, run_receipts, standard}));
@@ -98,8 +102,5 @@ standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard)
 	TRY(jobs_add(jobs, &(struct job){"sweep", 60 * US_PER_S, true, run_sweep, standard}));
 	if (standard->outbox.deliver)
 		TRY(jobs_add(jobs, &(struct job){"mail", US_PER_S / 2, false, run_mail, standard}));
-	if (standard->keyring)
-		TRY(jobs_add(
-		    jobs, &(struct job){"keyring", 3600 * US_PER_S, false, run_keyring, standard}));
 	return STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef USHER_SVC_OPS_ENV_H
 #define USHER_SVC_OPS_ENV_H
 
+#include "access/keyring.h"
 #include "cache/cache.h"
 #include "jobs/jobs.h"
 #include "rpc/server.h"
@@ -29,6 +30,7 @@ struct ops_env {
 	/* Each may be NULL: its figures are left out then. */
 	struct rpc_server *server;
 	const struct lease *lease;
+	struct keyring *keyring; /* ready is only who can sign */
 	const struct feed *feed;
 	struct barrier *barrier;
 	struct jobs *jobs;

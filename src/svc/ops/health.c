@@ -32,8 +32,10 @@ ops_get_health(const struct ops_env *env, struct rpc_call *call,
 
 	(void)req;
 	store_health(env->store, &health);
-	reply->ready = health.reachable && health.schema_fits;
-	reply->reason = arena_copy_text(call->arena, health.message);
+	bool signs = !env->keyring || keyring_has_signer(env->keyring);
+	reply->ready = health.reachable && health.schema_fits && signs;
+	reply->reason = arena_copy_text(
+	    call->arena, *health.message || signs ? health.message : "there is no signing key yet");
 	if (!reply->reason)
 		return ARENA_EXHAUSTED;
 	reply->version = (char *)env->version;
