@@ -185,8 +185,11 @@ run(struct cli *cli)
 	struct descriptors *descriptors = NULL;
 	struct client *client;
 	enum cli_exit code = CLI_OK;
-	status st = cli_connect(cli, &client);
+	status st;
 
+	if (cli->words_count == 0 && !cli_has_option(cli, "--list"))
+		return cli_fail(cli, CLI_USAGE, "METHOD is missing; --list names them all");
+	st = cli_connect(cli, &client);
 	if (st.code != ST_OK)
 		return cli_fail_status(cli, st);
 	st = fetch_descriptors(client, &descriptors);
@@ -194,8 +197,6 @@ run(struct cli *cli)
 		code = cli_fail_status(cli, st);
 	} else if (cli_has_option(cli, "--list")) {
 		list_methods(descriptors);
-	} else if (cli->words_count == 0) {
-		code = cli_fail(cli, CLI_USAGE, "METHOD is missing; --list names them all");
 	} else {
 		method = descriptors_method(descriptors, cli->words[0]);
 		code = method ? call_method(cli, client, method)
