@@ -1,0 +1,26 @@
+"""What the tests in Python stand on: a private PostgreSQL, the real binaries, clients.
+
+Nothing sleeps: wait_until() asks for a condition, with a bound."""
+
+from usher_testing.http import Http, HttpReply, raw_exchange
+from usher_testing.organisation import Organisation, unverified_token
+from usher_testing.process import BINARIES, SOURCE, SLOWER, Process, free_port, wait_until
+from usher_testing.system import Bridge, Database, Node, System
+
+__all__ = [
+    "BINARIES",
+    "SLOWER",
+    "SOURCE",
+    "Bridge",
+    "Database",
+    "Http",
+    "HttpReply",
+    "Node",
+    "Organisation",
+    "Process",
+    "System",
+    "free_port",
+    "raw_exchange",
+    "unverified_token",
+    "wait_until",
+]

@@ -1,0 +1,263 @@
+"""Every method by every kind of caller: who gets in is what the .proto's access rules say."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from google.protobuf import descriptor_pb2, timestamp_pb2
+
+import usher
+from usher import METHODS, Code, Method
+from usher.v1 import envelope_pb2
+from usher_testing import SOURCE, Organisation, System, unverified_token, wait_until
+from usher_testing.samples import sample
+from usher_testing.tokens import SigningKey
+
+ALL_SCOPES = {
+    access.key
+    for method in METHODS.values()
+    for access in method.rules.access
+    if access.key and access.key != "ops.status"  # the system organisation's alone
+}
+MEMBER = {"chatbots.read", "org.read"}
+REFUSED = {Code.UNAUTHENTICATED, Code.PERMISSION_DENIED}
+# These answer UNAUTHENTICATED about what is in the request, not about who calls.
+ABOUT_THE_REQUEST = {"Login", "VerifyEmail", "Refresh"}
+
+
+def each_method(wanted=lambda method: True):
+    chosen = [m for m in METHODS.values() if wanted(m)]
+    return pytest.mark.parametrize("method", chosen, ids=lambda m: m.name.removeprefix("usher.v1."))
+
+
+def is_public(method: Method) -> bool:
+    return any(access.public for access in method.rules.access)
+
+
+@pytest.fixture(scope="module")
+def member(client: usher.Client, org_a: Organisation) -> Organisation:
+    """Somebody with the role member."""
+    email, password = "member@example.com", "a member's password"
+    signup = client.auth.sign_up(email=email, password=password)
+    tokens = client.auth.verify_email(signup_id=signup.signup_id, code=signup.debug_code)
+    return Organisation(
+        orgId=org_a.org_id, email=email, password=password, chatbotId=org_a.chatbot_id,
+        userId=tokens.user_id,
+    )  # fmt: skip
+
+
+def ids_of(org: Organisation) -> dict[str, Any]:
+    return {
+        "user_id": org.user_id, "chatbot_id": org.chatbot_id, "org_id": org.org_id,
+        "conversation": "matrix", "token": org.api_key or "x",
+        "key_id": "00000000-0000-7000-8000-000000000000",
+    }  # fmt: skip
+
+
+def answer(
+    client: usher.Calls, method: Method, about: Organisation, credential: str | bytes, **fields: Any
+) -> envelope_pb2.Response:
+    return client.send(
+        envelope_pb2.Request(
+            method_id=method.id,
+            credential=credential.encode() if isinstance(credential, str) else credential,
+            payload=sample(method, ids_of(about)).SerializeToString(),
+            **fields,
+        )
+    )
+
+
+def reason(response: envelope_pb2.Response) -> str:
+    return next((d.error_info.reason for d in response.details if d.HasField("error_info")), "")
+
+
+def check_admitted(method: Method, response: envelope_pb2.Response) -> None:
+    if method.name.rsplit("/")[1] in ABOUT_THE_REQUEST:
+        assert response.code != Code.PERMISSION_DENIED, response.message
+    else:
+        assert response.code not in REFUSED, (response.code, response.message)
+    assert response.code not in (Code.INTERNAL, Code.UNKNOWN, Code.UNIMPLEMENTED), response.message
+
+
+def test_the_clients_methods_are_those_of_the_server(client: usher.Client):
+    reply = client.ops.get_descriptors()
+    files = descriptor_pb2.FileDescriptorSet.FromString(reply.file_descriptor_set)
+    served = {
+        f"{file.package}.{service.name}/{method.name}"
+        for file in files.file
+        for service in file.service
+        for method in service.method
+    }
+    assert served == set(METHODS)
+    committed = (SOURCE / "gen/descriptors.pb").read_bytes()
+    assert {f.name for f in descriptor_pb2.FileDescriptorSet.FromString(committed).file} == {
+        f.name for f in files.file
+    }
+    names = {m.name.split("/")[0] for m in METHODS.values()}
+    assert set(reply.services) in (names, {n.split(".")[-1] for n in names}, {
+        m.service for m in METHODS.values()
+    })  # fmt: skip
+
+
+@each_method()
+def test_without_a_credential_only_public_methods_answer(
+    method: Method, client: usher.Client, org_a: Organisation
+):
+    response = answer(client, method, org_a, "")
+    if is_public(method):
+        check_admitted(method, response)
+    else:
+        assert response.code == Code.UNAUTHENTICATED
+        assert reason(response) == "CREDENTIAL_MISSING"
+        assert not response.payload
+
+
+GARBAGE = {
+    "text": b"garbage",
+    "bytes": bytes(range(256)),
+    "NUL": b"ush_live_\0",
+    "half a token": b"eyJhbGciOiJFUzI1NiJ9.",
+    "a key of nobody": b"ush_live_0000000000000000000000_0000000000000000000000000000000000000",
+    "long": b"x" * 4096,
+    "too long": b"x" * 5000,
+}
+
+
+@each_method(lambda m: not is_public(m))
+def test_garbage_is_no_credential(method: Method, client: usher.Client, org_a: Organisation):
+    for name, credential in GARBAGE.items():
+        response = answer(client, method, org_a, credential)
+        assert response.code in (Code.UNAUTHENTICATED, Code.INVALID_ARGUMENT), name
+        if name != "too long":
+            assert response.code == Code.UNAUTHENTICATED, name
+        assert reason(response), name
+
+
+@pytest.fixture(scope="module")
+def expired(client: usher.Client, org_a: Organisation, system: System) -> dict[str, str]:
+    """A token that was good an hour ago, and a key that was good until just now."""
+    _, claims, _ = unverified_token(org_a.login(client).access_token)
+    signing = SigningKey.of(system)
+    good = signing.token(claims)
+    assert client.using(credential=good).user.get_me().user_id == org_a.user_id
+    for name in ("iat", "nbf", "exp"):
+        claims[name] -= 3600
+    soon = timestamp_pb2.Timestamp()
+    soon.FromMilliseconds(int((time.time() + 1) * 1000))
+    key = org_a.new_key(
+        client, *sorted(ALL_SCOPES), default_user_id=org_a.user_id, expires_at=soon
+    ).api_key
+    keyed = client.using(credential=key)
+
+    def is_refused() -> bool:
+        try:
+            keyed.context.resolve(message="x")
+        except usher.Unauthenticated:
+            return True
+        return False
+
+    assert not is_refused()
+    wait_until(is_refused, "the key expires, in memory too", 5)
+    return {"token": signing.token(claims), "key": key}
+
+
+@each_method(lambda m: not is_public(m))
+def test_what_expired_is_refused(
+    method: Method, client: usher.Client, org_a: Organisation, expired: dict[str, str]
+):
+    for name, credential in expired.items():
+        response = answer(client, method, org_a, credential)
+        assert response.code == Code.UNAUTHENTICATED, name
+        assert reason(response) == {"token": "CREDENTIAL_EXPIRED", "key": "CREDENTIAL_INVALID"}[name]
+
+
+@each_method()
+def test_a_key_gets_where_its_scope_leads(
+    method: Method, client: usher.Client, org_a: Organisation
+):
+    wanted = {access.key for access in method.rules.access if access.key} & ALL_SCOPES
+    others = sorted(ALL_SCOPES - wanted)
+    without = org_a.new_key(client, *others, default_user_id=org_a.user_id).api_key
+    response = answer(client, method, org_a, without)
+    if is_public(method):
+        check_admitted(method, response)
+    else:
+        assert response.code == Code.PERMISSION_DENIED, response.message
+        assert not response.payload
+    for scope in wanted:
+        key = org_a.new_key(client, scope, default_user_id=org_a.user_id).api_key
+        check_admitted(method, answer(client, method, org_a, key))
+
+
+@each_method()
+def test_a_member_gets_where_the_role_leads(
+    method: Method, client: usher.Client, org_a: Organisation, member: Organisation
+):
+    token = member.login(client).access_token
+    rules = method.rules.access
+    admitted = any(
+        rule.public or rule.account or rule.org in MEMBER or rule.WhichOneof("rule") == "self"
+        for rule in rules
+    )
+    own = answer(client, method, member, token)
+    if admitted:
+        check_admitted(method, own)
+    else:
+        assert own.code == Code.PERMISSION_DENIED, own.message
+    # Of another user the rule "self" says nothing.
+    if not any(rule.public or rule.account or rule.org in MEMBER for rule in rules) and any(
+        getattr(rule, "self") for rule in rules
+    ):
+        token = member.login(client).access_token
+        assert answer(client, method, org_a, token).code == Code.PERMISSION_DENIED
+
+
+@each_method()
+def test_the_owner_gets_everywhere_in_the_organisation(
+    method: Method, client: usher.Client, org_a: Organisation
+):
+    token = org_a.login(client).access_token
+    response = answer(client, method, org_a, token)
+    rules = method.rules.access
+    if any(rule.WhichOneof("rule") in ("public", "account", "self", "org") for rule in rules):
+        check_admitted(method, response)
+    else:
+        assert response.code == Code.PERMISSION_DENIED
+
+
+@each_method(lambda m: not is_public(m))
+def test_naming_an_organisation_is_for_operators_alone(
+    method: Method, client: usher.Client, org_a: Organisation, org_b: Organisation
+):
+    token = org_a.tokens(client).access_token
+    for credential in (token, org_a.api_key):
+        response = answer(client, method, org_b, credential, org=org_b.org_id)
+        assert response.code == Code.PERMISSION_DENIED
+        assert reason(response) == "ORG_NOT_ALLOWED"
+
+
+@pytest.fixture(scope="module")
+def operator(system: System) -> Organisation:
+    return system.operator()
+
+
+@each_method(lambda m: any(a.platform for a in m.rules.access))
+def test_an_operator_acts_in_the_organisation_that_it_names(
+    method: Method, client: usher.Client, org_b: Organisation, operator: Organisation
+):
+    token = operator.tokens(client).access_token
+    check_admitted(method, answer(client, method, org_b, token, org=org_b.org_id))
+
+
+@each_method(
+    lambda m: not is_public(m)
+    and not any(a.platform or a.account for a in m.rules.access)
+)
+def test_an_operator_is_nobody_elsewhere_in_it(
+    method: Method, client: usher.Client, org_b: Organisation, operator: Organisation
+):
+    token = operator.tokens(client).access_token
+    response = answer(client, method, org_b, token, org=org_b.org_id)
+    assert response.code == Code.PERMISSION_DENIED

@@ -1,0 +1,221 @@
+"""The command line: every command against a running system, its exit codes and its JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+import usher
+from usher_testing import Node, Organisation, System, free_port, wait_until
+from usher_testing.process import run
+from usher_testing.system import CLI, Cluster
+
+COMMANDS = ["call", "status", "migrate", "bootstrap", "config", "selftest", "completion"]
+OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+def plain(*words: str, env: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess:
+    return run([CLI, *words], env={**os.environ, **(env or {})}, **options)
+
+
+def test_help_names_every_command_and_each_has_its_own():
+    done = plain("--help")
+    assert done.returncode == OK and not done.stderr
+    for command in COMMANDS:
+        assert f"  {command}" in done.stdout
+        own = plain(command, "--help")
+        assert own.returncode == OK and not own.stderr
+        assert own.stdout.startswith(f"usage: usher {command}")
+        # An example that starts as one would type it.
+        assert f"usher {command}" in own.stdout.split("\n", 1)[1]
+        assert "--json" in own.stdout
+
+
+def test_what_is_no_command_or_option_is_usage():
+    for words in ([], ["nonsense"], ["call"], ["config", "--nonsense"], ["config", "extra"],
+                  ["call", "a", "b", "c"], ["migrate"], ["migrate", "sideways"]):  # fmt: skip
+        done = plain(*words)
+        assert done.returncode == USAGE, (words, done.stdout, done.stderr)
+        assert done.stderr.strip()
+
+
+def test_call_calls_any_method(system: System, node: Node, org_a: Organisation):
+    done = system.cli("call", "--url", node.url, "usher.v1.OpsService/GetHealth")
+    assert done.returncode == OK, done.stderr
+    assert json.loads(done.stdout)["ready"] is True
+    resolve = "usher.v1.ContextService/Resolve"
+    done = system.cli(
+        "call", "--url", node.url, "--credential", org_a.api_key, resolve, '{"message":"Hello"}'
+    )
+    assert done.returncode == OK, done.stderr
+    reply = json.loads(done.stdout)
+    assert reply["user"]["userId"] == org_a.user_id
+    assert reply["context"]["segments"]
+    # From standard input, credential from the environment.
+    done = run(
+        [CLI, "call", "--json", "--url", node.url, resolve, "-"],
+        input='{"message":"Hello"}',
+        env={**os.environ, "USHER_CREDENTIAL": org_a.api_key},
+    )
+    assert done.returncode == OK, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert json.loads(done.stdout)["chatbot"]["chatbotId"] == org_a.chatbot_id
+
+
+def test_call_list_names_the_servers_methods(system: System, node: Node):
+    done = system.cli("call", "--url", node.url, "--list")
+    assert done.returncode == OK
+    assert set(done.stdout.split()) == set(usher.METHODS)
+
+
+def test_call_says_what_was_refused(system: System, node: Node, org_a: Organisation):
+    def call(*words: str) -> subprocess.CompletedProcess:
+        return system.cli("call", "--url", node.url, *words)
+
+    done = call("usher.v1.UserService/GetMe")
+    assert done.returncode == FAILED and "UNAUTHENTICATED" in done.stderr
+    done = call("--json", "usher.v1.UserService/GetMe")
+    problem = json.loads(done.stdout)
+    assert done.returncode == FAILED and problem["code"] == "UNAUTHENTICATED"
+    assert problem["reason"] and problem["message"]
+    done = call("usher.v1.AuthService/Login", '{"email":"a@example.com"}')
+    assert done.returncode in (FAILED, USAGE) and "password" in done.stderr
+    for words in (
+        ("usher.v1.Nothing/AtAll",),
+        ("usher.v1.UserService/GetMe", "{"),
+        ("usher.v1.UserService/GetMe", '{"nothing": 1}'),
+        ("usher.v1.UserService/GetMe", "[]"),
+    ):
+        done = call(*words)
+        assert done.returncode == USAGE, (words, done.stderr)
+
+
+def test_nobody_answers(system: System):
+    url = f"tcp://127.0.0.1:{free_port()}"
+    done = system.cli(
+        "call", "--url", url, "--timeout-ms", "300", "usher.v1.OpsService/GetHealth"
+    )
+    assert done.returncode == UNREACHABLE and done.stderr.strip()
+    done = system.cli("status", "--health", "--url", url)
+    assert done.returncode == UNREACHABLE
+    config = system.write_config("nowhere", {"database.conninfo": "host=/nowhere dbname=usher"})
+    for words in (["migrate", "status"], ["bootstrap", "--system-only"]):
+        done = plain(*words, env={"USHER_CONFIG": config})
+        assert done.returncode in (FAILED, UNREACHABLE) and done.stderr.strip()
+
+
+def test_status_of_a_running_system(system: System, node: Node):
+    operator = system.operator("status@example.com")
+    token = operator.tokens(node.client()).access_token
+    done = system.cli("status", "--health", "--url", node.url)
+    assert done.returncode == OK, done.stderr
+    done = system.cli("status", "--url", node.url, "--credential", token)
+    assert done.returncode == OK, done.stderr
+    assert "usher_app" in done.stdout
+    done = system.cli("status", "--json", "--url", node.url, "--credential", token)
+    assert done.returncode == OK, done.stderr
+    assert json.loads(done.stdout)
+
+
+def test_selftest_does_the_main_job_and_leaves_nothing(
+    system: System, node: Node, org_a: Organisation
+):
+    tables = ("accounts", "users", "signups", "profiles", "sessions", "chatbots", "api_keys")
+    before = [system.database.count(t) for t in tables]
+    done = system.cli("selftest", "--url", node.url)
+    assert done.returncode == OK, done.stdout + done.stderr
+    assert [system.database.count(t) for t in tables] == before
+    done = system.cli("selftest", "--json", "--url", node.url)
+    assert done.returncode == OK, done.stdout + done.stderr
+    json.loads(done.stdout)
+
+
+def test_config_prints_all_and_where_from(system: System):
+    done = system.cli("config", "--json", "--log.level", "warn")
+    assert done.returncode == OK, done.stderr
+    settings = json.loads(done.stdout)
+    assert settings["log.level"]["value"] == "warn"
+    assert settings["mode"]["value"] == "development"
+    assert system.master_key not in done.stdout
+    assert settings["database.port"]["from"] == "default"
+    text = system.cli("config")
+    assert text.returncode == OK and system.master_key not in text.stdout
+    assert "database.port" in text.stdout
+    env = run([CLI, "config", "--json"], env={**os.environ, "USHER_LOG_LEVEL": "debug"})
+    assert json.loads(env.stdout)["log.level"]["value"] == "debug"
+
+
+def test_a_misspelt_setting_is_told_with_the_right_one(system: System):
+    path = system.folder / "typo.conf"
+    path.write_text("databse.name = usher\n")
+    done = plain("config", env={"USHER_CONFIG": str(path)})
+    assert done.returncode == USAGE
+    assert "databse.name" in done.stderr and "database.name" in done.stderr
+
+
+def test_completion_is_bash(system: System, node: Node):
+    done = plain("completion")
+    assert done.returncode == OK
+    script = done.stdout + (
+        "\nCOMP_WORDS=(usher mig); COMP_CWORD=1; _usher; echo \"${COMPREPLY[*]}\"\n"
+        "COMP_WORDS=(usher config --js); COMP_CWORD=2; _usher; echo \"${COMPREPLY[*]}\"\n"
+    )
+    shell = run(["bash", "-euc", script])
+    assert shell.returncode == 0, shell.stderr
+    assert shell.stdout.split() == ["migrate", "--json"]
+
+
+def test_migrate_from_nothing_twice(cluster: Cluster, system: System):
+    database = cluster.empty_database("fresh")
+    env = {"USHER_DATABASE_CONNINFO": database.owner}
+    done = plain("migrate", "status", env=env)
+    assert done.returncode == OK, done.stderr
+    assert "0001" in done.stdout or "base" in done.stdout
+    done = plain("migrate", "up", env=env)
+    assert done.returncode == OK, done.stderr
+    assert database.count("schema_migrations") >= 1
+    done = plain("migrate", "up", env=env)
+    assert done.returncode == OK, done.stderr
+    done = plain("migrate", "status", "--json", env=env)
+    assert done.returncode == OK and json.loads(done.stdout)
+
+
+def test_migrate_sql_prints_the_schema(cluster: Cluster):
+    done = plain("migrate", "sql")
+    assert done.returncode == OK
+    assert "CREATE TABLE usher.users" in done.stdout
+    database = cluster.empty_database("from_sql")
+    database.sql(done.stdout)
+    assert database.count("orgs") == 0
+
+
+def test_a_server_on_a_schema_that_does_not_fit_says_so(cluster: Cluster, system: System):
+    empty = cluster.empty_database("not_migrated")
+    node = system.node("early", start=False, **{"database__conninfo": empty.app})
+    node.start()
+    wait_until(lambda: (h := node.health()) and "migrate" in h.reason, "it says what to do")
+    health = node.health()
+    assert not health.ready and health.schema_version_needed >= 1
+    with pytest.raises(usher.Unavailable) as refused:
+        node.client().auth.login(email="a@example.com", password="a password")
+    assert refused.value.reason
+    env = {"USHER_DATABASE_CONNINFO": empty.owner}
+    assert plain("migrate", "up", env=env).returncode == OK
+    wait_until(node.is_ready, "it serves once the schema is there", 20)
+
+
+def test_bootstrap_makes_an_administrator_who_can_log_in(system: System, node: Node):
+    org = system.operator("boss@example.com")
+    tokens = org.login(node.client())
+    assert tokens.org_id == org.org_id
+    me = node.client(credential=tokens.access_token).user.get_me()
+    assert list(me.roles) == ["owner"]
+    again = system.cli(
+        "bootstrap", "--email", "boss@example.com", "--org", "Again", input="another password\n"
+    )
+    assert again.returncode == FAILED and again.stderr.strip()
+    short = system.cli("bootstrap", "--email", "x@example.com", "--org", "X", input="short\n")
+    assert short.returncode == USAGE

@@ -1,0 +1,208 @@
+"""Too much is refused at once and told when to come back; nobody starves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import usher
+from usher.v1 import envelope_pb2
+from usher_testing import SLOWER, Node, Organisation, System, wait_until
+
+
+@pytest.fixture(scope="module")
+def node(system: System, org_a: Organisation) -> Node:
+    """One worker and a short queue in each lane."""
+    return system.node(
+        lanes__hash__workers="1", lanes__hash__queue="4",
+        lanes__query__workers="1", lanes__query__queue="8",
+        lanes__bulk__workers="1", lanes__bulk__queue="4",
+        password__memory_kib="19456", password__passes="2", auth__account_burst="1000000",
+    )  # fmt: skip
+
+
+def outcomes(calls: list[Any], workers: int = 64) -> list[Any]:
+    """What each call gave: its reply or its error."""
+
+    def one(call: Any) -> Any:
+        try:
+            return call()
+        except usher.Error as error:
+            return error
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, calls))
+
+
+def test_a_login_flood_is_told_when_to_come_back_and_resolve_goes_on(
+    client: usher.Client, org_a: Organisation
+):
+    going = True
+    latencies: list[float] = []
+    keyed = org_a.keyed(client)
+    keyed.context.resolve(message="warm")
+
+    def resolve() -> None:
+        while going:
+            began = time.monotonic()
+            keyed.context.resolve(message="x")
+            latencies.append(time.monotonic() - began)
+
+    asker = threading.Thread(target=resolve)
+    asker.start()
+    try:
+        found = outcomes([lambda: org_a.login(client.using(timeout=20.0))] * 64)
+    finally:
+        going = False
+        asker.join()
+    refused = [f for f in found if isinstance(f, usher.Error)]
+    assert any(not isinstance(f, usher.Error) for f in found)
+    assert refused and {type(f) for f in refused} == {usher.ResourceExhausted}
+    assert all(f.retry_after for f in refused)
+    latencies.sort()
+    # The work is done beside it, so this bound is generous; tests/bench has the figures.
+    assert latencies[len(latencies) // 2] < 0.05 * SLOWER
+
+
+def test_a_full_query_lane_refuses_at_once(client: usher.Client, org_a: Organisation, system: System):
+    owner = org_a.owner(client)
+    owner.org.get_org(org_id=org_a.org_id)  # who calls is in memory from here on
+    lock = _hold_lock(system, "usher.orgs")
+    try:
+        began = time.monotonic()
+        found = outcomes([lambda: owner.using(timeout=3.0).org.get_org(org_id=org_a.org_id)] * 64)
+        assert time.monotonic() - began < 10 * SLOWER
+    finally:
+        lock.release()
+    kinds = {type(f) for f in found}
+    assert usher.ResourceExhausted in kinds
+    assert kinds <= {usher.ResourceExhausted, usher.DeadlineExceeded, usher.Unavailable}
+    assert all(f.retry_after for f in found if isinstance(f, usher.ResourceExhausted))
+    wait_until(lambda: owner.org.get_org(org_id=org_a.org_id).org_id, "it serves again")
+
+
+def test_one_organisation_leaves_a_quarter_to_the_others(
+    client: usher.Client, org_a: Organisation, org_b: Organisation, system: System
+):
+    a = org_a.owner(client).using(timeout=4.0)
+    b = org_b.owner(client).using(timeout=8.0)
+    a.org.get_org(org_id=org_a.org_id)
+    b.org.get_org(org_id=org_b.org_id)
+    lock = _hold_lock(system, "usher.orgs")
+    try:
+        with ThreadPoolExecutor(65) as pool:
+            flood = [
+                pool.submit(outcomes, [lambda: a.org.get_org(org_id=org_a.org_id)], 1)
+                for _ in range(64)
+            ]
+            wait_until(
+                lambda: any(f.done() and isinstance(f.result()[0], usher.ResourceExhausted) for f in flood),
+                "the first organisation's share is full",
+            )
+            other = pool.submit(lambda: b.org.get_org(org_id=org_b.org_id))
+            lock.release()
+            assert other.result().org_id == org_b.org_id
+    finally:
+        lock.release()
+
+
+class _Lock:
+    """A table that nobody can read until release()."""
+
+    def __init__(self, system: System, table: str):
+        import subprocess
+
+        self._psql = subprocess.Popen(
+            ["psql", "-XAtq", "-d", system.database.owner],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._psql.stdin and self._psql.stdout
+        self._psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n")
+        self._psql.stdin.flush()
+        assert self._psql.stdout.readline().strip() == "held"
+
+    def release(self) -> None:
+        if self._psql.poll() is None:
+            self._psql.communicate("ROLLBACK;\n")
+
+
+def _hold_lock(system: System, table: str) -> _Lock:
+    return _Lock(system, table)
+
+
+def test_a_statement_does_not_outlive_its_deadline(
+    client: usher.Client, org_a: Organisation, system: System
+):
+    owner = org_a.owner(client)
+    lock = _hold_lock(system, "usher.orgs")
+    try:
+        began = time.monotonic()
+        with pytest.raises(usher.DeadlineExceeded):
+            owner.using(timeout=0.5).org.get_org(org_id=org_a.org_id)
+        assert time.monotonic() - began < 2 * SLOWER
+        wait_until(
+            lambda: "0"
+            == system.database.cluster.sql(
+                "postgres",
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                f" AND usename = 'usher_app' AND datname = '{system.database.name}'",
+            ),
+            "no statement waits any more",
+            5,
+        )
+    finally:
+        lock.release()
+
+
+def test_wrong_passwords_become_slower_and_never_a_lock(system: System, org_a: Organisation):
+    strict = system.node("strict", auth__account_burst="3")
+    client = strict.client()
+    found = outcomes(
+        [lambda: client.auth.login(email=org_a.email, password="wrong password")] * 12, workers=1
+    )
+    assert {type(f) for f in found} == {usher.Unauthenticated, usher.ResourceExhausted}
+    last = found[-1]
+    assert isinstance(last, usher.ResourceExhausted) and last.retry_after
+    # Not even the right password is looked at meanwhile, so trying goes no faster.
+    with pytest.raises(usher.ResourceExhausted):
+        org_a.login(client)
+
+
+def test_a_code_has_five_tries(client: usher.Client):
+    signup = client.auth.sign_up(email="tries@example.com", password="a good password")
+    wrong = "000000" if signup.debug_code != "000000" else "111111"
+    found = outcomes(
+        [lambda: client.auth.verify_email(signup_id=signup.signup_id, code=wrong)] * 6, workers=1
+    )
+    assert all(isinstance(f, usher.Error) for f in found)
+    assert isinstance(found[0], usher.Unauthenticated)
+    with pytest.raises(usher.Error):
+        client.auth.verify_email(signup_id=signup.signup_id, code=signup.debug_code)
+
+
+def test_refusals_before_the_caller_is_known_do_not_hurt_who_is(
+    client: usher.Client, node: Node, org_a: Organisation
+):
+    """A flood of forged tokens fills its own share."""
+    org_a.keyed(client).context.resolve(message="warm")
+    header = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IngifQ.e30."
+    with usher.Client(node.url) as flood:
+        found = outcomes(
+            [
+                lambda i=i: flood.send(
+                    envelope_pb2.Request(
+                        method="usher.v1.UserService/GetMe",
+                        credential=(header + "A" * 80 + f"{i:06}").encode(),
+                    )
+                )
+                for i in range(500)
+            ]
+        )
+        assert {f.code for f in found} <= {usher.Code.UNAUTHENTICATED, usher.Code.RESOURCE_EXHAUSTED}
+        assert org_a.keyed(client).context.resolve(message="x").read_id

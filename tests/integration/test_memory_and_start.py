@@ -1,0 +1,52 @@
+"""Idle memory, and the time from start to the first answer. tests/bench has the figures; here they are
+held to their bounds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import usher
+from usher_testing import Bridge, Node, Organisation, System, wait_until
+from usher_testing.process import SANITIZED
+
+MIB = 1 << 20
+pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers take memory and time of their own")
+
+
+def test_idle_memory(node: Node, bridge: Bridge, client: usher.Client, org_a: Organisation):
+    org_a.keyed(client).context.resolve(message="awake")
+    assert bridge.http(api_key=org_a.api_key).get(f"/v1/users/{org_a.user_id}/context").status == 200
+    assert node.resident_bytes() < 48 * MIB
+    assert bridge.resident_bytes() < 24 * MIB
+
+
+def test_start_to_first_answer(system: System, org_a: Organisation):
+    """The best of five: a test machine has other things to do, too."""
+    took = []
+    for turn in range(5):
+        node = system.node(f"start{turn}", start=False)
+        client = node.client(timeout=10.0, credential=org_a.api_key)
+        began = time.monotonic()
+        node.start()
+        wait_until(lambda: _answers(client), "it answers", 10, every_s=0.002)
+        took.append(time.monotonic() - began)
+        node.done()
+    assert min(took) < 0.2, took
+
+
+def _answers(client: usher.Client) -> bool:
+    try:
+        return bool(client.using(timeout=0.5).context.resolve(message="x").read_id)
+    except (usher.Unavailable, usher.DeadlineExceeded):
+        return False
+
+
+def test_a_stop_is_quick_and_answers_what_is_under_way(system: System, org_a: Organisation):
+    node = system.node("stopping")
+    client = node.client()
+    org_a.keyed(client).context.resolve(message="x")
+    began = time.monotonic()
+    node.done()
+    assert time.monotonic() - began < 5

@@ -1,0 +1,22 @@
+# usher_pytest(KIND): each test_*.py of the folder as the test KIND/<name>, with this build's programs.
+# "single" marks those that are for one build alone: they are long, or measure.
+function(usher_pytest kind)
+  cmake_parse_arguments(ARG "" "" "SINGLE" ${ARGN})
+  if(NOT (TARGET usherd AND TARGET usher-bridge AND TARGET usher))
+    return()
+  endif()
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.py)
+  foreach(file IN LISTS files)
+    get_filename_component(name ${file} NAME_WE)
+    string(REGEX REPLACE "^test_" "" short ${name})
+    set(labels ${kind})
+    if(short IN_LIST ARG_SINGLE)
+      list(APPEND labels single)
+    endif()
+    add_test(NAME ${kind}/${short}
+      COMMAND ${CMAKE_SOURCE_DIR}/tests/lib/python -B -m pytest -c ${CMAKE_SOURCE_DIR}/tests/pytest.ini ${file}
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${kind}/${short} PROPERTIES LABELS "${labels}" TIMEOUT 600
+      ENVIRONMENT "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE}")
+  endforeach()
+endfunction()

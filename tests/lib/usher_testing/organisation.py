@@ -1,0 +1,76 @@
+"""An organisation that tests work in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import usher
+
+
+class Organisation:
+    """Ids and secrets of one organisation, and its owner's login."""
+
+    def __init__(
+        self,
+        *,
+        orgId: str,
+        email: str,
+        password: str,
+        chatbotId: str = "",
+        userId: str = "",
+        apiKey: str = "",
+    ):
+        self.org_id = orgId
+        self.chatbot_id = chatbotId
+        self.user_id = userId
+        self.email = email
+        self.password = password
+        self.api_key = apiKey
+        self._tokens: Any = None
+
+    def tokens(self, client: usher.Calls) -> Any:
+        """The owner's tokens; logs in the first time."""
+        if self._tokens is None:
+            self._tokens = self.login(client)
+        return self._tokens
+
+    def login(self, client: usher.Calls) -> Any:
+        """A session of its own."""
+        return client.using(credential=b"").auth.login(email=self.email, password=self.password)
+
+    def owner(self, client: usher.Calls) -> usher.Calls:
+        """Calls by the owner."""
+        return client.using(credential=self.tokens(client).access_token)
+
+    def keyed(self, client: usher.Calls) -> usher.Calls:
+        """Calls by the chatbot's key."""
+        return client.using(credential=self.api_key)
+
+    def new_key(self, client: usher.Calls, *scopes: str, **fields: Any) -> Any:
+        """CreateApiKeyReply of a key with these scopes."""
+        return self.owner(client).context.create_api_key(
+            chatbot_id=self.chatbot_id, scopes=list(scopes), **fields
+        )
+
+
+def encode_segment(value: Any) -> str:
+    data = value
+    if not isinstance(data, bytes):
+        data = json.dumps(value, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode_segment(segment: str) -> bytes:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+def unverified_token(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """A JWT's header, claims and signature, believed as they are."""
+    header, claims, signature = token.split(".")
+    return (
+        json.loads(decode_segment(header)),
+        json.loads(decode_segment(claims)),
+        decode_segment(signature),
+    )
