@@ -148,7 +148,6 @@ url_listen(struct rpc_server *server, const char *url)
 	if (!bound)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
 	server->urls[server->urls_count++] = bound;
-	log_event(LOG_INFO, "listen", "url", bound, NULL);
 	return STATUS_OK;
 }
 

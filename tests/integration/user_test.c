@@ -331,6 +331,34 @@ a_user_changes_what_is_theirs_and_nothing_else(void **state)
 	assert_code(call_as(&self, "UpdateMe", &req, &user), ST_INVALID_ARGUMENT);
 }
 
+/* Whoever syncs people every night should not break the version that others hold. */
+static void
+a_write_that_changes_nothing_makes_no_new_version(void **state)
+{
+	Usher__V1__UpdateMeRequest req = USHER__V1__UPDATE_ME_REQUEST__INIT;
+	Usher__V1__UpsertUserReply made, again;
+	Usher__V1__User user;
+	struct principal self = admin;
+
+	(void)state;
+	assert_ok(upsert("", "crm-1", "Ann", &made));
+	assert_ok(upsert("", "crm-1", "Ann", &again));
+	assert_int_equal(again.user->version, 1);
+	assert_int_equal(again.user->updated_at->nanos, made.user->updated_at->nanos);
+	assert_ok(upsert(made.user->user_id, "crm-1", "Ann", &again));
+	assert_int_equal(again.user->version, 1);
+	uuid_parse(slice_text(made.user->user_id), &self.user_id);
+	assert_ok(call_as(&self, "UpdateMe", &req, &user));
+	req.display_name = "Ann";
+	assert_ok(call_as(&self, "UpdateMe", &req, &user));
+	assert_int_equal(user.version, 1);
+	req.locale = "de";
+	assert_ok(call_as(&self, "UpdateMe", &req, &user));
+	assert_int_equal(user.version, 2);
+	assert_ok(upsert(made.user->user_id, "crm-2", "", &again));
+	assert_int_equal(again.user->version, 3);
+}
+
 static void
 an_operator_names_the_organisation_to_act_in(void **state)
 {
@@ -392,6 +420,7 @@ main(void)
 	    TEST(an_upsert_makes_a_user_and_then_changes_it),
 	    TEST(a_mask_writes_empty_fields_too),
 	    TEST(a_version_that_has_passed_is_refused),
+	    TEST(a_write_that_changes_nothing_makes_no_new_version),
 	    TEST(names_that_are_none_or_taken_are_refused),
 	    TEST(of_twenty_upserts_at_once_one_makes_the_user),
 	    TEST(another_organisations_user_is_not_found),

@@ -101,7 +101,7 @@ struct  Usher__V1__User
    */
   protobuf_c_boolean has_account;
   /*
-   * Counts the changes; for optimistic concurrency.
+   * Counts the changes; for optimistic concurrency. A write that leaves all as it was is none.
    */
   int64_t version;
   Google__Protobuf__Timestamp *created_at;
@@ -132,6 +132,9 @@ struct  Usher__V1__Profile
    * In the user's own words.
    */
   char *about;
+  /*
+   * As User.version.
+   */
   int64_t version;
   Google__Protobuf__Timestamp *updated_at;
 };

@@ -1,5 +1,6 @@
 -- Write the fields of a profile that are not NULL here. A field whose value changes is stamped with
--- who wrote it: the same value written again stays the first writer's. No row: in another version.
+-- who wrote it: the same value written again stays the first writer's, and what is as it was makes no
+-- new version. No row: in another version.
 -- scope: org
 -- in: org_id uuid, user_id uuid, company text?, role text?, about text?, preferences jsonb?,
 --     profile_data jsonb?, trust int4, expect_version int8
@@ -29,8 +30,13 @@ ON CONFLICT (org_id, user_id) DO UPDATE SET
 		'about', CASE WHEN $5 <> p.about THEN $8 END,
 		'preferences', CASE WHEN $6 <> p.preferences THEN $8 END,
 		'profile_data', CASE WHEN $7 <> p.profile_data THEN $8 END)),
-	version = p.version + 1,
-	updated_at = now()
+	version = p.version + ((p.company, p.role, p.about, p.preferences, p.profile_data)
+		IS DISTINCT FROM (coalesce($3, p.company), coalesce($4, p.role), coalesce($5, p.about),
+			coalesce($6, p.preferences), coalesce($7, p.profile_data)))::int,
+	updated_at = CASE WHEN (p.company, p.role, p.about, p.preferences, p.profile_data)
+		IS DISTINCT FROM (coalesce($3, p.company), coalesce($4, p.role), coalesce($5, p.about),
+			coalesce($6, p.preferences), coalesce($7, p.profile_data))
+		THEN now() ELSE p.updated_at END
 WHERE $9 = 0 OR p.version = $9
 RETURNING p.user_id, p.company, p.role, p.about, p.preferences, p.profile_data, p.version,
 	p.updated_at

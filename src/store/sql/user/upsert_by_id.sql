@@ -1,5 +1,6 @@
 -- Make a user with this id, or change the one that has it; NULL leaves a field as it is, or empty.
 -- With expect_version nothing is made. No row: in another version, or (expect_version) none such.
+-- What is as it was makes no new version.
 -- is_created: an inserted row has no xmax, one that ON CONFLICT has locked does.
 -- scope: org
 -- in: org_id uuid, id uuid, external_id text?, display_name text?, email text?, locale text?,
@@ -18,8 +19,15 @@ ON CONFLICT (org_id, id) DO UPDATE SET
 	email = coalesce($5, u.email),
 	locale = coalesce($6, u.locale),
 	time_zone = coalesce($7, u.time_zone),
-	version = u.version + 1,
-	updated_at = now()
+	version = u.version + ((u.external_id, u.display_name, u.email, u.locale, u.time_zone)
+		IS DISTINCT FROM (CASE WHEN $3 IS NULL THEN u.external_id ELSE nullif($3, '') END,
+			coalesce($4, u.display_name), coalesce($5, u.email), coalesce($6, u.locale),
+			coalesce($7, u.time_zone)))::int,
+	updated_at = CASE WHEN (u.external_id, u.display_name, u.email, u.locale, u.time_zone)
+		IS DISTINCT FROM (CASE WHEN $3 IS NULL THEN u.external_id ELSE nullif($3, '') END,
+			coalesce($4, u.display_name), coalesce($5, u.email), coalesce($6, u.locale),
+			coalesce($7, u.time_zone))
+		THEN now() ELSE u.updated_at END
 WHERE $8 = 0 OR u.version = $8
 RETURNING u.id, u.org_id, u.external_id, u.display_name, u.email, u.status::int4,
 	ARRAY(SELECT r.role FROM usher.user_roles r WHERE r.org_id = $1 AND r.user_id = u.id
