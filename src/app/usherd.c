@@ -258,6 +258,10 @@ open_server(struct node *node)
 	rpc_settings_read(node->config, &settings);
 	settings.clock = &clock_system;
 	settings.rand = &rand_system;
+	/* The jobs have one thread. */
+	if (!store_allow_connections(node->store, rpc_settings_connections(&settings) + 1))
+		log_event(LOG_WARN, "pool_is_small", "why",
+		    "database.pool_connections is less than the threads that need one", NULL);
 	node->real = (struct rpc_real){
 	    .store = node->store,
 	    .credentials = node->credentials,

@@ -61,8 +61,9 @@ const struct config_row config_rows[] = {
 	    "A libpq connection string (\"host=... dbname=...\") instead of the settings above."),
 	BOOL("database.prepared", "on",
 	    "Prepare statements once a connection; off for a pooler in transaction mode."),
-	INT("database.pool_connections", "16", 1, 1000,
-	    "How many connections to the database one usherd may open."),
+	INT("database.pool_connections", "0", 0, 1000,
+	    "How many connections to the database one usherd may open; 0: one for each thread "
+	    "that works with one, 16 at least."),
 
 	TEXT("rpc.listen", "tcp://127.0.0.1:7700",
 	    "nng URLs to listen on (tcp://, tls+tcp://, ipc://), separated by commas."),

@@ -44,6 +44,8 @@ struct rpc_settings {
 /* Whatever the settings name, and the rest by its default. */
 void rpc_settings_default(struct rpc_settings *out);
 void rpc_settings_read(const struct config *config, struct rpc_settings *out);
+/* How many connections to the database its workers hold when all are at work. */
+int rpc_settings_connections(const struct rpc_settings *settings);
 
 /* settings is copied; what it points to is borrowed. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out);

@@ -54,3 +54,14 @@ rpc_settings_read(const struct config *config, struct rpc_settings *out)
 	lane_read(config, "lanes.bulk.workers", "lanes.bulk.queue", &out->lanes[LANE_BULK]);
 	lane_read(config, "lanes.hash.workers", "lanes.hash.queue", &out->lanes[LANE_HASH]);
 }
+
+int
+rpc_settings_connections(const struct rpc_settings *settings)
+{
+	int count = 0;
+
+	/* Signatures need none. */
+	for (int i = LANE_QUERY; i < LANE_COUNT; i++)
+		count += settings->lanes[i].workers;
+	return count;
+}

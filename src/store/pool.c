@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* A pool whose size nobody set. */
+#define CONNECTIONS_MIN 16
 #define RETRY_US_FIRST (50 * US_PER_MS)
 #define RETRY_US_MAX (1 * US_PER_S)
 /* How often idle connections are looked at, and the schema while it does not fit or does. */
@@ -31,7 +33,7 @@ struct store {
 	struct arena arena;
 	struct conninfo info;
 	const struct clock *clock;
-	int max;
+	bool max_is_set; /* by the setting */
 
 	pthread_t keeper;
 	pthread_mutex_t lock;
@@ -41,7 +43,7 @@ struct store {
 	enum state state;
 	struct store_conn *idle; /* last used first */
 	struct list all;         /* idle and leased */
-	int open, leased, waiting;
+	int open, leased, waiting, max;
 	bool stopping;
 	int64_t retry_us;    /* the pause after the next failure */
 	int64_t retry_at_us; /* monotonic: no attempt before */
@@ -376,6 +378,9 @@ store_new(const struct config *config, const struct clock *clock, struct store *
 	list_init(&store->all);
 	store->clock = clock;
 	store->max = (int)config_int(config, "database.pool_connections");
+	store->max_is_set = store->max > 0;
+	if (!store->max_is_set)
+		store->max = CONNECTIONS_MIN;
 	store->retry_us = RETRY_US_FIRST;
 	store->health.schema_version_needed = migrations_count;
 	snprintf(store->health.message, sizeof(store->health.message),
@@ -521,4 +526,15 @@ store_connections(struct store *store, int *used, int *max)
 	*used = store->leased;
 	*max = store->max;
 	pthread_mutex_unlock(&store->lock);
+}
+
+bool
+store_allow_connections(struct store *store, int wanted)
+{
+	pthread_mutex_lock(&store->lock);
+	if (!store->max_is_set && store->max < wanted)
+		store->max = wanted;
+	bool suffices = store->max >= wanted;
+	pthread_mutex_unlock(&store->lock);
+	return suffices;
 }

@@ -218,5 +218,9 @@ struct store_health {
 };
 void store_health(struct store *store, struct store_health *out);
 void store_connections(struct store *store, int *used, int *max);
+/* So many threads may hold a connection at once. A pool that is smaller lets one kind of work (a
+ * flood of logins) keep the connections from another; so it grows to that, unless its setting says
+ * how large it is. false: it stays smaller. */
+bool store_allow_connections(struct store *store, int wanted);
 
 #endif

@@ -460,6 +460,26 @@ a_revision_is_sixteen_bytes_of_ours(void **state)
 /* ---- the pool */
 
 static void
+a_pool_grows_to_its_threads_unless_a_setting_says_its_size(void **state)
+{
+	struct fixture *f = *state;
+	int used, max;
+
+	assert_false(store_allow_connections(f->store, 40));
+	store_connections(f->store, &used, &max);
+	assert_int_equal(max, 3);
+	store_free(&f->store);
+	config_free(&f->config);
+	open_store(f, "--database.pool_connections=0");
+	assert_true(store_allow_connections(f->store, 4));
+	store_connections(f->store, &used, &max);
+	assert_int_equal(max, 16);
+	assert_true(store_allow_connections(f->store, 40));
+	store_connections(f->store, &used, &max);
+	assert_int_equal(max, 40);
+}
+
+static void
 a_full_pool_is_waited_for_until_the_deadline(void **state)
 {
 	struct fixture *f = *state;
@@ -769,6 +789,7 @@ main(void)
 	    TEST(a_deadline_that_passes_before_the_commit_rolls_back),
 	    TEST(constraints_are_told_by_name),
 	    TEST(a_revision_is_sixteen_bytes_of_ours),
+	    TEST(a_pool_grows_to_its_threads_unless_a_setting_says_its_size),
 	    TEST(a_full_pool_is_waited_for_until_the_deadline),
 	    TEST(many_threads_share_few_connections),
 	    TEST(a_killed_backend_fails_one_call_and_no_more),
