@@ -31,3 +31,23 @@ const struct client_method ops_get_status_method = {
 	.bytes_max = 1048576,
 	.effect = CLIENT_READ,
 };
+
+const struct client_method ops_list_jobs_method = {
+	.id = UINT32_C(0x0d58424d),
+	.name = "usher.v1.OpsService/ListJobs",
+	.request = &usher__v1__list_jobs_request__descriptor,
+	.reply = &usher__v1__list_jobs_reply__descriptor,
+	.deadline_ms = 5000,
+	.bytes_max = 1048576,
+	.effect = CLIENT_READ,
+};
+
+const struct client_method ops_run_job_method = {
+	.id = UINT32_C(0x30c77e39),
+	.name = "usher.v1.OpsService/RunJob",
+	.request = &usher__v1__run_job_request__descriptor,
+	.reply = &usher__v1__run_job_reply__descriptor,
+	.deadline_ms = 60000,
+	.bytes_max = 1048576,
+	.effect = CLIENT_WRITE,
+};

@@ -297,6 +297,30 @@ const struct route_row routes[] = {
 		.reply_meta = &meta_usher_v1_get_status_reply,
 	},
 	{
+		.verb = "GET",
+		.path = "/v1/ops/jobs",
+		.body = "",
+		.success_status = 200,
+		.method = "usher.v1.OpsService/ListJobs",
+		.method_id = UINT32_C(0x0d58424d),
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.request_meta = &meta_usher_v1_list_jobs_request,
+		.reply_meta = &meta_usher_v1_list_jobs_reply,
+	},
+	{
+		.verb = "POST",
+		.path = "/v1/ops/jobs/{job}:run",
+		.body = "*",
+		.success_status = 200,
+		.method = "usher.v1.OpsService/RunJob",
+		.method_id = UINT32_C(0x30c77e39),
+		.deadline_ms = 60000,
+		.bytes_max = 1048576,
+		.request_meta = &meta_usher_v1_run_job_request,
+		.reply_meta = &meta_usher_v1_run_job_reply,
+	},
+	{
 		.verb = "POST",
 		.path = "/v1/orgs",
 		.body = "*",
@@ -397,4 +421,4 @@ const struct route_row routes[] = {
 	},
 };
 
-const size_t routes_count = 31;
+const size_t routes_count = 33;

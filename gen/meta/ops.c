@@ -170,12 +170,57 @@ static const struct meta_field fields_of_meta_usher_v1_job_status[] = {
 	    .name = "backlog", .json_name = "backlog"},
 	{.number = 7, .type = META_STRING, .oneof = -1,
 	    .name = "last_error", .json_name = "lastError"},
+	{.number = 8, .type = META_INT64, .oneof = -1,
+	    .name = "done", .json_name = "done"},
+	{.number = 9, .type = META_DOUBLE, .oneof = -1,
+	    .name = "period_ms", .json_name = "periodMs"},
+	{.number = 10, .type = META_BOOL, .oneof = -1,
+	    .name = "of_cluster", .json_name = "ofCluster"},
+	{.number = 11, .type = META_STRING, .oneof = -1,
+	    .name = "about", .json_name = "about"},
 };
 
 const struct meta_message meta_usher_v1_job_status = {
 	.full_name = "usher.v1.JobStatus",
 	.fields = fields_of_meta_usher_v1_job_status,
-	.fields_count = 7,
+	.fields_count = 11,
+};
+
+const struct meta_message meta_usher_v1_list_jobs_request = {
+	.full_name = "usher.v1.ListJobsRequest",
+};
+
+static const struct meta_field fields_of_meta_usher_v1_list_jobs_reply[] = {
+	{.number = 1, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "jobs", .json_name = "jobs", .message = &meta_usher_v1_job_status},
+};
+
+const struct meta_message meta_usher_v1_list_jobs_reply = {
+	.full_name = "usher.v1.ListJobsReply",
+	.fields = fields_of_meta_usher_v1_list_jobs_reply,
+	.fields_count = 1,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_run_job_request[] = {
+	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	    .name = "job", .json_name = "job", .length_max = 64},
+};
+
+const struct meta_message meta_usher_v1_run_job_request = {
+	.full_name = "usher.v1.RunJobRequest",
+	.fields = fields_of_meta_usher_v1_run_job_request,
+	.fields_count = 1,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_run_job_reply[] = {
+	{.number = 1, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "job", .json_name = "job", .message = &meta_usher_v1_job_status},
+};
+
+const struct meta_message meta_usher_v1_run_job_reply = {
+	.full_name = "usher.v1.RunJobReply",
+	.fields = fields_of_meta_usher_v1_run_job_reply,
+	.fields_count = 1,
 };
 
 static const struct meta_field fields_of_meta_usher_v1_get_status_reply[] = {

@@ -14,6 +14,10 @@ extern const struct meta_message meta_usher_v1_table_status;
 extern const struct meta_message meta_usher_v1_cache_status;
 extern const struct meta_message meta_usher_v1_lane_status;
 extern const struct meta_message meta_usher_v1_job_status;
+extern const struct meta_message meta_usher_v1_list_jobs_request;
+extern const struct meta_message meta_usher_v1_list_jobs_reply;
+extern const struct meta_message meta_usher_v1_run_job_request;
+extern const struct meta_message meta_usher_v1_run_job_reply;
 extern const struct meta_message meta_usher_v1_get_status_reply;
 
 #endif

@@ -51,6 +51,30 @@ static const struct access_rule access_ops_get_status[] = {
 	{ACCESS_KEY, "ops.status"},
 };
 
+static status
+call_ops_list_jobs(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_list_jobs(env, call, (const Usher__V1__ListJobsRequest *)req, (Usher__V1__ListJobsReply *)reply);
+}
+
+static const struct access_rule access_ops_list_jobs[] = {
+	{ACCESS_PLATFORM, "ops.status"},
+	{ACCESS_KEY, "ops.status"},
+};
+
+static status
+call_ops_run_job(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_run_job(env, call, (const Usher__V1__RunJobRequest *)req, (Usher__V1__RunJobReply *)reply);
+}
+
+static const struct access_rule access_ops_run_job[] = {
+	{ACCESS_PLATFORM, "jobs.run"},
+	{ACCESS_KEY, "jobs.run"},
+};
+
 static const struct rpc_method methods[] = {
 	{
 		.id = UINT32_C(0xd912364d),
@@ -103,11 +127,44 @@ static const struct rpc_method methods[] = {
 		.reply = &usher__v1__get_status_reply__descriptor,
 		.handle = call_ops_get_status,
 	},
+	{
+		.id = UINT32_C(0x0d58424d),
+		.name = "usher.v1.OpsService/ListJobs",
+		.lane = LANE_QUERY,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_list_jobs,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_list_jobs_request,
+		.reply_meta = &meta_usher_v1_list_jobs_reply,
+		.request = &usher__v1__list_jobs_request__descriptor,
+		.reply = &usher__v1__list_jobs_reply__descriptor,
+		.handle = call_ops_list_jobs,
+	},
+	{
+		.id = UINT32_C(0x30c77e39),
+		.name = "usher.v1.OpsService/RunJob",
+		.lane = LANE_WAIT,
+		.effect = EFFECT_WRITE,
+		.assurance = ASSURANCE_NONE,
+		.audit = true,
+		.deadline_ms = 60000,
+		.bytes_max = 1048576,
+		.access = access_ops_run_job,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_run_job_request,
+		.reply_meta = &meta_usher_v1_run_job_reply,
+		.request = &usher__v1__run_job_request__descriptor,
+		.reply = &usher__v1__run_job_reply__descriptor,
+		.handle = call_ops_run_job,
+	},
 };
 
 const struct rpc_service ops_service = {
 	.name = "usher.v1.OpsService",
 	.short_name = "ops",
 	.methods = methods,
-	.methods_count = 3,
+	.methods_count = 5,
 };

@@ -30,4 +30,14 @@ status ops_get_descriptors_cached(const struct ops_env *env, struct rpc_call *ca
 status ops_get_status(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__GetStatusRequest *req, Usher__V1__GetStatusReply *reply);
 
+/* What runs by itself on this node, and how it went. */
+status ops_list_jobs(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__ListJobsRequest *req, Usher__V1__ListJobsReply *reply);
+
+/* Run a job on this node now, rather than when it is due, and wait until that run has ended.
+ * A job of the cluster that another node is at passes.
+ * Errors: NOT_FOUND (no such job here), DEADLINE_EXCEEDED (it goes on). */
+status ops_run_job(const struct ops_env *env, struct rpc_call *call,
+    const Usher__V1__RunJobRequest *req, Usher__V1__RunJobReply *reply);
+
 #endif

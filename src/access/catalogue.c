@@ -22,6 +22,7 @@ const struct permission_row permission_catalogue[] = {
 	ROW("context.write", "K", "Write profiles, turns and facts."),
 	ROW("conversations.read", "OA", "Read the turns of conversations."),
 	ROW("conversations.write", "OA", "Append turns to conversations."),
+	ROW("jobs.run", "SP", "Run a job before it is due."),
 	ROW("keys.read", "OAP", "See keys, without their secrets."),
 	ROW("keys.write", "OAP", "Make and revoke keys."),
 	ROW("members.read", "OA", "See who belongs to the organisation, and in which roles."),

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/config.h"
+#include "base/meta.h"
 #include "client/client.h"
 #include "store/store.h"
 
@@ -57,6 +58,12 @@ enum cli_exit
 cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...) PRINTF_LIKE(3, 4);
 enum cli_exit cli_fail_status(const struct cli *cli, status st);
 
+/* --credential, USHER_CREDENTIAL or the setting bridge.key; NULL when there is none. */
+const char *cli_credential(const struct cli *cli);
+/* A message as JSON on standard output. */
+enum cli_exit
+cli_print_message(struct cli *cli, const struct meta_message *meta, struct slice payload);
+
 /* A client of --url, or of bridge.upstream. */
 MUST_USE status cli_connect(const struct cli *cli, struct client **out);
 /* A connection of our own to the database of the settings. */
@@ -72,6 +79,7 @@ extern const struct cli_command cli_migrate;
 extern const struct cli_command cli_bootstrap;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_status;
+extern const struct cli_command cli_jobs;
 extern const struct cli_command cli_selftest;
 extern const struct cli_command cli_completion;
 

@@ -3,23 +3,6 @@
 
 #include "gen/client/ops.h"
 #include "gen/meta/ops.h"
-#include "pbjson/pbjson.h"
-#include "json/writer.h"
-
-#include <stdlib.h>
-
-static void
-print_json(struct cli *cli, const struct meta_message *meta, struct slice payload)
-{
-	struct strbuf out;
-	struct writer writer;
-
-	strbuf_init(&out, 1u << 20);
-	writer_init(&writer, &out, 2);
-	if (pbjson_to_json(meta, payload, cli->arena, &writer).code == ST_OK)
-		puts(strbuf_text(&out));
-	strbuf_done(&out);
-}
 
 static void
 print_health(const char *url, const Usher__V1__GetHealthReply *health)
@@ -59,10 +42,11 @@ print_figures(const Usher__V1__GetStatusReply *s)
 		    (long long)s->caches[i]->bytes, (long long)s->caches[i]->hits,
 		    (long long)s->caches[i]->misses);
 	for (size_t i = 0; i < s->n_jobs; i++)
-		printf("  job       %-16s %lld runs, %lld errors, backlog %lld%s%s\n",
-		    s->jobs[i]->name, (long long)s->jobs[i]->runs, (long long)s->jobs[i]->errors,
-		    (long long)s->jobs[i]->backlog, *s->jobs[i]->last_error ? ": " : "",
-		    s->jobs[i]->last_error);
+		printf("  job       %-16s %lld runs, the last took %.1f ms, %lld errors, backlog "
+		       "%lld%s%s\n",
+		    s->jobs[i]->name, (long long)s->jobs[i]->runs, s->jobs[i]->last_duration_ms,
+		    (long long)s->jobs[i]->errors, (long long)s->jobs[i]->backlog,
+		    *s->jobs[i]->last_error ? ": " : "", s->jobs[i]->last_error);
 	for (size_t i = 0; i < s->n_tables; i++)
 		printf("  table     %-24s %s%lld rows\n", s->tables[i]->name,
 		    s->tables[i]->estimated ? "about " : "", (long long)s->tables[i]->rows);
@@ -83,7 +67,7 @@ show_figures(struct cli *cli, struct client *client, const char *credential)
 	if (st.code != ST_OK)
 		code = cli_fail_status(cli, st);
 	else if (cli->json)
-		print_json(cli, &meta_usher_v1_get_status_reply, result.payload);
+		code = cli_print_message(cli, &meta_usher_v1_get_status_reply, result.payload);
 	else
 		print_figures(ops_get_status_reply(&result));
 	client_result_done(&result);
@@ -95,7 +79,7 @@ run(struct cli *cli)
 {
 	Usher__V1__GetHealthRequest request = USHER__V1__GET_HEALTH_REQUEST__INIT;
 	const char *url = cli_option_value(cli, "--url");
-	const char *credential = cli_option_value(cli, "--credential");
+	const char *credential = cli_credential(cli);
 	struct client_result result;
 	enum cli_exit code = CLI_OK;
 	struct client *client;
@@ -104,10 +88,6 @@ run(struct cli *cli)
 
 	if (st.code != ST_OK)
 		return cli_fail_status(cli, st);
-	if (!credential)
-		credential = getenv("USHER_CREDENTIAL");
-	if (!credential && *config_text(cli->config, "bridge.key"))
-		credential = config_text(cli->config, "bridge.key");
 	health_only = cli_has_option(cli, "--health") || !credential;
 	st = ops_get_health_rpc(
 	    client, &(struct client_options){.timeout_ms = 2000}, &request, &result);
@@ -120,7 +100,8 @@ run(struct cli *cli)
 			print_health(
 			    url ? url : config_text(cli->config, "bridge.upstream"), health);
 		else if (health_only)
-			print_json(cli, &meta_usher_v1_get_health_reply, result.payload);
+			(void)cli_print_message(
+			    cli, &meta_usher_v1_get_health_reply, result.payload);
 		code = health->ready ? CLI_OK : CLI_FAILED;
 	}
 	client_result_done(&result);

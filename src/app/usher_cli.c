@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 #include "crypt/crypt.h"
+#include "pbjson/pbjson.h"
+#include "json/writer.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 static const struct cli_command *const commands[] = {
     &cli_call,
     &cli_status,
+    &cli_jobs,
     &cli_migrate,
     &cli_bootstrap,
     &cli_config,
@@ -107,6 +110,36 @@ cli_fail_status(const struct cli *cli, status st)
 	return cli_fail(cli, unreachable ? CLI_UNREACHABLE : CLI_FAILED, "%s%s%s: %s",
 	    status_code_name(st.code), st.reason ? " " : "", st.reason ? st.reason : "",
 	    st.message ? st.message : "");
+}
+
+const char *
+cli_credential(const struct cli *cli)
+{
+	const char *credential = cli_option_value(cli, "--credential");
+
+	if (!credential)
+		credential = getenv("USHER_CREDENTIAL");
+	if (!credential && *config_text(cli->config, "bridge.key"))
+		credential = config_text(cli->config, "bridge.key");
+	return credential;
+}
+
+enum cli_exit
+cli_print_message(struct cli *cli, const struct meta_message *meta, struct slice payload)
+{
+	struct strbuf out;
+	struct writer writer;
+	status st;
+
+	strbuf_init(&out, 64u << 20);
+	writer_init(&writer, &out, 2);
+	st = pbjson_to_json(meta, payload, cli->arena, &writer);
+	if (st.code == ST_OK)
+		st = strbuf_status(&out);
+	if (st.code == ST_OK)
+		puts(strbuf_text(&out));
+	strbuf_done(&out);
+	return st.code == ST_OK ? CLI_OK : cli_fail_status(cli, st);
 }
 
 status

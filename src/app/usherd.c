@@ -137,6 +137,11 @@ open_work(struct node *node)
 	    .keyring = node->keyring,
 	    .feed = node->feed,
 	    .outbox.key = node->outbox_key,
+	    .retention =
+		{
+		    .addresses_s = config_int(config, "retention.addresses") / US_PER_S,
+		    .reads_s = config_int(config, "retention.receipts") / US_PER_S,
+		},
 	};
 	if (strcmp(mail_mode, "files") == 0) {
 		node->standard.outbox.deliver = outbox_deliver_to_folder;
@@ -258,8 +263,8 @@ open_server(struct node *node)
 	rpc_settings_read(node->config, &settings);
 	settings.clock = &clock_system;
 	settings.rand = &rand_system;
-	/* The jobs have one thread. */
-	if (!store_allow_connections(node->store, rpc_settings_connections(&settings) + 1))
+	if (!store_allow_connections(
+		node->store, rpc_settings_connections(&settings) + JOBS_THREADS))
 		log_event(LOG_WARN, "pool_is_small", "why",
 		    "database.pool_connections is less than the threads that need one", NULL);
 	node->real = (struct rpc_real){

@@ -108,6 +108,11 @@ const struct config_row config_rows[] = {
 	BYTES("spool.bytes", "16MiB", 64 * KIB, 4 * GIB, "The most that they may take there."),
 	BYTES("cache.bytes", "64MiB", MIB, 1024 * GIB, "The most that all caches together may take."),
 
+	DURATION("retention.addresses", "90d", 0, 3650 * DAY,
+	    "How long addresses and user agents are kept in audit; 0: for ever."),
+	DURATION("retention.receipts", "0", 0, 3650 * DAY,
+	    "How long receipts of reads are kept; 0: for ever."),
+
 	INT("lanes.cpu.workers", "0", 0, 256, "Threads for signatures; 0: one a core."),
 	INT("lanes.query.workers", "8", 1, 512, "Threads, each with a connection, for queries."),
 	INT("lanes.bulk.workers", "2", 1, 256, "Threads, each with a connection, for lists and exports."),

@@ -21,18 +21,48 @@ struct slot {
 	struct job_figures figures;
 };
 
+/* A thread, and the jobs that are its own: those that are brief, or those that may take long. */
+struct runner {
+	struct jobs *jobs;
+	bool is_long;
+	struct arena arena;
+	pthread_t thread;
+	bool running; /* the thread was started */
+};
+
 struct jobs {
 	struct store *store;
 	const struct clock *clock;
-	struct arena arena; /* the thread's */
-	pthread_t thread;
-	bool running;         /* the thread was started */
+	struct runner runners[JOBS_THREADS];
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t changed;
 	bool stop;
 	struct slot slots[JOBS_MAX];
 	size_t count;
 };
+
+static status
+runners_init(struct jobs *jobs)
+{
+	for (size_t i = 0; i < JOBS_THREADS; i++) {
+		struct runner *runner = &jobs->runners[i];
+
+		TRY(arena_init(&runner->arena, 4096, ARENA_BYTES_MAX));
+		runner->jobs = jobs;
+		runner->is_long = i > 0;
+	}
+	return STATUS_OK;
+}
+
+static void
+runners_done(struct jobs *jobs)
+{
+	for (size_t i = 0; i < JOBS_THREADS; i++) {
+		assert(!jobs->runners[i].running);
+		if (jobs->runners[i].jobs)
+			arena_done(&jobs->runners[i].arena);
+	}
+}
 
 status
 jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
@@ -42,8 +72,9 @@ jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
 
 	if (!jobs)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the jobs");
-	st = arena_init(&jobs->arena, 4096, ARENA_BYTES_MAX);
+	st = runners_init(jobs);
 	if (st.code != ST_OK) {
+		runners_done(jobs);
 		free(jobs);
 		return st;
 	}
@@ -63,10 +94,9 @@ jobs_free(struct jobs **jobs)
 	if (!j)
 		return;
 	*jobs = NULL;
-	assert(!j->running);
+	runners_done(j);
 	pthread_mutex_destroy(&j->lock);
 	pthread_cond_destroy(&j->changed);
-	arena_done(&j->arena);
 	free(j);
 }
 
@@ -77,7 +107,16 @@ jobs_add(struct jobs *jobs, const struct job *job)
 
 	if (jobs->count == JOBS_MAX)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "more jobs than there may be");
-	*slot = (struct slot){.job = *job, .figures = {.name = job->name}};
+	*slot = (struct slot){
+	    .job = *job,
+	    .figures =
+		{
+		    .name = job->name,
+		    .about = job->about,
+		    .period_us = job->period_us,
+		    .of_cluster = job->of_cluster,
+		},
+	};
 	slot->due_us = clock_boot_us(jobs->clock);
 	jobs->count++;
 	return STATUS_OK;
@@ -115,16 +154,22 @@ run_leased(struct jobs *jobs, const struct job *job, struct job_run *run)
 	return st;
 }
 
+/* When a run began, on both clocks. */
+struct start {
+	int64_t now_us, boot_us;
+};
+
 static void
-note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, int64_t started_us)
+note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, struct start start)
 {
 	struct job_figures *figures = &slot->figures;
 	bool failed_before;
 
 	pthread_mutex_lock(&jobs->lock);
 	failed_before = figures->last_error[0] != '\0';
+	figures->last_started_at_us = start.now_us;
 	figures->last_run_at_us = clock_now_us(jobs->clock);
-	figures->last_duration_us = clock_boot_us(jobs->clock) - started_us;
+	figures->last_duration_us = clock_boot_us(jobs->clock) - start.boot_us;
 	figures->runs++;
 	figures->done += run->done;
 	if (st.code == ST_OK) {
@@ -148,30 +193,33 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 }
 
 static status
-run_slot(struct jobs *jobs, struct slot *slot)
+run_slot(struct runner *runner, struct slot *slot)
 {
-	struct job_run run = {.arena = &jobs->arena};
-	int64_t started_us = clock_boot_us(jobs->clock);
+	struct jobs *jobs = runner->jobs;
+	struct job_run run = {.arena = &runner->arena};
+	struct start start = {clock_now_us(jobs->clock), clock_boot_us(jobs->clock)};
 	status st;
 
 	pthread_mutex_lock(&jobs->lock);
-	slot->due_us = started_us + slot->job.period_us;
+	slot->due_us = start.boot_us + slot->job.period_us;
 	pthread_mutex_unlock(&jobs->lock);
 	st = run_leased(jobs, &slot->job, &run);
-	note(jobs, slot, &run, st, started_us);
-	arena_reset(&jobs->arena);
+	note(jobs, slot, &run, st, start);
+	arena_reset(&runner->arena);
 	return st;
 }
 
 /* The one that is due for longest; NULL, and *wait_us, when none is. With the lock. */
 static struct slot *
-next_due(struct jobs *jobs, int64_t *wait_us)
+next_due(struct runner *runner, int64_t *wait_us)
 {
+	struct jobs *jobs = runner->jobs;
 	int64_t now_us = clock_boot_us(jobs->clock);
 	struct slot *first = NULL;
 
 	for (size_t i = 0; i < jobs->count; i++)
-		if (!first || jobs->slots[i].due_us < first->due_us)
+		if (jobs->slots[i].job.is_long == runner->is_long &&
+		    (!first || jobs->slots[i].due_us < first->due_us))
 			first = &jobs->slots[i];
 	if (first && first->due_us <= now_us)
 		return first;
@@ -199,12 +247,13 @@ sleep_for(struct jobs *jobs, int64_t wait_us)
 static void *
 work(void *env)
 {
-	struct jobs *jobs = env;
+	struct runner *runner = env;
+	struct jobs *jobs = runner->jobs;
 
 	pthread_mutex_lock(&jobs->lock);
 	while (!jobs->stop) {
 		int64_t wait_us = 0;
-		struct slot *slot = next_due(jobs, &wait_us);
+		struct slot *slot = next_due(runner, &wait_us);
 
 		if (!slot) {
 			sleep_for(jobs, wait_us);
@@ -212,7 +261,7 @@ work(void *env)
 		}
 		pthread_mutex_unlock(&jobs->lock);
 		/* A failure is in the figures and in the log. */
-		(void)run_slot(jobs, slot).code;
+		(void)run_slot(runner, slot).code;
 		pthread_mutex_lock(&jobs->lock);
 	}
 	pthread_mutex_unlock(&jobs->lock);
@@ -223,30 +272,50 @@ status
 jobs_start(struct jobs *jobs)
 {
 	jobs->stop = false;
-	if (pthread_create(&jobs->thread, NULL, work, jobs) != 0)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no thread for the jobs");
-	jobs->running = true;
+	for (size_t i = 0; i < JOBS_THREADS; i++) {
+		struct runner *runner = &jobs->runners[i];
+
+		if (pthread_create(&runner->thread, NULL, work, runner) != 0) {
+			jobs_stop(jobs);
+			return REFUSE(ST_RESOURCE_EXHAUSTED, "no thread for the jobs");
+		}
+		runner->running = true;
+	}
 	return STATUS_OK;
 }
 
 void
 jobs_stop(struct jobs *jobs)
 {
-	if (!jobs->running)
-		return;
 	pthread_mutex_lock(&jobs->lock);
 	jobs->stop = true;
-	pthread_cond_signal(&jobs->changed);
+	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
-	pthread_join(jobs->thread, NULL);
-	jobs->running = false;
+	for (size_t i = 0; i < JOBS_THREADS; i++) {
+		struct runner *runner = &jobs->runners[i];
+
+		if (runner->running)
+			pthread_join(runner->thread, NULL);
+		runner->running = false;
+	}
+}
+
+bool
+jobs_are_stopping(struct jobs *jobs)
+{
+	bool stop;
+
+	pthread_mutex_lock(&jobs->lock);
+	stop = jobs->stop;
+	pthread_mutex_unlock(&jobs->lock);
+	return stop;
 }
 
 static struct slot *
-find(struct jobs *jobs, const char *name)
+find(struct jobs *jobs, struct slice name)
 {
 	for (size_t i = 0; i < jobs->count; i++)
-		if (strcmp(jobs->slots[i].job.name, name) == 0)
+		if (slice_equals_text(name, jobs->slots[i].job.name))
 			return &jobs->slots[i];
 	return NULL;
 }
@@ -257,20 +326,24 @@ jobs_wake(struct jobs *jobs, const char *name)
 	struct slot *slot;
 
 	pthread_mutex_lock(&jobs->lock);
-	slot = find(jobs, name);
+	slot = find(jobs, slice_text(name));
 	if (slot)
 		slot->due_us = 0;
-	pthread_cond_signal(&jobs->changed);
+	/* Whose it is, each of the threads finds out itself. */
+	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
 }
 
 status
 jobs_run_now(struct jobs *jobs, const char *name)
 {
-	struct slot *slot = find(jobs, name);
+	struct slot *slot = find(jobs, slice_text(name));
+	struct runner *runner;
 
-	assert(slot && !jobs->running);
-	return run_slot(jobs, slot);
+	assert(slot);
+	runner = &jobs->runners[slot->job.is_long];
+	assert(!runner->running);
+	return run_slot(runner, slot);
 }
 
 size_t
@@ -284,4 +357,17 @@ jobs_get_figures(struct jobs *jobs, struct job_figures out[JOBS_MAX])
 		out[i] = jobs->slots[i].figures;
 	pthread_mutex_unlock(&jobs->lock);
 	return count;
+}
+
+bool
+jobs_get_figures_of(struct jobs *jobs, struct slice name, struct job_figures *out)
+{
+	struct slot *slot;
+
+	pthread_mutex_lock(&jobs->lock);
+	slot = find(jobs, name);
+	if (slot)
+		*out = slot->figures;
+	pthread_mutex_unlock(&jobs->lock);
+	return slot != NULL;
 }

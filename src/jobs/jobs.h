@@ -1,8 +1,9 @@
-/* jobs.h - everything that runs by itself: one shape, one thread, figures for each.
+/* jobs.h - everything that runs by itself: one shape, two threads, figures for each.
  *
  * A job runs every period, for one bounded batch; when it says that there is more, it runs again at
  * once, after the others had their turn. A job of the cluster runs in a transaction that the runner
  * opens and commits, and only if this node gets the job's advisory lock: the others pass.
+ * Jobs that may take long have a thread of their own, so that receipts and mail need not wait.
  * Threads: jobs_add() before jobs_start(); jobs_wake() and jobs_get_figures() from any.
  * Blocks: jobs_stop(), until the job that is running has ended. */
 #ifndef USHER_JOBS_JOBS_H
@@ -13,6 +14,7 @@
 #include "store/store.h"
 
 #define JOBS_MAX 16
+#define JOBS_THREADS 2 /* each with a connection */
 #define JOB_ERROR_BYTES 160
 
 struct jobs;
@@ -27,16 +29,21 @@ struct job_run {
 };
 
 struct job {
-	const char *name; /* "receipts" */
+	const char *name;  /* "receipts" */
+	const char *about; /* what it does, for people */
 	int64_t period_us;
 	bool of_cluster;
+	bool is_long; /* on the thread of those that may take long */
 	status (*run)(void *env, struct job_run *run);
 	void *env;
 };
 
 struct job_figures {
-	const char *name;
-	int64_t last_run_at_us; /* realtime; 0: never */
+	const char *name, *about;
+	int64_t period_us;
+	bool of_cluster;
+	int64_t last_started_at_us; /* realtime, of the last run that ended; 0: never */
+	int64_t last_run_at_us;     /* its end */
 	int64_t last_duration_us;
 	int64_t runs, errors, done, backlog;
 	char last_error[JOB_ERROR_BYTES]; /* "" when the last run was good */
@@ -51,7 +58,9 @@ MUST_USE status jobs_add(struct jobs *jobs, const struct job *job);
 /* Errors: RESOURCE_EXHAUSTED (no thread). The database may be away. */
 MUST_USE status jobs_start(struct jobs *jobs);
 void jobs_stop(struct jobs *jobs);
-/* Run that job soon. Does not block. */
+/* What takes long ends its run early then. */
+bool jobs_are_stopping(struct jobs *jobs);
+/* Run that job soon; nothing happens when there is none of that name. Does not block. */
 void jobs_wake(struct jobs *jobs, const char *name);
 /* Run that job now, in the caller's thread: for tests, and for the last drain before the end.
  * Not while the thread runs. Errors: the job's. */
@@ -59,5 +68,7 @@ MUST_USE status jobs_run_now(struct jobs *jobs, const char *name);
 
 /* Returns how many were written to out. */
 size_t jobs_get_figures(struct jobs *jobs, struct job_figures out[JOBS_MAX]);
+/* One job's; false when there is none of that name. */
+bool jobs_get_figures_of(struct jobs *jobs, struct slice name, struct job_figures *out);
 
 #endif

@@ -1,6 +1,9 @@
 #include "jobs/standard.h"
 
+#include "base/log.h"
+
 #define SWEEP_ROWS_MAX 1000
+#define CHANGES_COUNTED_MAX 100000
 #define MONTHS_AHEAD 2
 
 static status
@@ -32,8 +35,26 @@ run_changes(void *env, struct job_run *run)
 {
 	struct standard_jobs *standard = env;
 	int64_t nodes = 0;
+	ROWS_AUTO rows = {0};
 
-	return feed_prune(standard->feed, run->conn, &run->done, &nodes);
+	TRY(feed_prune(standard->feed, run->conn, &run->done, &nodes));
+	if (nodes > 0)
+		log_event(LOG_INFO, "dead_nodes_removed", "count", log_number(nodes), NULL);
+	run->done += nodes;
+	TRY(STORE_QUERY(run->conn, STMT_JOBS_CHANGES_LEFT, &rows, p_int(CHANGES_COUNTED_MAX)));
+	run->backlog = row_int(&rows, 0, JOBS_CHANGES_LEFT_CHANGES);
+	return STATUS_OK;
+}
+
+/* What removes rows answers one column, how many it removed. */
+static void
+note_removed(struct job_run *run, const struct rows *rows)
+{
+	int64_t removed = row_int(rows, 0, 0);
+
+	run->done += removed;
+	run->more |= removed == SWEEP_ROWS_MAX;
+	run->backlog += removed == SWEEP_ROWS_MAX;
 }
 
 static status
@@ -47,13 +68,33 @@ run_sweep(void *env, struct job_run *run)
 	(void)env;
 	for (size_t i = 0; i < sizeof(sweeps) / sizeof(sweeps[0]); i++) {
 		ROWS_AUTO rows = {0};
-		int64_t removed;
 
 		TRY(STORE_QUERY(run->conn, sweeps[i], &rows, p_int(SWEEP_ROWS_MAX)));
-		/* All sweeps answer one column, how many they removed. */
-		removed = row_int(&rows, 0, 0);
-		run->done += removed;
-		run->more |= removed == SWEEP_ROWS_MAX;
+		note_removed(run, &rows);
+	}
+	return STATUS_OK;
+}
+
+static status
+run_retention(void *env, struct job_run *run)
+{
+	const struct retention *retention = &((struct standard_jobs *)env)->retention;
+	const struct {
+		enum statement statement;
+		int64_t seconds;
+	} kinds[] = {
+	    {STMT_JOBS_RETAIN_ADDRESSES, retention->addresses_s},
+	    {STMT_JOBS_RETAIN_READS, retention->reads_s},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		ROWS_AUTO rows = {0};
+
+		if (kinds[i].seconds == 0)
+			continue;
+		TRY(STORE_QUERY(run->conn, kinds[i].statement, &rows, p_int(SWEEP_ROWS_MAX),
+		    p_int(kinds[i].seconds)));
+		note_removed(run, &rows);
 	}
 	return STATUS_OK;
 }
@@ -76,31 +117,109 @@ run_keyring(void *env, struct job_run *run)
 	return keyring_ensure(standard->keyring, run->conn, run->arena);
 }
 
+static bool
+has_keyring(const struct standard_jobs *standard)
+{
+	return standard->keyring != NULL;
+}
+
+static bool
+has_spool(const struct standard_jobs *standard)
+{
+	return standard->spool != NULL;
+}
+
+static bool
+has_feed(const struct standard_jobs *standard)
+{
+	return standard->feed != NULL;
+}
+
+static bool
+has_outbox(const struct standard_jobs *standard)
+{
+	return standard->outbox.deliver != NULL;
+}
+
 static void
 wake_receipts(void *jobs)
 {
 	jobs_wake(jobs, "receipts");
 }
 
+/* The rows, in the order in which they run at first: nobody can log in before there is a key to
+ * sign with. */
+static const struct {
+	bool (*is_wanted)(const struct standard_jobs *standard); /* NULL: always */
+	struct job job;
+} rows[] = {
+    {has_keyring,
+	{
+	    .name = "keyring",
+	    .about = "makes a signing key before the last one ceases to sign",
+	    .period_us = 3600 * US_PER_S,
+	    .run = run_keyring,
+	}},
+    {has_spool,
+	{
+	    .name = "receipts",
+	    .about = "stores receipts of reads from this node's spool",
+	    .period_us = US_PER_S,
+	    .run = run_receipts,
+	}},
+    {NULL,
+	{
+	    .name = "partitions",
+	    .about = "makes the partitions of this month and the next two",
+	    .period_us = 3600 * US_PER_S,
+	    .of_cluster = true,
+	    .run = run_partitions,
+	}},
+    {has_feed,
+	{
+	    .name = "changes",
+	    .about =
+		"removes what every node has read of the change feed, and leases of dead nodes",
+	    .period_us = 10 * US_PER_S,
+	    .run = run_changes,
+	}},
+    {NULL,
+	{
+	    .name = "sweep",
+	    .about = "removes what has expired",
+	    .period_us = 60 * US_PER_S,
+	    .of_cluster = true,
+	    .run = run_sweep,
+	}},
+    {NULL,
+	{
+	    .name = "retention",
+	    .about = "removes what is older than retention.* says",
+	    .period_us = 3600 * US_PER_S,
+	    .of_cluster = true,
+	    .run = run_retention,
+	}},
+    {has_outbox,
+	{
+	    .name = "mail",
+	    .about = "delivers the mail of the outbox",
+	    .period_us = US_PER_S / 2,
+	    .run = run_mail,
+	}},
+};
+
 status
 standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard)
 {
-	/* First: nobody can log in before there is a key to sign with. */
-	if (standard->keyring)
-		TRY(jobs_add(
-		    jobs, &(struct job){"keyring", 3600 * US_PER_S, false, run_keyring, standard}));
-	if (standard->spool) {
-		TRY(jobs_add(
-		    jobs, &(struct job){"receipts", US_PER_S, false, run_receipts, standard}));
-		spool_set_wake(standard->spool, wake_receipts, jobs);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct job job = rows[i].job;
+
+		if (rows[i].is_wanted && !rows[i].is_wanted(standard))
+			continue;
+		job.env = standard;
+		TRY(jobs_add(jobs, &job));
 	}
-	TRY(jobs_add(
-	    jobs, &(struct job){"partitions", 3600 * US_PER_S, true, run_partitions, standard}));
-	if (standard->feed)
-		TRY(jobs_add(
-		    jobs, &(struct job){"changes", 10 * US_PER_S, false, run_changes, standard}));
-	TRY(jobs_add(jobs, &(struct job){"sweep", 60 * US_PER_S, true, run_sweep, standard}));
-	if (standard->outbox.deliver)
-		TRY(jobs_add(jobs, &(struct job){"mail", US_PER_S / 2, false, run_mail, standard}));
+	if (standard->spool)
+		spool_set_wake(standard->spool, wake_receipts, jobs);
 	return STATUS_OK;
 }

@@ -2,11 +2,13 @@
  *
  *     receipts    of each node      its spool into usher.reads, and keys' last_used_at
  *     partitions  of the cluster    partitions of this month and the next two
- *     changes     of each node      what every node has read of the change feed is removed
+ *     changes     of each node      what every node has read of the change feed is removed, and the
+ *                                   leases of nodes that died
  *     sweep       of the cluster    expired rows, a bounded batch of each table
- *     mail        of each node      the outbox, when mail is configured
- *     keyring     of each node      a signing key before the last one ceases to sign
- * Lifetime: everything in standard_jobs, and it itself, is borrowed and outlives the jobs. */
+ *     retention   of the cluster    addresses in audit, and receipts, that are older than settings
+ * say mail        of each node      the outbox, when mail is configured keyring     of each node a
+ * signing key before the last one ceases to sign Lifetime: everything in standard_jobs, and it
+ * itself, is borrowed and outlives the jobs. */
 #ifndef USHER_JOBS_STANDARD_H
 #define USHER_JOBS_STANDARD_H
 
@@ -16,11 +18,18 @@
 #include "jobs/spool.h"
 #include "store/feed.h"
 
+/* How long things are kept, in seconds; 0: for ever. */
+struct retention {
+	int64_t addresses_s; /* of usher.audit_addresses */
+	int64_t reads_s;     /* receipts */
+};
+
 struct standard_jobs {
 	struct spool *spool;     /* NULL: no receipts job */
 	struct keyring *keyring; /* NULL: no keyring job */
 	struct feed *feed;       /* NULL: no changes job */
 	struct outbox outbox;    /* deliver NULL: no mail job, mail waits until it expires */
+	struct retention retention;
 };
 
 /* Errors: RESOURCE_EXHAUSTED. The spool wakes its job from here on. */

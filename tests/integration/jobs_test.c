@@ -162,6 +162,92 @@ what_has_expired_is_swept_and_the_rest_stays(void **state)
 }
 
 static void
+what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever(void **state)
+{
+	(void)state;
+	handler_sql(&fixture,
+	    "WITH audited AS (INSERT INTO usher.audit (id, actor_kind, action, outcome) "
+	    "SELECT gen_random_uuid(), 0, 'x', 0 FROM generate_series(1, 3) RETURNING id) "
+	    "INSERT INTO usher.audit_addresses (audit_id, at, client_ip) SELECT id, "
+	    "now() - row_number() OVER () * interval '1 day', '192.0.2.1' FROM audited");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.reads (org_id, read_id, user_id, block_hash, purpose, read_at, "
+	    "reads) SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '', "
+	    "now() - i * interval '1 day', 1 FROM generate_series(1, 3) i");
+	must(jobs_run_now(jobs, "retention"));
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.reads"), "3");
+	standard.retention = (struct retention){.addresses_s = 129600, .reads_s = 216000};
+	must(jobs_run_now(jobs, "retention"));
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT count(*) FROM usher.audit_addresses"), "1");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.audit"), "3");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.reads"), "2");
+}
+
+struct slow_job {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool entered, may_leave;
+};
+
+static status
+run_slow(void *env, struct job_run *run)
+{
+	struct slow_job *slow = env;
+
+	(void)run;
+	pthread_mutex_lock(&slow->lock);
+	slow->entered = true;
+	pthread_cond_broadcast(&slow->changed);
+	while (!slow->may_leave)
+		pthread_cond_wait(&slow->changed, &slow->lock);
+	pthread_mutex_unlock(&slow->lock);
+	return STATUS_OK;
+}
+
+static int64_t
+runs_of(const char *name)
+{
+	struct job_figures figures;
+
+	assert_true(jobs_get_figures_of(jobs, slice_text(name), &figures));
+	return figures.runs;
+}
+
+static void
+a_long_job_holds_up_no_brief_one(void **state)
+{
+	struct slow_job slow = {
+	    .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct job job = {.name = "slow",
+	    .period_us = 3600 * US_PER_S,
+	    .is_long = true,
+	    .run = run_slow,
+	    .env = &slow};
+	int64_t until_us = clock_boot_us(&clock_system) + 60 * US_PER_S, before;
+
+	(void)state;
+	must(jobs_add(jobs, &job));
+	must(jobs_start(jobs));
+	pthread_mutex_lock(&slow.lock);
+	while (!slow.entered)
+		pthread_cond_wait(&slow.changed, &slow.lock);
+	pthread_mutex_unlock(&slow.lock);
+	before = runs_of("sweep");
+	jobs_wake(jobs, "sweep");
+	while (runs_of("sweep") == before && clock_boot_us(&clock_system) < until_us)
+		usleep(1000);
+	assert_true(runs_of("sweep") > before);
+	assert_int_equal(runs_of("slow"), 0);
+	pthread_mutex_lock(&slow.lock);
+	slow.may_leave = true;
+	pthread_cond_broadcast(&slow.changed);
+	pthread_mutex_unlock(&slow.lock);
+	jobs_stop(jobs);
+	assert_int_equal(runs_of("slow"), 1);
+}
+
+static void
 a_job_of_the_cluster_is_done_by_one_node_at_a_time(void **state)
 {
 	struct store_conn *conn;
@@ -297,7 +383,7 @@ status_counts_and_health_answers_without_the_database(void **state)
 			found = reply.tables[i]->rows == 1 && reply.tables[i]->bytes > 0;
 	}
 	assert_true(found);
-	assert_int_equal(reply.n_jobs, 5);
+	assert_int_equal(reply.n_jobs, 6);
 	assert_true(reply.resident_bytes > 0);
 	must(call_ops("GetHealth", &health_req, &health, true).status);
 	assert_true(health.ready);
@@ -318,6 +404,8 @@ main(void)
 	    TEST(mail_leaves_with_its_transaction_once),
 	    TEST(mail_that_can_not_leave_waits_and_one_that_is_damaged_goes),
 	    TEST(what_has_expired_is_swept_and_the_rest_stays),
+	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
+	    TEST(a_long_job_holds_up_no_brief_one),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
 	    TEST(receipts_of_a_killed_process_are_stored_by_the_next),
 	    TEST(a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped),

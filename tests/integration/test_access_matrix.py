@@ -15,11 +15,12 @@ from usher_testing import SOURCE, Organisation, System, unverified_token, wait_u
 from usher_testing.samples import sample
 from usher_testing.tokens import SigningKey
 
+SYSTEM_SCOPES = {"ops.status", "jobs.run", "operations.read", "operations.write"}
 ALL_SCOPES = {
     access.key
     for method in METHODS.values()
     for access in method.rules.access
-    if access.key and access.key != "ops.status"  # the system organisation's alone
+    if access.key and access.key not in SYSTEM_SCOPES
 }
 MEMBER = {"chatbots.read", "org.read"}
 REFUSED = {Code.UNAUTHENTICATED, Code.PERMISSION_DENIED}

@@ -58,6 +58,15 @@ write_caches(const struct ops_env *env, struct strbuf *out)
 	    rows, count, dropped);
 }
 
+/* Of jobs: microseconds, printed as seconds. */
+#define FAMILY_SECONDS(out, metric, help, rows, count, member)                                     \
+	do {                                                                                       \
+		head((out), (metric), "gauge", (help));                                            \
+		for (size_t i_ = 0; i_ < (count); i_++)                                            \
+			strbuf_add_format((out), "%s{job=\"%s\"} %.6f\n", (metric),                \
+			    (rows)[i_].name, (double)(rows)[i_].member / 1e6);                     \
+	} while (0)
+
 static void
 write_jobs(const struct ops_env *env, struct strbuf *out)
 {
@@ -67,8 +76,14 @@ write_jobs(const struct ops_env *env, struct strbuf *out)
 	FAMILY(out, "usher_job_runs_total", "counter", "Runs.", "job", rows, count, runs);
 	FAMILY(out, "usher_job_errors_total", "counter", "Runs that failed.", "job", rows, count,
 	    errors);
+	FAMILY(out, "usher_job_done_total", "counter", "What all runs did, in the job's own unit.",
+	    "job", rows, count, done);
 	FAMILY(
 	    out, "usher_job_backlog", "gauge", "What is left to do.", "job", rows, count, backlog);
+	FAMILY_SECONDS(out, "usher_job_last_run_timestamp_seconds",
+	    "When the last run ended; 0: never.", rows, count, last_run_at_us);
+	FAMILY_SECONDS(out, "usher_job_last_duration_seconds", "How long the last run took.", rows,
+	    count, last_duration_us);
 }
 
 void

@@ -4,23 +4,10 @@
 #include "rpc/call.h"
 #include "svc/common/reply.h"
 #include "svc/ops/env.h"
+#include "svc/ops/fill.h"
 
 #include <stdio.h>
 #include <unistd.h>
-
-#define US_PER_MS_REAL 1000.0
-
-/* A message of a list, hung into it. List and room for count of them are made at the first. */
-#define ADD_MESSAGE(call, list, n_list, count, init, message)                                      \
-	do {                                                                                       \
-		if ((n_list) == 0)                                                                 \
-			(list) = arena_alloc((call)->arena, (size_t)(count) * sizeof(*(list)));    \
-		(message) = arena_alloc((call)->arena, sizeof(*(message)));                        \
-		if (!(list) || !(message))                                                         \
-			return ARENA_EXHAUSTED;                                                    \
-		init(message);                                                                     \
-		(list)[(n_list)++] = (message);                                                    \
-	} while (0)
 
 static status
 fill_database(const struct ops_env *env, struct rpc_call *call, Usher__V1__DatabaseStatus **out)
@@ -139,31 +126,6 @@ fill_lanes(const struct ops_env *env, struct rpc_call *call, Usher__V1__GetStatu
 	return STATUS_OK;
 }
 
-static status
-fill_jobs(const struct ops_env *env, struct rpc_call *call, Usher__V1__GetStatusReply *reply)
-{
-	struct job_figures figures[JOBS_MAX];
-	size_t count = env->jobs ? jobs_get_figures(env->jobs, figures) : 0;
-
-	for (size_t i = 0; i < count; i++) {
-		Usher__V1__JobStatus *job;
-
-		ADD_MESSAGE(
-		    call, reply->jobs, reply->n_jobs, count, usher__v1__job_status__init, job);
-		job->name = (char *)figures[i].name;
-		if (figures[i].last_run_at_us)
-			TRY(reply_time(call, figures[i].last_run_at_us, &job->last_run_at));
-		job->last_duration_ms = (double)figures[i].last_duration_us / US_PER_MS_REAL;
-		job->runs = figures[i].runs;
-		job->errors = figures[i].errors;
-		job->backlog = figures[i].backlog;
-		job->last_error = arena_copy_text(call->arena, figures[i].last_error);
-		if (!job->last_error)
-			return ARENA_EXHAUSTED;
-	}
-	return STATUS_OK;
-}
-
 /* 0 where /proc is not to be read. */
 static int64_t
 resident_bytes(void)
@@ -211,5 +173,5 @@ ops_get_status(const struct ops_env *env, struct rpc_call *call,
 		TRY(count_rows(call, reply));
 	TRY(fill_caches(env, call, reply));
 	TRY(fill_lanes(env, call, reply));
-	return fill_jobs(env, call, reply);
+	return ops_fill_jobs(call, env->jobs, &reply->jobs, &reply->n_jobs);
 }

@@ -44,6 +44,7 @@ def _value(field: FieldDescriptor, ids: dict[str, Any]) -> Any:
         "turns": [context_pb2.NewTurn(role=context_pb2.TURN_ROLE_USER, text="Hello")],
         "profile": common_pb2.Profile(company="Sample Co."),
         "message": "Hello",
+        "job": "partitions",
     }
     if field.name == "user_ids":
         return [ids["user_id"]]

@@ -122,22 +122,30 @@ class GetStatusRequest(_message.Message):
     def __init__(self, exact_counts: bool = ...) -> None: ...
 
 class JobStatus(_message.Message):
-    __slots__ = ["backlog", "errors", "last_duration_ms", "last_error", "last_run_at", "name", "runs"]
+    __slots__ = ["about", "backlog", "done", "errors", "last_duration_ms", "last_error", "last_run_at", "name", "of_cluster", "period_ms", "runs"]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
     BACKLOG_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     LAST_DURATION_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     LAST_RUN_AT_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    OF_CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_MS_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
+    about: str
     backlog: int
+    done: int
     errors: int
     last_duration_ms: float
     last_error: str
     last_run_at: _timestamp_pb2.Timestamp
     name: str
+    of_cluster: bool
+    period_ms: float
     runs: int
-    def __init__(self, name: _Optional[str] = ..., last_run_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_duration_ms: _Optional[float] = ..., runs: _Optional[int] = ..., errors: _Optional[int] = ..., backlog: _Optional[int] = ..., last_error: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., last_run_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_duration_ms: _Optional[float] = ..., runs: _Optional[int] = ..., errors: _Optional[int] = ..., backlog: _Optional[int] = ..., last_error: _Optional[str] = ..., done: _Optional[int] = ..., period_ms: _Optional[float] = ..., of_cluster: bool = ..., about: _Optional[str] = ...) -> None: ...
 
 class LaneStatus(_message.Message):
     __slots__ = ["busy", "done", "expired", "name", "queue_max", "queued", "refused", "workers"]
@@ -158,6 +166,28 @@ class LaneStatus(_message.Message):
     refused: int
     workers: int
     def __init__(self, name: _Optional[str] = ..., workers: _Optional[int] = ..., busy: _Optional[int] = ..., queued: _Optional[int] = ..., queue_max: _Optional[int] = ..., done: _Optional[int] = ..., refused: _Optional[int] = ..., expired: _Optional[int] = ...) -> None: ...
+
+class ListJobsReply(_message.Message):
+    __slots__ = ["jobs"]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[JobStatus]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class RunJobReply(_message.Message):
+    __slots__ = ["job"]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: JobStatus
+    def __init__(self, job: _Optional[_Union[JobStatus, _Mapping]] = ...) -> None: ...
+
+class RunJobRequest(_message.Message):
+    __slots__ = ["job"]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    def __init__(self, job: _Optional[str] = ...) -> None: ...
 
 class TableStatus(_message.Message):
     __slots__ = ["bytes", "estimated", "name", "rows"]

@@ -457,6 +457,186 @@ void   usher__v1__job_status__free_unpacked
   assert(message->base.descriptor == &usher__v1__job_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   usher__v1__list_jobs_request__init
+                     (Usher__V1__ListJobsRequest         *message)
+{
+  static const Usher__V1__ListJobsRequest init_value = USHER__V1__LIST_JOBS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__list_jobs_request__get_packed_size
+                     (const Usher__V1__ListJobsRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__list_jobs_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__list_jobs_request__pack
+                     (const Usher__V1__ListJobsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__list_jobs_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__list_jobs_request__pack_to_buffer
+                     (const Usher__V1__ListJobsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__list_jobs_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__ListJobsRequest *
+       usher__v1__list_jobs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__ListJobsRequest *)
+     protobuf_c_message_unpack (&usher__v1__list_jobs_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__list_jobs_request__free_unpacked
+                     (Usher__V1__ListJobsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__list_jobs_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__list_jobs_reply__init
+                     (Usher__V1__ListJobsReply         *message)
+{
+  static const Usher__V1__ListJobsReply init_value = USHER__V1__LIST_JOBS_REPLY__INIT;
+  *message = init_value;
+}
+size_t usher__v1__list_jobs_reply__get_packed_size
+                     (const Usher__V1__ListJobsReply *message)
+{
+  assert(message->base.descriptor == &usher__v1__list_jobs_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__list_jobs_reply__pack
+                     (const Usher__V1__ListJobsReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__list_jobs_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__list_jobs_reply__pack_to_buffer
+                     (const Usher__V1__ListJobsReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__list_jobs_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__ListJobsReply *
+       usher__v1__list_jobs_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__ListJobsReply *)
+     protobuf_c_message_unpack (&usher__v1__list_jobs_reply__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__list_jobs_reply__free_unpacked
+                     (Usher__V1__ListJobsReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__list_jobs_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__run_job_request__init
+                     (Usher__V1__RunJobRequest         *message)
+{
+  static const Usher__V1__RunJobRequest init_value = USHER__V1__RUN_JOB_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__run_job_request__get_packed_size
+                     (const Usher__V1__RunJobRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__run_job_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__run_job_request__pack
+                     (const Usher__V1__RunJobRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__run_job_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__run_job_request__pack_to_buffer
+                     (const Usher__V1__RunJobRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__run_job_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__RunJobRequest *
+       usher__v1__run_job_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__RunJobRequest *)
+     protobuf_c_message_unpack (&usher__v1__run_job_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__run_job_request__free_unpacked
+                     (Usher__V1__RunJobRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__run_job_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__run_job_reply__init
+                     (Usher__V1__RunJobReply         *message)
+{
+  static const Usher__V1__RunJobReply init_value = USHER__V1__RUN_JOB_REPLY__INIT;
+  *message = init_value;
+}
+size_t usher__v1__run_job_reply__get_packed_size
+                     (const Usher__V1__RunJobReply *message)
+{
+  assert(message->base.descriptor == &usher__v1__run_job_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__run_job_reply__pack
+                     (const Usher__V1__RunJobReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__run_job_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__run_job_reply__pack_to_buffer
+                     (const Usher__V1__RunJobReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__run_job_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__RunJobReply *
+       usher__v1__run_job_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__RunJobReply *)
+     protobuf_c_message_unpack (&usher__v1__run_job_reply__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__run_job_reply__free_unpacked
+                     (Usher__V1__RunJobReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__run_job_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   usher__v1__get_status_reply__init
                      (Usher__V1__GetStatusReply         *message)
 {
@@ -1246,7 +1426,7 @@ const ProtobufCMessageDescriptor usher__v1__lane_status__descriptor =
   (ProtobufCMessageInit) usher__v1__lane_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor usher__v1__job_status__field_descriptors[7] =
+static const ProtobufCFieldDescriptor usher__v1__job_status__field_descriptors[11] =
 {
   {
     "name",
@@ -1332,20 +1512,72 @@ static const ProtobufCFieldDescriptor usher__v1__job_status__field_descriptors[7
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "done",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__JobStatus, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period_ms",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__JobStatus, period_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "of_cluster",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__JobStatus, of_cluster),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "about",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__JobStatus, about),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned usher__v1__job_status__field_indices_by_name[] = {
+  10,   /* field[10] = about */
   5,   /* field[5] = backlog */
+  7,   /* field[7] = done */
   4,   /* field[4] = errors */
   2,   /* field[2] = last_duration_ms */
   6,   /* field[6] = last_error */
   1,   /* field[1] = last_run_at */
   0,   /* field[0] = name */
+  9,   /* field[9] = of_cluster */
+  8,   /* field[8] = period_ms */
   3,   /* field[3] = runs */
 };
 static const ProtobufCIntRange usher__v1__job_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor usher__v1__job_status__descriptor =
 {
@@ -1355,11 +1587,143 @@ const ProtobufCMessageDescriptor usher__v1__job_status__descriptor =
   "Usher__V1__JobStatus",
   "usher.v1",
   sizeof(Usher__V1__JobStatus),
-  7,
+  11,
   usher__v1__job_status__field_descriptors,
   usher__v1__job_status__field_indices_by_name,
   1,  usher__v1__job_status__number_ranges,
   (ProtobufCMessageInit) usher__v1__job_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define usher__v1__list_jobs_request__field_descriptors NULL
+#define usher__v1__list_jobs_request__field_indices_by_name NULL
+#define usher__v1__list_jobs_request__number_ranges NULL
+const ProtobufCMessageDescriptor usher__v1__list_jobs_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.ListJobsRequest",
+  "ListJobsRequest",
+  "Usher__V1__ListJobsRequest",
+  "usher.v1",
+  sizeof(Usher__V1__ListJobsRequest),
+  0,
+  usher__v1__list_jobs_request__field_descriptors,
+  usher__v1__list_jobs_request__field_indices_by_name,
+  0,  usher__v1__list_jobs_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__list_jobs_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__list_jobs_reply__field_descriptors[1] =
+{
+  {
+    "jobs",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Usher__V1__ListJobsReply, n_jobs),
+    offsetof(Usher__V1__ListJobsReply, jobs),
+    &usher__v1__job_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__list_jobs_reply__field_indices_by_name[] = {
+  0,   /* field[0] = jobs */
+};
+static const ProtobufCIntRange usher__v1__list_jobs_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor usher__v1__list_jobs_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.ListJobsReply",
+  "ListJobsReply",
+  "Usher__V1__ListJobsReply",
+  "usher.v1",
+  sizeof(Usher__V1__ListJobsReply),
+  1,
+  usher__v1__list_jobs_reply__field_descriptors,
+  usher__v1__list_jobs_reply__field_indices_by_name,
+  1,  usher__v1__list_jobs_reply__number_ranges,
+  (ProtobufCMessageInit) usher__v1__list_jobs_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__run_job_request__field_descriptors[1] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__RunJobRequest, job),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__run_job_request__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+};
+static const ProtobufCIntRange usher__v1__run_job_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor usher__v1__run_job_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.RunJobRequest",
+  "RunJobRequest",
+  "Usher__V1__RunJobRequest",
+  "usher.v1",
+  sizeof(Usher__V1__RunJobRequest),
+  1,
+  usher__v1__run_job_request__field_descriptors,
+  usher__v1__run_job_request__field_indices_by_name,
+  1,  usher__v1__run_job_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__run_job_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__run_job_reply__field_descriptors[1] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__RunJobReply, job),
+    &usher__v1__job_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__run_job_reply__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+};
+static const ProtobufCIntRange usher__v1__run_job_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor usher__v1__run_job_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.RunJobReply",
+  "RunJobReply",
+  "Usher__V1__RunJobReply",
+  "usher.v1",
+  sizeof(Usher__V1__RunJobReply),
+  1,
+  usher__v1__run_job_reply__field_descriptors,
+  usher__v1__run_job_reply__field_indices_by_name,
+  1,  usher__v1__run_job_reply__number_ranges,
+  (ProtobufCMessageInit) usher__v1__run_job_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor usher__v1__get_status_reply__field_descriptors[12] =
@@ -1543,16 +1907,20 @@ const ProtobufCMessageDescriptor usher__v1__get_status_reply__descriptor =
   (ProtobufCMessageInit) usher__v1__get_status_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor usher__v1__ops_service__method_descriptors[3] =
+static const ProtobufCMethodDescriptor usher__v1__ops_service__method_descriptors[5] =
 {
   { "GetHealth", &usher__v1__get_health_request__descriptor, &usher__v1__get_health_reply__descriptor },
   { "GetDescriptors", &usher__v1__get_descriptors_request__descriptor, &usher__v1__get_descriptors_reply__descriptor },
   { "GetStatus", &usher__v1__get_status_request__descriptor, &usher__v1__get_status_reply__descriptor },
+  { "ListJobs", &usher__v1__list_jobs_request__descriptor, &usher__v1__list_jobs_reply__descriptor },
+  { "RunJob", &usher__v1__run_job_request__descriptor, &usher__v1__run_job_reply__descriptor },
 };
 const unsigned usher__v1__ops_service__method_indices_by_name[] = {
   1,        /* GetDescriptors */
   0,        /* GetHealth */
-  2         /* GetStatus */
+  2,        /* GetStatus */
+  3,        /* ListJobs */
+  4         /* RunJob */
 };
 const ProtobufCServiceDescriptor usher__v1__ops_service__descriptor =
 {
@@ -1561,7 +1929,7 @@ const ProtobufCServiceDescriptor usher__v1__ops_service__descriptor =
   "OpsService",
   "Usher__V1__OpsService",
   "usher.v1",
-  3,
+  5,
   usher__v1__ops_service__method_descriptors,
   usher__v1__ops_service__method_indices_by_name
 };
@@ -1588,6 +1956,22 @@ void usher__v1__ops_service__get_status(ProtobufCService *service,
 {
   assert(service->descriptor == &usher__v1__ops_service__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__list_jobs(ProtobufCService *service,
+                                       const Usher__V1__ListJobsRequest *input,
+                                       Usher__V1__ListJobsReply_Closure closure,
+                                       void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__run_job(ProtobufCService *service,
+                                     const Usher__V1__RunJobRequest *input,
+                                     Usher__V1__RunJobReply_Closure closure,
+                                     void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void usher__v1__ops_service__init (Usher__V1__OpsService_Service *service,
                                    Usher__V1__OpsService_ServiceDestroy destroy)

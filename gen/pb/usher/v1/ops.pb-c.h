@@ -27,6 +27,10 @@ typedef struct Usher__V1__TableStatus Usher__V1__TableStatus;
 typedef struct Usher__V1__CacheStatus Usher__V1__CacheStatus;
 typedef struct Usher__V1__LaneStatus Usher__V1__LaneStatus;
 typedef struct Usher__V1__JobStatus Usher__V1__JobStatus;
+typedef struct Usher__V1__ListJobsRequest Usher__V1__ListJobsRequest;
+typedef struct Usher__V1__ListJobsReply Usher__V1__ListJobsReply;
+typedef struct Usher__V1__RunJobRequest Usher__V1__RunJobRequest;
+typedef struct Usher__V1__RunJobReply Usher__V1__RunJobReply;
 typedef struct Usher__V1__GetStatusReply Usher__V1__GetStatusReply;
 
 
@@ -177,20 +181,88 @@ struct  Usher__V1__LaneStatus
     , (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0 }
 
 
+/*
+ * A job on this node.
+ */
 struct  Usher__V1__JobStatus
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * When its last run ended; absent before the first.
+   */
   Google__Protobuf__Timestamp *last_run_at;
   double last_duration_ms;
   int64_t runs;
   int64_t errors;
+  /*
+   * What is known to be left, in the job's own unit.
+   */
   int64_t backlog;
+  /*
+   * Empty when the last run was good.
+   */
   char *last_error;
+  /*
+   * What all runs did, in the same unit.
+   */
+  int64_t done;
+  /*
+   * How often it runs by itself.
+   */
+  double period_ms;
+  /*
+   * Done by one node at a time; the others pass.
+   */
+  protobuf_c_boolean of_cluster;
+  char *about;
 };
 #define USHER__V1__JOB_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__job_status__descriptor) \
-    , (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Usher__V1__ListJobsRequest
+{
+  ProtobufCMessage base;
+};
+#define USHER__V1__LIST_JOBS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__list_jobs_request__descriptor) \
+     }
+
+
+struct  Usher__V1__ListJobsReply
+{
+  ProtobufCMessage base;
+  size_t n_jobs;
+  Usher__V1__JobStatus **jobs;
+};
+#define USHER__V1__LIST_JOBS_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__list_jobs_reply__descriptor) \
+    , 0,NULL }
+
+
+struct  Usher__V1__RunJobRequest
+{
+  ProtobufCMessage base;
+  char *job;
+};
+#define USHER__V1__RUN_JOB_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__run_job_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Usher__V1__RunJobReply
+{
+  ProtobufCMessage base;
+  /*
+   * After the run; last_error says whether it was good.
+   */
+  Usher__V1__JobStatus *job;
+};
+#define USHER__V1__RUN_JOB_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__run_job_reply__descriptor) \
+    , NULL }
 
 
 struct  Usher__V1__GetStatusReply
@@ -411,6 +483,82 @@ Usher__V1__JobStatus *
 void   usher__v1__job_status__free_unpacked
                      (Usher__V1__JobStatus *message,
                       ProtobufCAllocator *allocator);
+/* Usher__V1__ListJobsRequest methods */
+void   usher__v1__list_jobs_request__init
+                     (Usher__V1__ListJobsRequest         *message);
+size_t usher__v1__list_jobs_request__get_packed_size
+                     (const Usher__V1__ListJobsRequest   *message);
+size_t usher__v1__list_jobs_request__pack
+                     (const Usher__V1__ListJobsRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__list_jobs_request__pack_to_buffer
+                     (const Usher__V1__ListJobsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__ListJobsRequest *
+       usher__v1__list_jobs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__list_jobs_request__free_unpacked
+                     (Usher__V1__ListJobsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__ListJobsReply methods */
+void   usher__v1__list_jobs_reply__init
+                     (Usher__V1__ListJobsReply         *message);
+size_t usher__v1__list_jobs_reply__get_packed_size
+                     (const Usher__V1__ListJobsReply   *message);
+size_t usher__v1__list_jobs_reply__pack
+                     (const Usher__V1__ListJobsReply   *message,
+                      uint8_t             *out);
+size_t usher__v1__list_jobs_reply__pack_to_buffer
+                     (const Usher__V1__ListJobsReply   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__ListJobsReply *
+       usher__v1__list_jobs_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__list_jobs_reply__free_unpacked
+                     (Usher__V1__ListJobsReply *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__RunJobRequest methods */
+void   usher__v1__run_job_request__init
+                     (Usher__V1__RunJobRequest         *message);
+size_t usher__v1__run_job_request__get_packed_size
+                     (const Usher__V1__RunJobRequest   *message);
+size_t usher__v1__run_job_request__pack
+                     (const Usher__V1__RunJobRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__run_job_request__pack_to_buffer
+                     (const Usher__V1__RunJobRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__RunJobRequest *
+       usher__v1__run_job_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__run_job_request__free_unpacked
+                     (Usher__V1__RunJobRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__RunJobReply methods */
+void   usher__v1__run_job_reply__init
+                     (Usher__V1__RunJobReply         *message);
+size_t usher__v1__run_job_reply__get_packed_size
+                     (const Usher__V1__RunJobReply   *message);
+size_t usher__v1__run_job_reply__pack
+                     (const Usher__V1__RunJobReply   *message,
+                      uint8_t             *out);
+size_t usher__v1__run_job_reply__pack_to_buffer
+                     (const Usher__V1__RunJobReply   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__RunJobReply *
+       usher__v1__run_job_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__run_job_reply__free_unpacked
+                     (Usher__V1__RunJobReply *message,
+                      ProtobufCAllocator *allocator);
 /* Usher__V1__GetStatusReply methods */
 void   usher__v1__get_status_reply__init
                      (Usher__V1__GetStatusReply         *message);
@@ -462,6 +610,18 @@ typedef void (*Usher__V1__LaneStatus_Closure)
 typedef void (*Usher__V1__JobStatus_Closure)
                  (const Usher__V1__JobStatus *message,
                   void *closure_data);
+typedef void (*Usher__V1__ListJobsRequest_Closure)
+                 (const Usher__V1__ListJobsRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__ListJobsReply_Closure)
+                 (const Usher__V1__ListJobsReply *message,
+                  void *closure_data);
+typedef void (*Usher__V1__RunJobRequest_Closure)
+                 (const Usher__V1__RunJobRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__RunJobReply_Closure)
+                 (const Usher__V1__RunJobReply *message,
+                  void *closure_data);
 typedef void (*Usher__V1__GetStatusReply_Closure)
                  (const Usher__V1__GetStatusReply *message,
                   void *closure_data);
@@ -484,6 +644,14 @@ struct Usher__V1__OpsService_Service
                      const Usher__V1__GetStatusRequest *input,
                      Usher__V1__GetStatusReply_Closure closure,
                      void *closure_data);
+  void (*list_jobs)(Usher__V1__OpsService_Service *service,
+                    const Usher__V1__ListJobsRequest *input,
+                    Usher__V1__ListJobsReply_Closure closure,
+                    void *closure_data);
+  void (*run_job)(Usher__V1__OpsService_Service *service,
+                  const Usher__V1__RunJobRequest *input,
+                  Usher__V1__RunJobReply_Closure closure,
+                  void *closure_data);
 };
 typedef void (*Usher__V1__OpsService_ServiceDestroy)(Usher__V1__OpsService_Service *);
 void usher__v1__ops_service__init (Usher__V1__OpsService_Service *service,
@@ -494,7 +662,9 @@ void usher__v1__ops_service__init (Usher__V1__OpsService_Service *service,
     { USHER__V1__OPS_SERVICE__BASE_INIT,\
       function_prefix__ ## get_health,\
       function_prefix__ ## get_descriptors,\
-      function_prefix__ ## get_status  }
+      function_prefix__ ## get_status,\
+      function_prefix__ ## list_jobs,\
+      function_prefix__ ## run_job  }
 void usher__v1__ops_service__get_health(ProtobufCService *service,
                                         const Usher__V1__GetHealthRequest *input,
                                         Usher__V1__GetHealthReply_Closure closure,
@@ -507,6 +677,14 @@ void usher__v1__ops_service__get_status(ProtobufCService *service,
                                         const Usher__V1__GetStatusRequest *input,
                                         Usher__V1__GetStatusReply_Closure closure,
                                         void *closure_data);
+void usher__v1__ops_service__list_jobs(ProtobufCService *service,
+                                       const Usher__V1__ListJobsRequest *input,
+                                       Usher__V1__ListJobsReply_Closure closure,
+                                       void *closure_data);
+void usher__v1__ops_service__run_job(ProtobufCService *service,
+                                     const Usher__V1__RunJobRequest *input,
+                                     Usher__V1__RunJobReply_Closure closure,
+                                     void *closure_data);
 
 /* --- descriptors --- */
 
@@ -520,6 +698,10 @@ extern const ProtobufCMessageDescriptor usher__v1__table_status__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__cache_status__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__lane_status__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__job_status__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__list_jobs_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__list_jobs_reply__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__run_job_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__run_job_reply__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__get_status_reply__descriptor;
 extern const ProtobufCServiceDescriptor usher__v1__ops_service__descriptor;
 
