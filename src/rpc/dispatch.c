@@ -268,6 +268,15 @@ may_run_cached(const struct task *task)
 	return task->trust_memory || (task->row->is_public && !task->has_at_least);
 }
 
+/* May its answer have to wait for a time or a barrier? Such calls stand in no lane's queue then, so
+ * that they are let in only while few enough wait: or contexts run out, and nobody is heard. */
+static bool
+may_be_parked(const struct rpc_method *method)
+{
+	return method->effect != EFFECT_READ || method->lane == LANE_HASH ||
+	       method->lane == LANE_WAIT;
+}
+
 void
 dispatch_admit(struct task *task, struct arena *arena)
 {
@@ -286,6 +295,13 @@ dispatch_admit(struct task *task, struct arena *arena)
 	}
 	if (st.code != ST_OK) {
 		task_refuse(task, st);
+		return;
+	}
+	if (may_be_parked(method) && atomic_load(&server->parked) >= server->settings.parked_max) {
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too many calls wait for their answer already"),
+		    RETRY_MS_TOO_MANY);
 		return;
 	}
 	task->job = TASK_RUN;

@@ -63,6 +63,7 @@ struct task {
 	bool has_at_least;
 	bool fills_for_all; /* others are parked behind its TASK_FILL */
 	bool in_callback;   /* not in a lane or parked yet */
+	bool is_parked;     /* counted: reply.c */
 	struct revision at_least;
 	status refusal;
 	char refusal_text[160];
@@ -120,7 +121,7 @@ struct rpc_server {
 	struct list works_free;
 	int receives_ready; /* works in the circle that receives */
 	_Atomic int64_t calls;
-	atomic_int parked; /* calls behind another one's fill */
+	atomic_int parked; /* calls that wait outside the lanes: for a fill, a time, a barrier */
 	struct list at_barrier;
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
@@ -179,9 +180,9 @@ void identify_fill_end(struct task *task);
 void identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena);
 
 /* worker.c */
-/* Run the handler where we are. conn may be NULL (CPU, and INLINE's first try). */
 /* The row of audit for what became of a call; in its transaction if one is open. */
 MUST_USE status run_audit(struct rpc_call *call, status outcome);
+/* Run the handler where we are. conn may be NULL (CPU, and INLINE's first try). */
 enum run_result { RUN_ANSWERED, RUN_NOT_CACHED };
 enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached);

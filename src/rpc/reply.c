@@ -182,6 +182,23 @@ task_refuse(struct task *task, status st)
 	task_refuse_later(task, st, 0);
 }
 
+/* From here on the call stands in no lane's queue; dispatch_admit() bounds how many do. */
+static void
+task_park(struct task *task)
+{
+	task->is_parked = true;
+	(void)atomic_fetch_add(&task->server->parked, 1);
+}
+
+static void
+task_unpark(struct task *task)
+{
+	if (!task->is_parked)
+		return;
+	task->is_parked = false;
+	(void)atomic_fetch_sub(&task->server->parked, 1);
+}
+
 static void
 reply_due(struct timer_entry *entry)
 {
@@ -189,6 +206,7 @@ reply_due(struct timer_entry *entry)
 	nng_msg *reply = task->reply;
 
 	task->reply = NULL;
+	task_unpark(task);
 	task_deliver(task, reply);
 }
 
@@ -276,6 +294,7 @@ task_answer_later(
 	task->reply = answer_pack(task, answer);
 	task->not_before_us = not_before_us;
 	task->in_callback = false;
+	task_park(task);
 	work_detach(task->work);
 	if (restricts && task->reply)
 		barrier_begin(task, &answer->revision);
@@ -288,6 +307,7 @@ wait_over(struct timer_entry *entry)
 {
 	struct task *task = container_of(entry, struct task, timer);
 
+	task_unpark(task);
 	dispatch_to_lane(task, LANE_WAIT);
 }
 
@@ -298,6 +318,9 @@ task_wait(struct task *task, int64_t until_us)
 
 	task->timer.due_us = until_us < task->deadline_us ? until_us : task->deadline_us;
 	task->timer.fire = wait_over;
-	if (timers_add(server->timers, &task->timer).code != ST_OK)
-		task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "too many calls wait"));
+	task_park(task);
+	if (timers_add(server->timers, &task->timer).code == ST_OK)
+		return;
+	task_unpark(task);
+	task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "too many calls wait"));
 }

@@ -32,7 +32,7 @@ struct rpc_settings {
 	bool development;
 	bool private_network;                       /* plain tcp:// off loopback is meant */
 	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */
-	int parked_max; /* replies that wait for a time or a barrier, beyond the lanes */
+	int parked_max; /* calls that wait for a fill, a time or a barrier, beyond the lanes */
 	int pipes_max;
 	int calls_per_pipe_max;
 	int64_t send_timeout_us; /* a client that does not take its reply is cut off after it */

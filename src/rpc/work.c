@@ -44,9 +44,10 @@ works_new(struct rpc_server *server)
 {
 	size_t count = RECEIVES_READY + SENDING_ROOM + (size_t)server->settings.parked_max;
 
+	/* Twice: all that a lane held may be parked by now, and it be full again. */
 	for (int i = LANE_CPU; i < LANE_COUNT; i++)
-		count += (size_t)server->settings.lanes[i].queue_max +
-			 (size_t)server->settings.lanes[i].workers;
+		count += 2 * ((size_t)server->settings.lanes[i].queue_max +
+				 (size_t)server->settings.lanes[i].workers);
 	/* Made when they are first needed. */
 	server->works = calloc(count, sizeof(*server->works));
 	if (!server->works)

@@ -132,15 +132,6 @@ run_waits(struct run *run, const struct rpc_call *call, status st)
 	return true;
 }
 
-/* The reply is packed, or there is none: what it pointed into may go. */
-static void
-keeps_release(struct rpc_call *call)
-{
-	for (unsigned i = 0; i < call->keeps_count; i++)
-		call->keeps[i].release(call->keeps[i].kept);
-	call->keeps_count = 0;
-}
-
 enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached)
 {
@@ -161,7 +152,7 @@ task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool c
 	const bool is_miss = cached && rpc_is_not_cached(st);
 	if (!is_miss && !run_waits(&run, &call, st))
 		run_answer(&run, &call, st, reply);
-	keeps_release(&call);
+	rpc_release_kept(&call);
 	return is_miss ? RUN_NOT_CACHED : RUN_ANSWERED;
 }
 
@@ -173,6 +164,20 @@ refusal_answer(struct task *task, struct store_conn *conn, struct arena *arena)
 
 	call_fill(&call, &run, task, conn, arena);
 	audit_refusal(&call, task->refusal);
+	task_refuse(task, task->refusal);
+}
+
+/* What keeps a task from being worked on. A refusal of access stands without its row too. */
+static void
+task_give_up(struct task *task, status why, uint32_t retry_after_ms)
+{
+	identify_fill_end(task);
+	if (task->job != TASK_REFUSAL) {
+		task_refuse_later(task, why, retry_after_ms);
+		return;
+	}
+	log_event(LOG_ERROR, "audit_lost", "id", task->request_id, "action",
+	    task->row->method->name, "why", why.message, NULL);
 	task_refuse(task, task->refusal);
 }
 
@@ -206,9 +211,7 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	if (wants_conn) {
 		const status st = backend->lease(backend->self, task->deadline_us, &conn);
 		if (st.code != ST_OK) {
-			identify_fill_end(task);
-			task_refuse_later(
-			    task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0);
+			task_give_up(task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0);
 			return;
 		}
 	}
@@ -223,11 +226,10 @@ worker_expire(void *env, struct lane_entry *entry)
 	struct task *task = container_of(entry, struct task, entry);
 	struct rpc_server *server = env;
 
-	identify_fill_end(task);
 	if (clock_boot_us(server->settings.clock) < task->deadline_us)
-		task_refuse(
-		    task, REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"));
+		task_give_up(
+		    task, REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"), 0);
 	else
-		task_refuse(task,
-		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"));
+		task_give_up(task,
+		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"), 0);
 }
