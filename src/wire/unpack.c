@@ -107,6 +107,21 @@ occurs_before(struct slice bytes, const uint8_t *end, uint32_t number)
 	return false;
 }
 
+/* Has the field, which begins at start, occurred already? A message may be stuffed with thousands
+ * of occurrences, so that each must not look at all the others. */
+static bool
+is_again(const ProtobufCMessageDescriptor *descriptor, const ProtobufCFieldDescriptor *field,
+    struct slice bytes, const uint8_t *start, uint64_t *seen)
+{
+	const size_t index = (size_t)(field - descriptor->fields);
+
+	if (index >= 64)
+		return occurs_before(bytes, start, field->id);
+	const bool is_seen = *seen >> index & 1;
+	*seen |= UINT64_C(1) << index;
+	return is_seen;
+}
+
 /* The same message without repeats; never longer, for each one that goes takes its head along.
  * Depth: wire_check() has bounded it. */
 static status
@@ -117,6 +132,7 @@ join_repeats(const ProtobufCMessageDescriptor *descriptor, struct slice bytes, s
 	struct wire_field field;
 	uint8_t *room = arena_alloc(arena, bytes.bytes);
 	uint8_t *at = room;
+	uint64_t seen = 0;
 
 	if (!room)
 		return ARENA_EXHAUSTED;
@@ -129,7 +145,7 @@ join_repeats(const ProtobufCMessageDescriptor *descriptor, struct slice bytes, s
 			continue;
 		}
 		if (is_single(message)) {
-			if (occurs_before(bytes, start, field.number))
+			if (is_again(descriptor, message, bytes, start, &seen))
 				continue;
 			TRY(gather(bytes, field.number, arena, &content));
 		}

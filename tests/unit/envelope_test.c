@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -521,6 +522,33 @@ a_message_field_in_two_pieces_is_one_message(void **state)
 	arena_done(&arena);
 }
 
+/* Pieces behind as much else: had each to look for those before it, this took half a minute. */
+static void
+a_message_field_in_very_many_pieces_costs_no_more_than_its_bytes(void **state)
+{
+	(void)state;
+	enum { PIECES = 100000 };
+	static uint8_t bytes[2 * PIECES + 4 * PIECES];
+	struct timespec used;
+	struct arena arena;
+	ProtobufCMessage *message = NULL;
+
+	for (size_t i = 0; i < PIECES; i++) {
+		memcpy(bytes + 2 * i, "\x78\x01", 2); /* field 15, which there is not */
+		memcpy(bytes + 2 * PIECES + 4 * i, "\x0a\x02\x08\x07", 4); /* page { size: 7 } */
+	}
+	assert_int_equal(arena_init(&arena, 1024, 16u << 20).code, ST_OK);
+	assert_int_equal(wire_unpack(&usher__v1__list_users_request__descriptor,
+			     slice_of(bytes, sizeof(bytes)), &arena, &message)
+			     .code,
+	    ST_OK);
+	assert_int_equal(((Usher__V1__ListUsersRequest *)message)->page->size, 7);
+	/* Of this process's time, which others on the machine do not use up. */
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+	assert_true(used.tv_sec < 10);
+	arena_done(&arena);
+}
+
 static void
 an_envelope_stuffed_with_fields_is_refused(void **state)
 {
@@ -570,6 +598,7 @@ main(void)
 	    cmocka_unit_test(a_payload_stuffed_with_fields_is_refused),
 	    cmocka_unit_test(unpacking_stops_at_the_arenas_cap),
 	    cmocka_unit_test(a_message_field_in_two_pieces_is_one_message),
+	    cmocka_unit_test(a_message_field_in_very_many_pieces_costs_no_more_than_its_bytes),
 	    cmocka_unit_test(an_envelope_stuffed_with_fields_is_refused),
 	    cmocka_unit_test(our_own_messages_pass_the_check_with_their_own_tables),
 	};
