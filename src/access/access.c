@@ -178,7 +178,8 @@ access_choose_org(struct principal *principal, struct slice org)
 }
 
 status
-access_narrow(struct principal *principal, const struct principal *on_behalf_of)
+access_narrow(
+    struct principal *principal, const struct principal *on_behalf_of, enum access_kind admitted)
 {
 	static const char reason[] = "ON_BEHALF_OF_REFUSED";
 
@@ -191,6 +192,11 @@ access_narrow(struct principal *principal, const struct principal *on_behalf_of)
 	if (principal->has_bound_user &&
 	    !uuid_equals(&principal->bound_user_id, &on_behalf_of->user_id))
 		return REFUSE_FOR(ST_PERMISSION_DENIED, reason, "the key is bound to another user");
+	/* Else one's own fresh login would do for what another's old token may not. */
+	if ((admitted == ACCESS_SELF || admitted == ACCESS_ACCOUNT) &&
+	    !uuid_equals(&principal->user_id, &on_behalf_of->user_id))
+		return REFUSE_FOR(ST_PERMISSION_DENIED, reason,
+		    "what this credential allows here is about its own user alone");
 	principal->is_narrowed = true;
 	principal->narrowed_user_id = on_behalf_of->user_id;
 	if (!principal->expires_at_us || principal->expires_at_us > on_behalf_of->expires_at_us)

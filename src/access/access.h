@@ -43,10 +43,12 @@ MUST_USE status access_check(const struct access_rules *rules, const struct prin
  * Empty: nothing happens. Errors: PERMISSION_DENIED ORG_NOT_ALLOWED, INVALID_ARGUMENT. */
 MUST_USE status access_choose_org(struct principal *principal, struct slice org);
 
-/* The envelope's on_behalf_of: what the credential may do, about this user alone.
- * Errors: PERMISSION_DENIED ON_BEHALF_OF_REFUSED (another organisation, a user that the key is not
- * for, or no login's token with an organisation). */
-MUST_USE status access_narrow(struct principal *principal, const struct principal *on_behalf_of);
+/* The envelope's on_behalf_of: what the credential may do, about this user alone. admitted is what
+ * access_check() said: what a login may do as itself, it may not do for another.
+ * Errors: PERMISSION_DENIED ON_BEHALF_OF_REFUSED (another organisation, a user that the credential
+ * is not for, or no login's token with an organisation). */
+MUST_USE status access_narrow(
+    struct principal *principal, const struct principal *on_behalf_of, enum access_kind admitted);
 
 /* The envelope's client_ip: believed when via may assert it.
  * via may be NULL (none given: the credential itself is asked). Errors: PERMISSION_DENIED

@@ -256,7 +256,7 @@ admit(struct task *task, struct arena *arena)
 	TRY(access_check(&task->row->rules, principal, request_field, task, task->came_us, arena,
 	    &task->admitted));
 	if (task->envelope.on_behalf_of.bytes)
-		TRY(access_narrow(principal, &task->who[WHO_BEHALF]));
+		TRY(access_narrow(principal, &task->who[WHO_BEHALF], task->admitted));
 	return STATUS_OK;
 }
 

@@ -312,13 +312,13 @@ on_behalf_of_narrows_to_its_user_and_its_organisation(void **state)
 
 	user.expires_at_us = 77;
 	other.org_id = id_of(9);
-	assert_int_equal(access_narrow(&key, &other).code, ST_PERMISSION_DENIED);
-	assert_int_equal(access_narrow(&key, &homeless).code, ST_PERMISSION_DENIED);
-	assert_int_equal(access_narrow(&key, &key).code, ST_PERMISSION_DENIED);
+	assert_int_equal(access_narrow(&key, &other, ACCESS_KEY).code, ST_PERMISSION_DENIED);
+	assert_int_equal(access_narrow(&key, &homeless, ACCESS_KEY).code, ST_PERMISSION_DENIED);
+	assert_int_equal(access_narrow(&key, &key, ACCESS_KEY).code, ST_PERMISSION_DENIED);
 	assert_false(key.is_narrowed);
 	key.has_default_user = true;
 	key.default_user_id = stranger;
-	assert_int_equal(access_narrow(&key, &user).code, ST_OK);
+	assert_int_equal(access_narrow(&key, &user, ACCESS_KEY).code, ST_OK);
 	assert_int_equal(key.expires_at_us, 77);
 
 	assert_int_equal(principal_pick_user(&key, "", &picked, &external).code, ST_OK);
@@ -334,7 +334,26 @@ on_behalf_of_narrows_to_its_user_and_its_organisation(void **state)
 	struct principal bound = principal_of(KEY);
 	bound.has_bound_user = true;
 	bound.bound_user_id = stranger;
-	assert_int_equal(access_narrow(&bound, &user).code, ST_PERMISSION_DENIED);
+	assert_int_equal(access_narrow(&bound, &user, ACCESS_KEY).code, ST_PERMISSION_DENIED);
+}
+
+static void
+what_a_login_may_as_itself_it_may_not_for_another(void **state)
+{
+	(void)state;
+	struct principal member = principal_of(MEMBER), same = member, other = member;
+	const enum access_kind own[] = {ACCESS_SELF, ACCESS_ACCOUNT};
+
+	other.user_id = id_of(8);
+	for (size_t i = 0; i < 2; i++) {
+		struct principal p = member;
+		assert_string_equal(
+		    access_narrow(&p, &other, own[i]).reason, "ON_BEHALF_OF_REFUSED");
+		assert_false(p.is_narrowed);
+		assert_int_equal(access_narrow(&p, &same, own[i]).code, ST_OK);
+	}
+	/* By a permission it may: that was given for others. */
+	assert_int_equal(access_narrow(&member, &other, ACCESS_ORG).code, ST_OK);
 }
 
 static void
@@ -404,6 +423,7 @@ main(void)
 	    TEST(an_ordinary_key_can_hold_no_scope_of_the_system),
 	    TEST(only_an_operator_chooses_the_organisation_and_leaves_the_own_rights_at_home),
 	    TEST(on_behalf_of_narrows_to_its_user_and_its_organisation),
+	    TEST(what_a_login_may_as_itself_it_may_not_for_another),
 	    TEST(the_user_of_a_call_is_the_named_one_or_the_implied_one),
 	    TEST(only_a_trusted_intermediary_says_where_a_call_came_from),
 	};
