@@ -4,7 +4,8 @@
  *     while (wire_next(&reader, &field)) ...
  *     if (reader.failed) ...
  *
- * Refused: fields cut short, varints of more than 64 bits, field number 0, groups.
+ * Refused: fields cut short, varints of more than 64 bits, field number 0, groups; tags and lengths
+ * of more than 32 bits or written in more than 5 bytes, as Protobuf's own parsers refuse them.
  * Lifetime: fields borrow the bytes. Threads: any. Source: protobuf.dev, "Encoding". */
 #ifndef USHER_WIRE_FIELD_H
 #define USHER_WIRE_FIELD_H
@@ -65,6 +66,23 @@ wire_read_varint(struct wire_reader *reader, uint64_t *out)
 	return false;
 }
 
+#define WIRE_VARINT32_BYTES_MAX 5
+
+/* A tag or a length. */
+static inline bool
+wire_read_varint32(struct wire_reader *reader, uint64_t *out)
+{
+	const uint8_t *start = reader->at;
+
+	if (!wire_read_varint(reader, out))
+		return false;
+	if (reader->at - start > WIRE_VARINT32_BYTES_MAX || *out > UINT32_MAX) {
+		reader->failed = true;
+		return false;
+	}
+	return true;
+}
+
 static inline bool
 wire_read_fixed(struct wire_reader *reader, size_t bytes, uint64_t *out)
 {
@@ -85,7 +103,7 @@ wire_read_bytes(struct wire_reader *reader, struct slice *out)
 {
 	uint64_t bytes = 0;
 
-	if (!wire_read_varint(reader, &bytes))
+	if (!wire_read_varint32(reader, &bytes))
 		return false;
 	if (bytes > (uint64_t)(reader->end - reader->at)) {
 		reader->failed = true;
@@ -102,11 +120,11 @@ wire_next(struct wire_reader *reader, struct wire_field *field)
 {
 	uint64_t tag = 0;
 
-	if (reader->at >= reader->end || !wire_read_varint(reader, &tag))
+	if (reader->at >= reader->end || !wire_read_varint32(reader, &tag))
 		return false;
 	field->number = (uint32_t)(tag >> 3);
 	field->type = (enum wire_type)(tag & 7);
-	if (tag > UINT32_MAX || field->number == 0) {
+	if (field->number == 0) {
 		reader->failed = true;
 		return false;
 	}

@@ -377,6 +377,10 @@ payloads_that_are_none_are_malformed(void **state)
 	    BAD("cut packed numbers", "\x1a\x01\x80"),
 	    BAD("cut inside a message", "\x2a\x02\x0a\x01"),
 	    BAD("unknown group", "\xa3\x06\xa4\x06"),
+	    BAD("tag in six bytes", "\x88\x80\x80\x80\x80\x00\x01"),
+	    BAD("length in six bytes", "\x0a\x81\x80\x80\x80\x80\x00x"),
+	    BAD("unknown tag in six bytes", "\x87\x83\x87\x87\x87\x00\x01"),
+	    BAD("unknown length past 32 bits", "\xa2\x06\x80\x80\x80\x80\x10"),
 	};
 	struct arena arena;
 	struct check_result result;
