@@ -232,6 +232,14 @@ def test_a_second_start_keeps_the_data_and_is_quick(data: pathlib.Path, first: R
     check_gone(data)
 
 
+def test_it_stops_in_time_when_its_servers_hang(data: pathlib.Path, first: Run):
+    hanging = Run(data).wait_up()
+    for name in ("usherd", "bridge"):
+        os.kill(int((data / f"{name}.pid").read_text()), signal.SIGSTOP)
+    assert hanging.stop(signal.SIGTERM) < 5
+    check_gone(data)
+
+
 def test_ctrl_c_before_it_is_up_leaves_nothing(data: pathlib.Path, first: Run):
     starting = Run(data)
     wait_until((data / "postgres").exists, "it is on its way")

@@ -1,7 +1,8 @@
 # usher_pytest(KIND): each test_*.py of the folder as the test KIND/<name>, with this build's programs.
-# "single" marks those that are for one build alone: they are long, or measure.
+# SINGLE names those that are for one build alone: they are long, or measure. ALONE names those that
+# hold a promise of so many seconds: nothing else of ours runs beside them.
 function(usher_pytest kind)
-  cmake_parse_arguments(ARG "" "" "SINGLE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SINGLE;ALONE" ${ARGN})
   if(NOT (TARGET usherd AND TARGET usher-bridge AND TARGET usher))
     return()
   endif()
@@ -18,5 +19,8 @@ function(usher_pytest kind)
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${kind}/${short} PROPERTIES LABELS "${labels}" TIMEOUT 600
       ENVIRONMENT "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE}")
+    if(short IN_LIST ARG_ALONE)
+      set_tests_properties(${kind}/${short} PROPERTIES RUN_SERIAL ON)
+    endif()
   endforeach()
 endfunction()
