@@ -192,12 +192,18 @@ find_key(struct credentials *credentials, const struct credential_ask *ask,
 	struct cache_entry *entry = NULL;
 	struct secret secret;
 
-	if (!secret_parse(ask->text, SECRET_API_KEY, &secret))
+	if (ask->text.bytes >= SECRET_TEXT_BYTES_MAX)
 		return INVALID;
-	if (ask->trust_memory)
-		entry = cache_find(
-		    credentials->keys, slice_of(secret.digest.bytes, sizeof secret.digest.bytes));
+	/* What is in memory has been read before: its form need not be looked at again. */
+	if (ask->trust_memory) {
+		struct crypt_digest digest;
+
+		crypt_digest(ask->text, &digest);
+		entry = cache_find(credentials->keys, slice_of(digest.bytes, sizeof digest.bytes));
+	}
 	if (!entry) {
+		if (!secret_parse(ask->text, SECRET_API_KEY, &secret))
+			return INVALID;
 		*step = CREDENTIAL_NEEDS_QUERY;
 		return STATUS_OK;
 	}

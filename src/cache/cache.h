@@ -16,18 +16,22 @@
 
 /* What a cache holds: embedded first in the caller's struct, which starts zeroed with references 1.
  * The caller sets expires_at_us, cost_bytes, negative, tags and key; the rest is the cache's own.
+ * What a lookup touches stands together at the beginning, as large as a line of a processor's
+ * cache.
  */
 struct cache_entry {
-	atomic_uint references;
-	int64_t expires_at_us; /* realtime; 0: never. The earliest expiry of what it holds */
+	struct list bucket;
 	uint64_t hash;
-	size_t cost_bytes; /* of the whole entry */
-	bool negative;     /* "there is no such thing": a budget of its own */
-	struct list lru, bucket;
+	struct slice key;      /* in the entry's own memory, best right behind this */
+	int64_t expires_at_us; /* realtime; 0: never. The earliest expiry of what it holds */
 	uint64_t moved_at;
+	atomic_uint references;
+	bool negative; /* "there is no such thing": a budget of its own */
+
+	struct list lru;
+	size_t cost_bytes;      /* of the whole entry */
 	struct cache_tag *tags; /* what it depends on: any of them dropped drops it */
 	size_t tags_count;
-	struct slice key; /* in the entry's own memory */
 	void *internal;
 };
 

@@ -12,10 +12,12 @@
 /* A waiter looks again that often, should a signal have been missed. */
 #define WAIT_NS (50 * 1000 * 1000L)
 
+#define CACHE_LINE_BYTES 64
+
 struct shard {
 	pthread_mutex_t lock;
 	unsigned used;
-} __attribute__((aligned(64)));
+} __attribute__((aligned(CACHE_LINE_BYTES)));
 
 struct spool {
 	struct shard shards[SPOOL_SHARDS];
@@ -44,7 +46,7 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
 	status st;
 
 	TRY(uuid_make(clock, rand, &id));
-	spool = aligned_alloc(64, (sizeof(*spool) + 63) & ~(size_t)63);
+	spool = aligned_alloc(CACHE_LINE_BYTES, sizeof(*spool));
 	if (!spool)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the receipts' spool");
 	memset(spool, 0, sizeof(*spool));
@@ -118,6 +120,9 @@ spool_begin(struct spool *spool, const struct spool_read *read, struct spool_tic
 	static_assert(SPOOL_SHARDS == 16, "the shard is four bits of the hash");
 	pthread_mutex_lock(&shard->lock);
 	slots = spool->file.slots[spool->active] + (size_t)shard_at * spool->slots_per_shard;
+	/* Slots are large and far apart: let all of this one come at once. */
+	for (size_t i = 0; i < sizeof(*slots); i += CACHE_LINE_BYTES)
+		__builtin_prefetch((const char *)&slots[at] + i, 1);
 	for (;; at = (at + 1) & mask) {
 		/* A slot in use has a second; its count may still be 0. */
 		if (slots[at].read.second == 0)

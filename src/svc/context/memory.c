@@ -154,8 +154,18 @@ context_memory_find(struct context_memory *memory, const struct context_ask *ask
 {
 	uint8_t room[KEY_BYTES_MAX];
 	struct slice key = make_key(ask, room);
+	struct context_entry *entry;
 
-	return key.bytes ? (struct context_entry *)cache_find(memory->cache, key) : NULL;
+	entry = key.bytes ? (struct context_entry *)cache_find(memory->cache, key) : NULL;
+	if (entry) {
+		/* The reply will copy them: let them come while the receipt is written. */
+		__builtin_prefetch(entry->user_encoded.data);
+		__builtin_prefetch(entry->chatbot_encoded.data);
+		for (size_t i = 0; i < BLOCK_STABLE_SECTIONS; i++)
+			__builtin_prefetch(entry->segments_encoded[i].data);
+		__builtin_prefetch(entry->block.hash);
+	}
+	return entry;
 }
 
 void
@@ -349,8 +359,12 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 	entry->memory = memory;
 	st = read_entry(&into, rows, row, entry);
 	if (st.code == ST_OK) {
-		char *copy = arena_copy(&entry->arena, key.data, key.bytes);
+		uint8_t *copy = key.bytes <= sizeof(entry->key_room)
+				    ? entry->key_room
+				    : arena_alloc(&entry->arena, key.bytes);
 
+		if (copy && key.bytes > 0)
+			memcpy(copy, key.data, key.bytes);
 		entry->cache.key = slice_of(copy, key.bytes);
 		st = copy ? STATUS_OK : ARENA_EXHAUSTED;
 	}

@@ -28,8 +28,11 @@ struct context_ask {
 
 #define CONTEXT_TAGS_MAX 6
 
+#define CONTEXT_KEY_ROOM_BYTES 64 /* for chatbot and user by id; longer ones are in the arena */
+
 struct context_entry {
 	struct cache_entry cache; /* first */
+	uint8_t key_room[CONTEXT_KEY_ROOM_BYTES];
 	struct context_memory *memory;
 	struct arena arena; /* of all that hangs here */
 	struct cache_tag tags[CONTEXT_TAGS_MAX];
