@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""docker-compose.yml and the Dockerfile hold to what docs/operations.md says of them.
+
+Debian's docker-compose reads the file (no container engine is asked); images are pinned; our
+services are hardened and answer a health check; what they are told are settings that there are;
+nothing secret stands in the file. $1 is the build folder."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import yaml  # docker-compose brings it
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+OURS_TO_SETUP = {"USHER_OWNER_PASSWORD_FILE"}
+problems: list[str] = []
+
+
+def compose_config() -> dict[str, Any]:
+    """The file as docker-compose understands it, all profiles, beside secrets that were made."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder)
+        shutil.copy(TOP / "docker-compose.yml", copy)
+        made = subprocess.run(
+            [TOP / "docs/deploy/compose/make-secrets", copy / "docs/deploy/compose/secrets"],
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode != 0:
+            sys.exit(f"make-secrets: {made.stderr}")
+        words = ["docker-compose", "--profile", "mail", "-f", copy / "docker-compose.yml", "config"]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode != 0 or done.stderr:
+            sys.exit(f"docker-compose config: {done.stderr}")
+        said = yaml.safe_load(done.stdout)
+        for name, secret in said["secrets"].items():
+            if not pathlib.Path(secret["file"]).stat().st_size:
+                problems.append(f"make-secrets makes nothing for the secret {name}")
+        return said
+
+
+def check_settings(build: str, name: str, environment: dict[str, Any]) -> None:
+    done = subprocess.run(
+        [f"{build}/bin/usher", "config", "--json", "--config", "/dev/null"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    known = set()
+    for row in json.loads(done.stdout):
+        known |= {f"USHER_{row.replace('.', '_').upper()}{end}" for end in ("", "_FILE")}
+    for key in environment:
+        if key.startswith("USHER_") and key not in known | OURS_TO_SETUP:
+            problems.append(f"{name}: {key} is no setting")
+
+
+def check_service(name: str, service: dict[str, Any]) -> None:
+    if not re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", service["image"]):
+        problems.append(f"{name}: the image {service['image']} is not pinned")
+    if name == "postgres":
+        return
+    if not service.get("read_only") or service.get("cap_drop") != ["ALL"]:
+        problems.append(f"{name} is not hardened")
+    if service["image"].startswith("usher:") and name != "setup":
+        if "test" not in service.get("healthcheck", {}):
+            problems.append(f"{name} has no health check")
+    for port in service.get("ports", []):
+        if not str(port).startswith("127.0.0.1:"):
+            problems.append(f"{name}: the port {port} is open to everybody")
+
+
+def check_secrets(text: str) -> None:
+    for key in re.findall(r"^\s+(\w*(?:PASSWORD|KEY|SECRET)\w*):", text, re.MULTILINE):
+        if not key.endswith("_FILE"):
+            problems.append(f"{key} stands in docker-compose.yml; it takes a file")
+
+
+def check_dockerfile() -> None:
+    text = (TOP / "Dockerfile").read_text()
+    for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
+        if not re.fullmatch(r"debian:12\.\d+-slim", image):
+            problems.append(f"Dockerfile: {image} is not pinned")
+    last = text.rpartition("\nFROM ")[2]
+    for wanted in (r"^USER [1-9]\d*:[1-9]\d*$", r"^HEALTHCHECK ", r"^COPY --from=build "):
+        if not re.search(wanted, last, re.MULTILINE):
+            problems.append(f"Dockerfile: the last stage has no {wanted}")
+
+
+def main() -> None:
+    said = compose_config()
+    for name, service in said["services"].items():
+        check_service(name, service)
+        check_settings(sys.argv[1], name, service.get("environment", {}))
+    check_secrets((TOP / "docker-compose.yml").read_text())
+    check_dockerfile()
+    if problems:
+        sys.exit("\n".join(problems))
+    print(f"{len(said['services'])} services read")
+
+
+main()
