@@ -76,6 +76,7 @@ const struct cli_command *cli_command_at(size_t index);
 /* The commands, a file each. */
 extern const struct cli_command cli_call;
 extern const struct cli_command cli_migrate;
+extern const struct cli_command cli_db;
 extern const struct cli_command cli_bootstrap;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_status;

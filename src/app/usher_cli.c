@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &cli_status,
     &cli_jobs,
     &cli_migrate,
+    &cli_db,
     &cli_bootstrap,
     &cli_config,
     &cli_selftest,

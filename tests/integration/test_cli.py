@@ -13,7 +13,7 @@ from usher_testing import Node, Organisation, System, free_port, wait_until
 from usher_testing.process import run
 from usher_testing.system import CLI, Cluster
 
-COMMANDS = ["call", "status", "jobs", "migrate", "bootstrap", "config", "selftest", "completion"]
+COMMANDS = ["call", "status", "jobs", "migrate", "db", "bootstrap", "config", "selftest", "completion"]
 OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 

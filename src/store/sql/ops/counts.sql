@@ -28,6 +28,10 @@ SELECT 'mail_outbox', count(*) FROM usher.mail_outbox
 UNION ALL
 SELECT 'nodes', count(*) FROM usher.nodes
 UNION ALL
+SELECT 'operation_results', count(*) FROM usher.operation_results
+UNION ALL
+SELECT 'operations', count(*) FROM usher.operations
+UNION ALL
 SELECT 'orgs', count(*) FROM usher.orgs
 UNION ALL
 SELECT 'passwords', count(*) FROM usher.passwords
