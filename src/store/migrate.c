@@ -8,6 +8,10 @@
 
 #define ARENA_BYTES_MAX (64u << 10)
 #define LOCK_PAUSE_US (100 * US_PER_MS)
+/* A statement that waits for a table keeps all others from it that come later: so it gives up soon,
+ * lets those through, and tries again. */
+#define LOCK_TIMEOUT "SET LOCAL lock_timeout = '2s'"
+#define SQLSTATE_LOCK_TIMEOUT "55P03"
 #define MICROSECONDS "(extract(epoch FROM applied_at) * 1000000)::int8::text"
 
 /* "usher mi": any number will do that nobody else takes. */
@@ -195,23 +199,29 @@ is_changed(const struct applied *applied, int row, const struct migration *migra
 
 /* ---- up */
 
-/* Tried, not waited for: see the head of migrate.h. */
-static status
-take_lock(struct migrator *migrator, int64_t wait_us, struct strbuf *message)
+/* A pause before the next try; false: it is too late for one. */
+static bool
+pause_until(int64_t until_us)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_US * 1000};
-	int64_t until_us = clock_boot_us(&clock_system) + wait_us;
 
-	for (;;) {
+	if (clock_boot_us(&clock_system) >= until_us)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+/* Tried, not waited for: see the head of migrate.h. */
+static status
+take_lock(struct migrator *migrator, int64_t until_us, struct strbuf *message)
+{
+	do {
 		bool locked = false;
 
 		TRY(ask_bool(migrator, TRY_LOCK, message, &locked));
 		if (locked)
 			return STATUS_OK;
-		if (clock_boot_us(&clock_system) >= until_us)
-			break;
-		nanosleep(&pause, NULL);
-	}
+	} while (pause_until(until_us));
 	strbuf_add_text(message,
 	    "another `usher migrate up` is at work on this database; try again "
 	    "when it is done");
@@ -242,14 +252,18 @@ describe_migration_failure(const struct migrator *migrator, const struct migrati
 	return describe_failure(migrator, result, message);
 }
 
+/* Errors: ABORTED when somebody held a lock for longer than LOCK_TIMEOUT. */
 static status
 run_text(struct migrator *migrator, const struct migration *migration, struct strbuf *message)
 {
 	PGresult *result = PQexec(migrator->pg, migration->text);
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	status st = STATUS_OK;
 
 	if (!is_ok(result))
 		st = describe_migration_failure(migrator, migration, result, message);
+	if (sqlstate && strcmp(sqlstate, SQLSTATE_LOCK_TIMEOUT) == 0)
+		st = REFUSE(ST_ABORTED, "a transaction stands in a migration's way");
 	PQclear(result);
 	return st;
 }
@@ -279,7 +293,7 @@ static status
 apply_in_transaction(
     struct migrator *migrator, const struct migration *migration, struct strbuf *message)
 {
-	TRY(execute(migrator, "BEGIN", message));
+	TRY(execute(migrator, "BEGIN; " LOCK_TIMEOUT, message));
 	TRY(run_text(migrator, migration, message));
 	TRY(note_applied(migrator, migration, message));
 	return execute(migrator, "COMMIT", message);
@@ -306,8 +320,22 @@ apply(struct migrator *migrator, const struct migration *migration, struct strbu
 	return st;
 }
 
+/* Again, for as long as somebody stands in its way and there is time. */
 static status
-apply_missing(struct migrator *migrator, const struct applied *applied,
+apply_patiently(struct migrator *migrator, const struct migration *migration, int64_t until_us,
+    struct strbuf *message)
+{
+	status st = apply(migrator, migration, message);
+
+	while (st.code == ST_ABORTED && pause_until(until_us)) {
+		strbuf_reset(message);
+		st = apply(migrator, migration, message);
+	}
+	return st;
+}
+
+static status
+apply_missing(struct migrator *migrator, const struct applied *applied, int64_t until_us,
     const struct migrate_report *report, struct strbuf *message, int *count)
 {
 	for (int i = 0; i < migrations_count; i++) {
@@ -327,7 +355,7 @@ apply_missing(struct migrator *migrator, const struct applied *applied,
 			continue;
 		if (report)
 			report->call(report->self, &migrations[i], false);
-		TRY(apply(migrator, &migrations[i], message));
+		TRY(apply_patiently(migrator, &migrations[i], until_us, message));
 		(*count)++;
 		if (report)
 			report->call(report->self, &migrations[i], true);
@@ -339,15 +367,16 @@ status
 migrate_up(struct migrator *migrator, int64_t wait_us, const struct migrate_report *report,
     struct strbuf *message, int *applied)
 {
+	const int64_t until_us = clock_boot_us(&clock_system) + wait_us;
 	struct applied before = {0};
 	struct strbuf ignored;
 	status st;
 
 	*applied = 0;
-	TRY(take_lock(migrator, wait_us, message));
+	TRY(take_lock(migrator, until_us, message));
 	st = read_applied(migrator, message, &before);
 	if (st.code == ST_OK)
-		st = apply_missing(migrator, &before, report, message, applied);
+		st = apply_missing(migrator, &before, until_us, report, message, applied);
 	applied_done(&before);
 	/* A connection that broke has let go of it too. */
 	strbuf_init(&ignored, 4096);

@@ -43,10 +43,12 @@ struct migrate_report {
 };
 
 /* Apply what is missing. A database that is ahead of this program is left alone. report may be
- * NULL. Waits wait_us for another migrator to finish. *applied counts, also on failure. Errors:
- * FAILED_PRECONDITION (an applied migration's text was changed since; or the SQL failed: the
- *         message names migration, line and cause, and that migration left nothing behind),
- *         ABORTED (another one is still at it). */
+ * NULL. Waits wait_us for another migrator to finish, and for transactions that stand in its way;
+ * for those never in one go, since who comes later would wait behind it. *applied counts, also on
+ * failure.
+ * Errors: FAILED_PRECONDITION (an applied migration's text was changed since; or the SQL failed:
+ * the message names migration, line and cause, and that migration left nothing behind), ABORTED
+ * (another one is still at it, or somebody still holds a lock). */
 MUST_USE status migrate_up(struct migrator *migrator, int64_t wait_us,
     const struct migrate_report *report, struct strbuf *message, int *applied);
 

@@ -268,6 +268,40 @@ struct racer {
 	int applied;
 };
 
+static void *race(void *arg);
+
+/* Others would wait behind one that waits: it gives way, and tries again. */
+static void
+what_stands_in_the_way_is_waited_for_in_turns(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *other =
+	    PQsetdbLogin(postgres.socket, NULL, NULL, NULL, f->database, "usher_owner", NULL);
+	struct racer racer = {.config = f->config};
+	pthread_t thread;
+	long first = 0, begun = 0;
+	int applied;
+
+	PQclear(PQexec(other, "BEGIN; CREATE SCHEMA usher"));
+	assert_int_equal(migrate_up(f->migrator, 0, NULL, &f->message, &applied).code, ST_ABORTED);
+	assert_int_equal(applied, 0);
+	assert_non_null(strstr(strbuf_text(&f->message), "0001_base"));
+	assert_non_null(strstr(strbuf_text(&f->message), "lock timeout"));
+	assert_int_equal(pthread_create(&thread, NULL, race, &racer), 0);
+	for (int i = 0; i < 6000 && (first == 0 || begun <= first); i++) {
+		begun =
+		    ask(f, "SELECT coalesce(max(extract(epoch FROM xact_start) * 1000000)::int8, "
+			   "0) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+		first = first ? first : begun;
+		usleep(10000);
+	}
+	assert_true(first > 0 && begun > first);
+	PQfinish(other);
+	pthread_join(thread, NULL);
+	assert_int_equal(racer.st.code, ST_OK);
+	assert_int_equal(racer.applied, migrations_count);
+}
+
 static void *
 race(void *arg)
 {
@@ -388,6 +422,7 @@ main(void)
 	    TEST(a_database_that_is_ahead_is_left_alone),
 	    TEST(status_tells_what_is_applied_and_when),
 	    TEST(while_another_is_at_it_one_waits_and_then_says_so),
+	    TEST(what_stands_in_the_way_is_waited_for_in_turns),
 	    TEST(of_several_at_once_each_migration_is_applied_by_one),
 	    TEST(what_is_printed_makes_the_same_schema),
 	    TEST(a_database_is_made_once),
