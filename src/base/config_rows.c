@@ -55,10 +55,9 @@ const struct config_row config_rows[] = {
 	SECRET("database.password", 0, 1024, "That role's password."),
 	CHOICE("database.sslmode", "prefer", "disable|allow|prefer|require|verify-ca|verify-full",
 	    "libpq's sslmode."),
-	SECRET("database.url", 0, 4096,
-	    "A libpq URI (postgresql://...) instead of the settings above."),
 	SECRET("database.conninfo", 0, 4096,
-	    "A libpq connection string (\"host=... dbname=...\") instead of the settings above."),
+	    "A libpq connection string (\"host=... dbname=...\") or URI (postgresql://...) instead of "
+	    "the settings above."),
 	BOOL("database.prepared", "on",
 	    "Prepare statements once a connection; off for a pooler in transaction mode."),
 	INT("database.pool_connections", "0", 0, 1000,

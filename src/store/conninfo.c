@@ -45,8 +45,8 @@ read_text(struct conninfo *info, struct arena *arena, const char *text, const ch
 	status st = STATUS_OK;
 
 	if (!parsed)
-		return REFUSE(ST_INVALID_ARGUMENT, "database.url or database.conninfo is no "
-						   "connection string that libpq can read");
+		return REFUSE(ST_INVALID_ARGUMENT,
+		    "database.conninfo is no connection string or URI that libpq can read");
 	for (PQconninfoOption *option = parsed; option->keyword && st.code == ST_OK; option++) {
 		char *keyword, *value;
 
@@ -68,21 +68,17 @@ read_text(struct conninfo *info, struct arena *arena, const char *text, const ch
 status
 conninfo_make(const struct config *config, struct arena *arena, struct conninfo *out)
 {
-	const char *url = config_text(config, "database.url");
 	const char *text = config_text(config, "database.conninfo");
 	const char *options = "";
 	struct conninfo info = {.prepared = config_bool(config, "database.prepared")};
 
-	if (url[0] && text[0])
-		return REFUSE(ST_INVALID_ARGUMENT,
-		    "database.url and database.conninfo are both set: one says it");
 	for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
 		conninfo_set(&info, habits[i][0], habits[i][1]);
 	set_from(&info, "user", config, "database.user");
 	set_from(&info, "password", config, "database.password");
 	set_from(&info, "sslmode", config, "database.sslmode");
-	if (url[0] || text[0]) {
-		TRY(read_text(&info, arena, url[0] ? url : text, &options));
+	if (text[0]) {
+		TRY(read_text(&info, arena, text, &options));
 	} else {
 		set_from(&info, "host", config, "database.host");
 		set_from(&info, "port", config, "database.port");

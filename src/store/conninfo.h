@@ -17,10 +17,10 @@ struct conninfo {
 	bool prepared; /* database.prepared */
 };
 
-/* database.url or database.conninfo where one is set, the single settings otherwise; what such a
- * text leaves out (user, password, sslmode) comes from the settings.
- * Errors: INVALID_ARGUMENT (both are set, or it can't be read), RESOURCE_EXHAUSTED. The message
- * is a literal: what was set may hold a password. */
+/* database.conninfo (a connection string or a URI) where it is set, the single settings otherwise;
+ * what such a text leaves out (user, password, sslmode) comes from the settings.
+ * Errors: INVALID_ARGUMENT (it can't be read), RESOURCE_EXHAUSTED. The message is a literal: what
+ * was set may hold a password. */
 MUST_USE status conninfo_make(
     const struct config *config, struct arena *arena, struct conninfo *out);
 

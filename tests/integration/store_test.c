@@ -720,17 +720,13 @@ without_prepared_statements_all_works_the_same(void **state)
 }
 
 static void
-settings_that_say_it_twice_are_refused(void **state)
+a_connection_string_that_is_none_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct config *config = postgres_config(&postgres, f->database, "usher_app",
-	    "--database.url=postgresql:///x", "--database.conninfo=dbname=x", NULL);
+	struct config *config = postgres_config(
+	    &postgres, f->database, "usher_app", "--database.conninfo=nonsense here", NULL);
 	struct store *store = NULL;
 
-	assert_int_equal(store_new(config, &clock_system, &store).code, ST_INVALID_ARGUMENT);
-	config_free(&config);
-	config = postgres_config(
-	    &postgres, f->database, "usher_app", "--database.conninfo=nonsense here", NULL);
 	assert_int_equal(store_new(config, &clock_system, &store).code, ST_INVALID_ARGUMENT);
 	assert_null(store);
 	config_free(&config);
@@ -739,19 +735,24 @@ settings_that_say_it_twice_are_refused(void **state)
 static void
 a_connection_string_is_completed_by_the_settings(void **state)
 {
+	static const char *const forms[] = {"--database.conninfo=host=%s dbname=%s",
+	    "--database.conninfo=postgresql:///?host=%s&dbname=%s"};
 	struct fixture *f = *state;
-	char conninfo[256];
 
-	store_free(&f->store);
-	config_free(&f->config);
-	snprintf(conninfo, sizeof(conninfo), "--database.conninfo=host=%s dbname=%s",
-	    postgres.socket, f->database);
-	f->config = postgres_config(&postgres, "nowhere", "usher_app", conninfo, NULL);
-	assert_ok(store_new(f->config, &clock_system, &f->store));
-	wait_for_lease(f, ST_OK);
-	assert_int_equal(ask(f, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'usher_app' "
-				"AND datname = current_database()"),
-	    1);
+	for (size_t i = 0; i < 2; i++) {
+		char conninfo[256];
+
+		store_free(&f->store);
+		config_free(&f->config);
+		snprintf(conninfo, sizeof(conninfo), forms[i], postgres.socket, f->database);
+		f->config = postgres_config(&postgres, "nowhere", "usher_app", conninfo, NULL);
+		assert_ok(store_new(f->config, &clock_system, &f->store));
+		wait_for_lease(f, ST_OK);
+		assert_int_equal(ask(f, "SELECT count(*) FROM pg_stat_activity "
+					"WHERE usename = 'usher_app' "
+					"AND datname = current_database()"),
+		    1);
+	}
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -798,7 +799,7 @@ main(void)
 	    TEST(a_store_that_starts_before_its_database_serves_once_that_is_up),
 	    TEST(a_schema_that_does_not_fit_is_told_and_mended),
 	    TEST(without_prepared_statements_all_works_the_same),
-	    TEST(settings_that_say_it_twice_are_refused),
+	    TEST(a_connection_string_that_is_none_is_refused),
 	    TEST(a_connection_string_is_completed_by_the_settings),
 	};
 
