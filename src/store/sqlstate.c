@@ -66,6 +66,13 @@ static const struct {
 	    "database.prepared = off",
 	    "DATABASE_AWAY"},
 	true},
+    /* The same, seen from the other side. */
+    {"42P05",
+	{ST_UNAVAILABLE,
+	    "a prepared statement is there that we did not make; behind a pooler, set "
+	    "database.prepared = off",
+	    "DATABASE_AWAY"},
+	true},
     {"40", {ST_ABORTED, "another transaction was in the way; try again", 0}, false},
     {"53", {ST_UNAVAILABLE, "the database is out of room", "DATABASE_FULL"}, false},
     {"55P03", {ST_ABORTED, "another transaction is in the way; try again", 0}, false},
