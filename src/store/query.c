@@ -128,13 +128,12 @@ store_rollback(struct store_conn *conn)
 {
 	int64_t deadline_us = conn->deadline_us;
 	struct outcome outcome;
-	status st = STATUS_OK;
 
 	if (!conn->in_transaction)
 		return;
 	if (conn->begin_sent && !conn->is_dead) {
 		conn->deadline_us = clock_boot_us(conn->clock) + ROLLBACK_US;
-		st = conn_queue_plain(conn, "ROLLBACK");
+		status st = conn_queue_plain(conn, "ROLLBACK");
 		if (st.code == ST_OK)
 			st = conn_run(conn, &outcome);
 		if (st.code != ST_OK)
