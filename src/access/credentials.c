@@ -181,6 +181,9 @@ answer(struct cache *cache, const struct credential_ask *ask, struct principal_e
 		st = INVALID;
 	else
 		*principal = found->principal;
+	/* There is an entry of a session only where a signature was good. */
+	if (entry->negative && ask->has_ended && found->principal.kind == PRINCIPAL_LOGIN)
+		*ask->has_ended = true;
 	cache_release(cache, &entry);
 	return st;
 }

@@ -36,6 +36,8 @@ struct credential_ask {
 	const char *client_ip; /* believed; NULL: allowed networks are not looked at (Introspect) */
 	bool trust_memory;
 	int64_t now_us; /* realtime */
+	/* May be NULL. Set when a token is refused that is genuine: what it stood for has ended. */
+	bool *has_ended;
 };
 
 /* bytes_max: of what is remembered, all in all. keyring and clock are borrowed.

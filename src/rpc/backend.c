@@ -84,6 +84,7 @@ rpc_backend_real(struct rpc_real *real, struct rpc_backend *out)
 	    .begin = store_begin,
 	    .commit = store_commit,
 	    .rollback = store_rollback,
+	    .change = store_change,
 	    .barrier_wait = real_barrier_wait,
 	    .barrier_cancel = real_barrier_cancel,
 	    .repeat_find = rpc_repeat_find,

@@ -49,6 +49,8 @@ struct rpc_backend {
 	status (*begin)(struct store_conn *conn);
 	status (*commit)(struct store_conn *conn, struct revision *revision);
 	void (*rollback)(struct store_conn *conn);
+	status (*change)(struct store_conn *conn, enum change_kind kind, const struct uuid *id,
+	    const struct uuid *org_id, bool restrict_);
 
 	/* As in store/barrier.h. */
 	void (*barrier_wait)(void *self, struct barrier_waiter *waiter);

@@ -93,6 +93,30 @@ identify_fill_end(struct task *task)
 		backend->fill_end(backend->self, &task->waiter);
 }
 
+/* Whoever takes away what is gone already takes the refusal for a success: it is said when every
+ * node refuses. */
+static void
+identify_refuse(struct task *task, status st)
+{
+	const struct rpc_server *server = task->server;
+
+	if (task->at != WHO_CALLER || !task->has_ended ||
+	    task->row->method->effect != EFFECT_RESTRICT) {
+		task_refuse(task, st);
+		return;
+	}
+	if (atomic_load(&server->parked) >= server->settings.parked_max) {
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too many calls wait for their answer already"),
+		    RETRY_MS_PARKED);
+		return;
+	}
+	task->job = TASK_ENDED;
+	task->refusal = st;
+	dispatch_to_lane(task, LANE_QUERY);
+}
+
 /* What find, verify or fill said of the credential that is next. false: the call is out of our
  * hands. */
 static bool
@@ -104,7 +128,7 @@ identify_take(struct task *task, status st, enum credential_step step)
 		return identify_next(task);
 	}
 	if (st.code != ST_OK) {
-		task_refuse(task, st);
+		identify_refuse(task, st);
 		return false;
 	}
 	switch (step) {
@@ -149,7 +173,9 @@ ask_make(struct task *task)
 	    .client_ip = task->at == WHO_VIA ? task->work->pipe->address : task->client_ip,
 	    .trust_memory = task->trust_memory,
 	    .now_us = task->came_us,
+	    .has_ended = &task->has_ended,
 	};
+	task->has_ended = false;
 	task->waiter.wake = identify_woken;
 }
 

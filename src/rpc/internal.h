@@ -44,6 +44,7 @@ enum task_job {
 	TASK_VERIFY,  /* a token's signature, on CPU */
 	TASK_FILL,    /* a credential from the database, on QUERY */
 	TASK_REFUSAL, /* a refusal of access that goes to audit, on QUERY */
+	TASK_ENDED,   /* a refusal that waits until every node refuses, on QUERY */
 };
 
 struct task {
@@ -64,6 +65,7 @@ struct task {
 	bool fills_for_all; /* others are parked behind its TASK_FILL */
 	bool in_callback;   /* not in a lane or parked yet */
 	bool is_parked;     /* counted: reply.c */
+	bool has_ended;     /* the credential that is next: genuine, but over */
 	struct revision at_least;
 	status refusal;
 	char refusal_text[160];

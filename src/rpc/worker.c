@@ -58,6 +58,9 @@ run_finish(struct run *run, struct rpc_call *call, const ProtobufCMessage *reply
 		TRY(run_audit(call, STATUS_OK));
 	if (!run->in_transaction)
 		return STATUS_OK;
+	/* The nodes are told to show how far they are: the first one may still wait for them. */
+	if (run->repeat.found && call->effect == EFFECT_RESTRICT)
+		TRY(backend->change(call->conn, CHANGE_NOTHING, NULL, NULL, true));
 	run->in_transaction = false;
 	return backend->commit(call->conn, &call->revision);
 }
@@ -181,6 +184,27 @@ task_give_up(struct task *task, status why, uint32_t retry_after_ms)
 	task_refuse(task, task->refusal);
 }
 
+/* Behind a barrier: other nodes may not know yet what this one knows. */
+static void
+ended_answer(struct task *task, struct store_conn *conn)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+	struct answer answer = {.st = task->refusal};
+	status st = backend->begin(conn);
+
+	if (st.code == ST_OK)
+		st = backend->change(conn, CHANGE_NOTHING, NULL, NULL, true);
+	if (st.code == ST_OK)
+		st = backend->commit(conn, &answer.revision);
+	if (st.code != ST_OK) {
+		backend->rollback(conn);
+		task_refuse(task, st);
+		return;
+	}
+	answer.has_revision = true;
+	task_answer_later(task, &answer, 0, true);
+}
+
 static void
 task_do(struct task *task, struct store_conn *conn, struct arena *arena)
 {
@@ -191,6 +215,9 @@ task_do(struct task *task, struct store_conn *conn, struct arena *arena)
 		return;
 	case TASK_REFUSAL:
 		refusal_answer(task, conn, arena);
+		return;
+	case TASK_ENDED:
+		ended_answer(task, conn);
 		return;
 	case TASK_RUN:
 		(void)task_run(task, conn, arena, false);

@@ -187,6 +187,14 @@ feed_get_figures(const struct feed *feed, struct feed_figures *out)
 	};
 }
 
+/* For one statement: on a machine that has much to do a turn may take longer than any of them. */
+static struct store_conn *
+conn_for_statement(struct feed *feed)
+{
+	store_set_deadline(feed->conn, clock_boot_us(feed->clock) + STATEMENT_US);
+	return feed->conn;
+}
+
 /* The transactions that the last snapshot did not see yet, for the statement. */
 static status
 running_texts(struct feed *feed, struct slice **out)
@@ -259,7 +267,7 @@ query_changes(struct feed *feed, struct rows *rows)
 	arena_reset(&feed->arena);
 	if (feed->has_position)
 		TRY(running_texts(feed, &running));
-	return STORE_QUERY(feed->conn, STMT_FEED_READ, rows,
+	return STORE_QUERY(conn_for_statement(feed), STMT_FEED_READ, rows,
 	    p_int(feed->has_position ? (int64_t)feed->last.xmax : INT64_MAX),
 	    p_texts(running, feed->has_position ? feed->last.running_count : 0),
 	    p_uuid(lease_node_id(feed->lease)));
@@ -322,13 +330,13 @@ turn(struct feed *feed)
 	int64_t now_us = clock_boot_us(feed->clock), renewed_at_us = 0;
 
 	if (!feed->is_open) {
-		TRY(lease_open(feed->lease, feed->conn));
+		TRY(lease_open(feed->lease, conn_for_statement(feed)));
 		feed->is_open = true;
 		feed->renew_at_us = now_us;
 	}
 	if (now_us >= feed->renew_at_us) {
-		TRY(lease_renew(feed->lease, feed->conn, feed->last_epoch, shown_snapshot(feed),
-		    &found, &renewed_at_us));
+		TRY(lease_renew(feed->lease, conn_for_statement(feed), feed->last_epoch,
+		    shown_snapshot(feed), &found, &renewed_at_us));
 		if (!found) {
 			begin_again(feed);
 			return STATUS_OK;
@@ -348,13 +356,13 @@ turn(struct feed *feed)
 	if (has_renewed)
 		lease_grant(feed->lease, renewed_at_us);
 	if (feed->must_show) {
-		TRY(lease_show(
-		    feed->lease, feed->conn, feed->last_epoch, strbuf_text(&feed->last_text)));
+		TRY(lease_show(feed->lease, conn_for_statement(feed), feed->last_epoch,
+		    strbuf_text(&feed->last_text)));
 		feed->must_show = false;
 	}
 	/* Now and then without waiters too, to know who is dead before somebody has to wait. */
 	if (has_renewed || is_watching)
-		TRY(barrier_read(feed->barrier, feed->conn, feed->last_epoch));
+		TRY(barrier_read(feed->barrier, conn_for_statement(feed), feed->last_epoch));
 	return STATUS_OK;
 }
 
@@ -387,10 +395,8 @@ feed_turn(struct feed *feed)
 	if (now_us >= feed->retry_at_us) {
 		if (!feed->conn)
 			st = store_lease(feed->store, now_us + STATEMENT_US, &feed->conn);
-		if (st.code == ST_OK) {
-			store_set_deadline(feed->conn, now_us + STATEMENT_US);
+		if (st.code == ST_OK)
 			st = turn(feed);
-		}
 		if (st.code != ST_OK)
 			lose_connection(feed, st);
 		else
@@ -447,8 +453,7 @@ run(void *arg)
 		sleep_until(feed, feed_turn(feed));
 	lease_drop(feed->lease);
 	if (feed->conn) {
-		store_set_deadline(feed->conn, clock_boot_us(feed->clock) + STATEMENT_US);
-		status st = lease_close(feed->lease, feed->conn);
+		status st = lease_close(feed->lease, conn_for_statement(feed));
 		if (st.code != ST_OK)
 			log_event(LOG_WARN, "node_not_closed", "why", st.message, NULL);
 		store_return(&feed->conn);

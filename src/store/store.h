@@ -176,6 +176,8 @@ void store_rollback(struct store_conn *conn);
 /* Say in this transaction that something cached has changed; sent with the commit.
  * restrict: a barrier waits for it. id may be NULL (the whole organisation). */
 enum change_kind {
+	/* A barrier waits for all that was seen when this was written. */
+	CHANGE_NOTHING = 0,
 	CHANGE_KEY = 1,
 	CHANGE_SESSION,
 	CHANGE_ACCOUNT,

@@ -27,7 +27,8 @@ struct fake {
 	struct rpc_server *server;
 	struct client *client;
 	atomic_bool trust;
-	atomic_int fills, verifies, leases, begins, commits, rollbacks, audits, handled, begun;
+	atomic_int fills, verifies, leases, begins, commits, rollbacks, audits, handled, begun,
+	    changes;
 	atomic_bool filled;
 	pthread_mutex_t lock;
 	struct cache_waiter *filling;
@@ -69,6 +70,7 @@ fake_find(void *self, const struct credential_ask *ask, enum credential_step *st
 {
 	struct fake *fake = self;
 
+	*ask->has_ended = slice_starts_with(ask->text, "bad:ended");
 	if (slice_starts_with(ask->text, "bad"))
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "CREDENTIAL_INVALID", "no");
 	if (slice_starts_with(ask->text, "cpu:"))
@@ -183,6 +185,18 @@ static void
 fake_rollback(struct store_conn *conn)
 {
 	(void)atomic_fetch_add(&((struct fake *)(void *)conn)->rollbacks, 1);
+}
+
+static status
+fake_change(struct store_conn *conn, enum change_kind kind, const struct uuid *id,
+    const struct uuid *org_id, bool restrict_)
+{
+	assert_int_equal(kind, CHANGE_NOTHING);
+	assert_null(id);
+	assert_null(org_id);
+	assert_true(restrict_);
+	(void)atomic_fetch_add(&((struct fake *)(void *)conn)->changes, 1);
+	return STATUS_OK;
 }
 
 static void
@@ -420,6 +434,7 @@ settings_small(struct rpc_settings *settings, struct fake *fake)
 	    .begin = fake_begin,
 	    .commit = fake_commit,
 	    .rollback = fake_rollback,
+	    .change = fake_change,
 	    .barrier_wait = fake_barrier_wait,
 	    .barrier_cancel = fake_barrier_cancel,
 	    .repeat_find = fake_repeat_find,
@@ -865,6 +880,37 @@ a_restriction_is_acknowledged_behind_its_barrier(void **state)
 	WAIT_FOR(atomic_load(&fake->handled) >= 2000);
 	assert_true(result.has_revision);
 	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
+}
+
+static void
+what_has_ended_already_is_refused_behind_a_barrier(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options ended = as("bad:ended"), forged = as("bad:forged");
+	struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct barrier_waiter *waiter = NULL;
+
+	client_call_async(
+	    fake->client, method("Restrict"), &ended, &request.base, store_result, &result);
+	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+	assert_int_equal(atomic_load(&fake->commits), 1);
+	assert_int_equal(atomic_load(&fake->changes), 1);
+	assert_true(atomic_load(&fake->handled) < 1000);
+	waiter->done(waiter, STATUS_OK);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+
+	/* What was never ours costs nothing, and nor does a method that takes nothing away. */
+	client_call_async(
+	    fake->client, method("Restrict"), &forged, &request.base, store_result, &result);
+	WAIT_FOR(atomic_load(&fake->handled) >= 2000);
+	assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+	client_call_async(
+	    fake->client, method("Write"), &ended, &request.base, store_result, &result);
+	WAIT_FOR(atomic_load(&fake->handled) >= 3000);
+	assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+	assert_int_equal(atomic_load(&fake->leases), 1);
 }
 
 static void
@@ -1560,6 +1606,7 @@ main(void)
 	    WITH_SERVER(work_whose_deadline_passed_is_dropped_unworked),
 	    WITH_SERVER(a_write_commits_once_and_its_repeat_is_replayed),
 	    WITH_SERVER(a_restriction_is_acknowledged_behind_its_barrier),
+	    WITH_SERVER(what_has_ended_already_is_refused_behind_a_barrier),
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),

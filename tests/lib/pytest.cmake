@@ -1,8 +1,9 @@
 # usher_pytest(KIND): each test_*.py of the folder as the test KIND/<name>, with this build's programs.
-# SINGLE names those that are for one build alone: they are long, or measure. ALONE names those that
-# hold a promise of so many seconds: nothing else of ours runs beside them.
+# SINGLE names those that are for one build alone: they measure, or need what other builds have not.
+# LONG names those that ./test quick leaves out. ALONE names those that hold a promise of so many
+# seconds: nothing else of ours runs beside them.
 function(usher_pytest kind)
-  cmake_parse_arguments(ARG "" "" "SINGLE;ALONE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SINGLE;LONG;ALONE" ${ARGN})
   if(NOT (TARGET usherd AND TARGET usher-bridge AND TARGET usher))
     return()
   endif()
@@ -13,6 +14,9 @@ function(usher_pytest kind)
     set(labels ${kind})
     if(short IN_LIST ARG_SINGLE)
       list(APPEND labels single)
+    endif()
+    if(short IN_LIST ARG_LONG)
+      list(APPEND labels long)
     endif()
     add_test(NAME ${kind}/${short}
       COMMAND ${CMAKE_SOURCE_DIR}/tests/lib/python -B -m pytest -c ${CMAKE_SOURCE_DIR}/tests/pytest.ini ${file}

@@ -2,6 +2,7 @@
 
 Nothing sleeps: wait_until() asks for a condition, with a bound."""
 
+from usher_testing.fleet import Figures, Fleet, FleetNode, Link, rounds
 from usher_testing.http import Http, HttpReply, raw_exchange
 from usher_testing.organisation import Organisation, unverified_token
 from usher_testing.process import BINARIES, SOURCE, SLOWER, Process, free_port, wait_until
@@ -13,14 +14,19 @@ __all__ = [
     "SOURCE",
     "Bridge",
     "Database",
+    "Figures",
+    "Fleet",
+    "FleetNode",
     "Http",
     "HttpReply",
+    "Link",
     "Node",
     "Organisation",
     "Process",
     "System",
     "free_port",
     "raw_exchange",
+    "rounds",
     "unverified_token",
     "wait_until",
 ]

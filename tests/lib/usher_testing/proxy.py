@@ -1,0 +1,97 @@
+"""What stands between a node and its database: a Unix socket that passes everything on, until it is
+told otherwise. A program of its own, so that the tests' threads do not slow it down.
+
+    proxy.py LISTEN TARGET      commands on stdin, one a line; each is answered "done" on stdout
+        flow                    pass everything on at once
+        delay SECONDS           pass everything on so much later, in both directions
+        stall                   take everything, pass nothing on: a cable that was pulled
+        cut                     end all connections, and those that come
+        to TARGET               whom the next connections go to
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+CHUNK_BYTES = 1 << 16
+
+
+class Proxy:
+    def __init__(self, target: str):
+        self.target = target
+        self.delay_s = 0.0
+        self.is_cut = False
+        self.flows = asyncio.Event()
+        self.flows.set()
+        self.writers: set[asyncio.StreamWriter] = set()
+
+    def command(self, words: list[str]) -> None:
+        match words:
+            case ["flow"]:
+                self.delay_s, self.is_cut = 0.0, False
+                self.flows.set()
+            case ["delay", seconds]:
+                self.delay_s, self.is_cut = float(seconds), False
+                self.flows.set()
+            case ["stall"]:
+                self.is_cut = False
+                self.flows.clear()
+            case ["cut"]:
+                self.is_cut = True
+                for writer in self.writers:
+                    writer.transport.abort()
+            case ["to", target]:
+                self.target = target
+            case _:
+                raise SystemExit(f"proxy: what is {words}?")
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_cut:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_unix_connection(self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        both = (writer, far_writer)
+        self.writers.update(both)
+        try:
+            await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+        except OSError:
+            pass
+        finally:
+            for one in both:
+                self.writers.discard(one)
+                one.transport.abort()
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(CHUNK_BYTES):
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
+            await self.flows.wait()
+            writer.write(data)
+            await writer.drain()
+        await self.flows.wait()
+        writer.close()
+
+
+async def serve(listen: str, target: str) -> None:
+    proxy = Proxy(target)
+    server = await asyncio.start_unix_server(proxy.connected, listen)
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
+    )
+    async with server:
+        print("done", flush=True)
+        while line := await commands.readline():
+            proxy.command(line.decode().split())
+            print("done", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], sys.argv[2]))
+    os._exit(0)  # connections that are open keep nobody here
