@@ -167,7 +167,8 @@ context_list_turns_reply(const struct client_result *result)
 }
 
 /* The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
- * trip. With a conversation the message is appended to it (a write, durable when answered).
+ * trip. With a conversation the message is appended to it (a write, durable when answered), for
+ * those who may AppendTurns.
  * Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after. */
 static inline status
 context_resolve_rpc(struct client *client, const struct client_options *options,

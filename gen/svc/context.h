@@ -56,7 +56,8 @@ status context_list_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ListTurnsRequest *req, Usher__V1__ListTurnsReply *reply);
 
 /* The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
- * trip. With a conversation the message is appended to it (a write, durable when answered).
+ * trip. With a conversation the message is appended to it (a write, durable when answered), for
+ * those who may AppendTurns.
  * Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after. */
 status context_resolve(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ResolveRequest *req, Usher__V1__ResolveReply *reply);

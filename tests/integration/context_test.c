@@ -372,6 +372,32 @@ a_message_joins_its_conversation(void **state)
 	assert_string_equal(handler_sql(&fixture, "SELECT last_seq FROM usher.conversations"), "3");
 }
 
+/* Neither a key that may only read, nor a role that may, appends turns by resolving. */
+static void
+who_may_not_write_turns_adds_none_by_resolving(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+	struct principal reader = key, auditor = admin;
+
+	(void)state;
+	reader.permissions = bits("context.read", "context.read");
+	auditor.permissions = bits("context.read", "conversations.read");
+	req.conversation = (char *)"c-1";
+	expect(
+	    call_as(&reader, "Resolve", &req, &reply), ST_PERMISSION_DENIED, "PERMISSION_MISSING");
+	req.chatbot_id = (char *)BOT;
+	req.user_id = (char *)ANN;
+	expect(
+	    call_as(&auditor, "Resolve", &req, &reply), ST_PERMISSION_DENIED, "PERMISSION_MISSING");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.conversations"), "0");
+	assert_ok(call_as(&admin, "Resolve", &req, &reply));
+	/* To look into one is to read. */
+	req.message = (char *)"";
+	assert_ok(call_as(&reader, "Resolve", &req, &reply));
+	assert_string_equal(reply.context->segments[2]->text, "# Conversation\nuser: Hello\n");
+}
+
 static void
 what_is_disabled_is_not_resolved(void **state)
 {
@@ -649,7 +675,7 @@ a_chatbot_is_made_once(void **state)
 	assert_ok(create_chatbot(id, "new", "New", &second));
 	assert_int_equal(second.version, 1);
 	expect(create_chatbot(id, "new", "Other", &second), ST_ALREADY_EXISTS, "CHATBOT_EXISTS");
-	expect(create_chatbot("", "bot", "Other", &second), ST_ALREADY_EXISTS, NULL);
+	expect(create_chatbot("", "bot", "Other", &second), ST_ALREADY_EXISTS, "ALIAS_TAKEN");
 	expect(create_chatbot("", BOT, "Other", &second), ST_INVALID_ARGUMENT, NULL);
 	assert_ok(call_as(&admin, "ListChatbots", &list, &listed));
 	assert_int_equal(listed.n_chatbots, 3);
@@ -675,6 +701,13 @@ many_contexts_come_in_the_order_asked(void **state)
 	assert_string_equal(reply.contexts[2]->context->segments[1]->text,
 	    "# User\ndisplay_name: Ann\nlocale: de-CH\n");
 	assert_int_equal(drain(), 2);
+	/* What is wrong with the chatbot is said, not laid upon the users. */
+	req.chatbot_id = (char *)"two";
+	expect(call_as(&key, "BatchGetContext", &req, &reply), ST_NOT_FOUND, "CHATBOT_NOT_FOUND");
+	handler_sql(&fixture, "UPDATE usher.chatbots SET disabled_at = now()");
+	req.chatbot_id = (char *)"";
+	expect(call_as(&key, "BatchGetContext", &req, &reply), ST_FAILED_PRECONDITION,
+	    "CHATBOT_DISABLED");
 }
 
 static void
@@ -707,6 +740,7 @@ main(void)
 	    TEST(every_read_leaves_a_receipt_once),
 	    TEST(a_batch_that_was_stored_before_is_not_stored_again),
 	    TEST(a_message_joins_its_conversation),
+	    TEST(who_may_not_write_turns_adds_none_by_resolving),
 	    TEST(what_is_disabled_is_not_resolved),
 	    TEST(a_bound_key_touches_no_other_user),
 	    TEST(a_small_quota_is_exact),

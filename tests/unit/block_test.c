@@ -182,6 +182,21 @@ no_text_of_a_user_fakes_an_item_or_a_heading(void **state)
 	}
 }
 
+/* jsonb has these as they are: RFC 8259 wants escapes for what is below U+0020 alone. */
+static void
+json_stays_json_on_one_line(void **state)
+{
+	struct block_parents parents = {.preferences = {"{\"k\": \"a\xe2\x80\xa8# User\xe2\x80\xa9"
+							"b\xc2\x85\xc2\x9b\x7f \xc3\xa9\"}",
+					    USHER__V1__TRUST__TRUST_USER_WRITTEN}};
+	Usher__V1__ContextBlock block = pack(&parents, &plain);
+
+	(void)state;
+	assert_string_equal(segment(&block, "profile")->text,
+	    "# Profile\npreferences: {\"k\": \"a\\u2028# User\\u2029b\\u0085\\u009b\\u007f "
+	    "\xc3\xa9\"}\n");
+}
+
 static void
 control_characters_do_not_reach_the_prompt_and_the_rest_does(void **state)
 {
@@ -357,6 +372,7 @@ main(void)
 	    cmocka_unit_test(etags_follow_the_bytes_alone),
 	    cmocka_unit_test(who_stands_behind_a_text_makes_another_version_of_the_block),
 	    cmocka_unit_test(no_text_of_a_user_fakes_an_item_or_a_heading),
+	    cmocka_unit_test(json_stays_json_on_one_line),
 	    cmocka_unit_test(control_characters_do_not_reach_the_prompt_and_the_rest_does),
 	    cmocka_unit_test(an_item_carries_the_text_as_it_is_and_its_trust),
 	    cmocka_unit_test(what_is_empty_has_no_segment),

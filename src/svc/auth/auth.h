@@ -26,7 +26,7 @@ struct auth_env {
 	bool takes_sign_ups;            /* signup.org is set */
 	struct uuid signup_org_id;
 	bool sends_mail;         /* mail.mode is not none */
-	const char *mail_from;   /* the settings\' */
+	const char *mail_from;   /* the settings' */
 	int64_t failure_time_us; /* a refused login answers this long after it came */
 	int64_t refresh_ttl_us, session_ttl_us;
 	int64_t account_burst, network_burst;

@@ -46,18 +46,26 @@ ask_context(struct rpc_call *call, const char *chatbot, bool chatbot_required, c
 }
 
 status
-ask_admit(
+ask_admit_chatbot(
     const struct rpc_call *call, const struct context_ask *ask, const struct context_entry *entry)
 {
 	if (ask->has_chatbot &&
 	    (!entry->has_chatbot || !ask_chatbot_is_allowed(call->principal, &entry->chatbot_id)))
 		return CHATBOT_NOT_FOUND;
-	if (!entry->has_user)
-		return USER_NOT_FOUND;
-	TRY(principal_may_touch_user(call->principal, &entry->user_id));
 	if (entry->has_chatbot && entry->chatbot.disabled)
 		return REFUSE_FOR(
 		    ST_FAILED_PRECONDITION, "CHATBOT_DISABLED", "the chatbot is disabled");
+	return STATUS_OK;
+}
+
+status
+ask_admit(
+    const struct rpc_call *call, const struct context_ask *ask, const struct context_entry *entry)
+{
+	TRY(ask_admit_chatbot(call, ask, entry));
+	if (!entry->has_user)
+		return USER_NOT_FOUND;
+	TRY(principal_may_touch_user(call->principal, &entry->user_id));
 	if (entry->user.status != USHER__V1__USER_STATUS__USER_STATUS_ACTIVE)
 		return REFUSE_FOR(ST_FAILED_PRECONDITION, "USER_DISABLED", "the user is disabled");
 	return STATUS_OK;

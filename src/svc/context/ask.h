@@ -22,7 +22,8 @@ struct chatbot_ref {
 };
 
 /* Errors: INVALID_ARGUMENT (none named and none implied, and required), NOT_FOUND (another than the
- * key's, by id). By alias, the caller compares what it found: chatbot_is_allowed(). */
+ * key's, by id). By alias, the caller compares what it found:
+ * ask_chatbot_is_allowed(). */
 MUST_USE status ask_chatbot(
     struct rpc_call *call, const char *text, bool required, struct chatbot_ref *out);
 bool ask_chatbot_is_allowed(const struct principal *principal, const struct uuid *chatbot_id);
@@ -34,6 +35,9 @@ MUST_USE status ask_context(struct rpc_call *call, const char *chatbot, bool cha
 /* May the caller have what the entry says?
  * Errors: NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION CHATBOT_DISABLED, USER_DISABLED. */
 MUST_USE status ask_admit(
+    const struct rpc_call *call, const struct context_ask *ask, const struct context_entry *entry);
+/* Of that, what is about the chatbot. */
+MUST_USE status ask_admit_chatbot(
     const struct rpc_call *call, const struct context_ask *ask, const struct context_entry *entry);
 
 /* Find a chatbot in the database. Errors: those of ask_chatbot(), NOT_FOUND. */

@@ -2,6 +2,7 @@
 
 #include "crypt/crypt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STABLE_SHARE_NUM 3
@@ -56,12 +57,27 @@ control_bytes(const uint8_t *text)
 	return text[0] == 0xc2 && text[1] >= 0x80 && text[1] < 0xa0 ? 2 : 0;
 }
 
+#define ESCAPE_BYTES sizeof("\\u2028")
+
+/* The character that takes so many bytes, as JSON may have it inside a string. */
+static const char *
+escape_for_json(const uint8_t *character, size_t bytes, char out[ESCAPE_BYTES])
+{
+	unsigned code = bytes == 1 ? character[0] : character[0] & (bytes == 2 ? 0x1f : 0x0f);
+
+	for (size_t i = 1; i < bytes; i++)
+		code = code << 6 | (character[i] & 0x3f);
+	snprintf(out, ESCAPE_BYTES, "\\u%04x", code & 0xffff);
+	return out;
+}
+
 /* A text that users may have written, so that it stays inside its item. Returns how many bytes that
  * takes; out NULL: nothing is written. */
 static size_t
-write_inside(const char *text, char *out)
+write_inside(const struct block_item *item, char *out)
 {
-	const uint8_t *in = (const uint8_t *)text;
+	const uint8_t *in = (const uint8_t *)item->value.text;
+	char escape[ESCAPE_BYTES];
 	size_t at = 0;
 
 	while (*in) {
@@ -74,12 +90,19 @@ write_inside(const char *text, char *out)
 			instead = "\n  ";
 		else if ((skip = control_bytes(in)) > 0)
 			instead = "\xef\xbf\xbd";
-		if (!instead && out)
-			out[at] = (char)*in;
-		else if (instead && out)
-			memcpy(out + at, instead, 3);
-		at += instead ? 3 : 1;
-		in += instead ? skip : 1;
+		if (!instead) {
+			if (out)
+				out[at] = (char)*in;
+			at++;
+			in++;
+			continue;
+		}
+		if (item->is_json)
+			instead = escape_for_json(in, skip, escape);
+		if (out)
+			memcpy(out + at, instead, strlen(instead));
+		at += strlen(instead);
+		in += skip;
 	}
 	return at;
 }
@@ -87,9 +110,8 @@ write_inside(const char *text, char *out)
 static size_t
 item_bytes_max(const struct block_item *item)
 {
-	return item->label
-		   ? strlen(item->label) + strlen(": \n") + write_inside(item->value.text, NULL)
-		   : strlen(item->value.text) + 1;
+	return item->label ? strlen(item->label) + strlen(": \n") + write_inside(item, NULL)
+			   : strlen(item->value.text) + 1;
 }
 
 static size_t
@@ -109,7 +131,7 @@ write_item(const struct block_item *item, char *out)
 	memcpy(out, item->label, at);
 	memcpy(out + at, ": ", 2);
 	at += 2;
-	at += write_inside(item->value.text, out + at);
+	at += write_inside(item, out + at);
 	out[at++] = '\n';
 	return at;
 }
@@ -202,8 +224,12 @@ static void
 add_json(
     struct block_items *items, const char *name, const char *label, const struct block_text *value)
 {
+	size_t before = items->count;
+
 	if (value->text && strcmp(value->text, "{}") != 0)
 		add_item(items, name, label, value);
+	if (items->count > before)
+		items->items[before].is_json = true;
 }
 
 static void

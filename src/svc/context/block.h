@@ -6,7 +6,8 @@
  * Form. "instructions" is the chatbot's text as it is. Every other segment is a heading line
  * ("# Profile") and an item a line, "label: text". A line break inside a text (of any kind that
  * Unicode knows) becomes a line feed and two blanks, other control characters become U+FFFD, so
- * what users write can't begin a line: it can fake neither an item nor a heading.
+ * what users write can't begin a line: it can fake neither an item nor a heading. Inside JSON both
+ * become escapes, so that it stays JSON.
  *
  *     # Profile
  *     company: Acme
@@ -61,6 +62,7 @@ struct block_item {
 	const char *name;  /* "profile.company" */
 	const char *label; /* "company"; NULL: the text stands alone */
 	struct block_text value;
+	bool is_json;
 	int32_t tokens; /* of its line */
 };
 

@@ -65,14 +65,19 @@ context_create_chatbot(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__CreateChatbotRequest *req, Usher__V1__Chatbot *reply)
 {
 	struct uuid id;
+	status st;
 	ROWS_AUTO rows = {0};
 
 	(void)env;
 	TRY(check_chatbot(call, req, &id));
 	call->audit_subject = id;
-	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_CHATBOT_CREATE, &rows,
+	st = STORE_QUERY(call->conn, STMT_CONTEXT_CHATBOT_CREATE, &rows,
 	    p_uuid(&call->principal->org_id), p_uuid(&id), p_text(*req->alias ? req->alias : NULL),
-	    p_text(req->display_name), p_text(req->instructions)));
+	    p_text(req->display_name), p_text(req->instructions));
+	if (st.code == ST_ALREADY_EXISTS)
+		return REFUSE_FOR(ST_ALREADY_EXISTS, "ALIAS_TAKEN",
+		    "another chatbot of the organisation has that alias");
+	TRY(st);
 	if (rows.count == 0)
 		return read_existing(call, req, &id, reply);
 	TRY(store_change(call->conn, CHANGE_CHATBOT, &id, &call->principal->org_id, false));

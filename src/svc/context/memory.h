@@ -38,7 +38,6 @@ struct context_entry {
 	struct cache_tag tags[CONTEXT_TAGS_MAX];
 	bool has_user, has_chatbot; /* found */
 	struct uuid user_id, chatbot_id;
-	bool is_chatbot_disabled;
 	Usher__V1__User user;
 	Usher__V1__Chatbot chatbot;
 	struct block block;

@@ -308,6 +308,21 @@ context_resolve_cached(const struct context_env *env, struct rpc_call *call,
 	return fill_resolve(call, &read, &ask, reply);
 }
 
+/* Who may only read contexts appends no turns this way either (AppendTurns' access). */
+static status
+check_append(const struct rpc_call *call, const Usher__V1__ResolveRequest *req)
+{
+	const struct principal *principal = call->principal;
+	const char *needed =
+	    principal->kind == PRINCIPAL_KEY ? "context.write" : "conversations.write";
+
+	if (!*req->conversation || !*req->message ||
+	    (principal->permissions & permission_bit(slice_text(needed))))
+		return STATUS_OK;
+	return arena_refuse(call->arena, ST_PERMISSION_DENIED, "PERMISSION_MISSING",
+	    "a message that joins a conversation is written: that needs %s", needed);
+}
+
 /* The message joins its conversation; what was there before is its history. */
 static status
 join_conversation(struct rpc_call *call, const Usher__V1__ResolveRequest *req,
@@ -361,7 +376,8 @@ look_into_conversation(struct rpc_call *call, const char *name, const struct rea
 
 /* Resolve: who calls, which chatbot, which user, and the block for the prompt.
  * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot, user), PERMISSION_DENIED (another user than
- *         the key may touch), FAILED_PRECONDITION (disabled; another user's conversation),
+ *         the key may touch; a message to store, and no right to), FAILED_PRECONDITION (disabled;
+ *         another user's conversation),
  *         RESOURCE_EXHAUSTED QUOTA_EXCEEDED. */
 status
 context_resolve(const struct context_env *env, struct rpc_call *call,
@@ -371,6 +387,7 @@ context_resolve(const struct context_env *env, struct rpc_call *call,
 	struct read_call read;
 
 	TRY(prepare_resolve(call, req, &read));
+	TRY(check_append(call, req));
 	/* A slice of the quota is taken for good, so before any transaction. */
 	TRY(take_quota(env, call, &read.quota));
 	TRY(read_entry(env, call, &read));
@@ -499,8 +516,8 @@ fill_batch(const struct context_env *env, struct rpc_call *call, const struct re
 }
 
 /* BatchGetContext: blocks for many users, read in one statement. It counts as one request.
- * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED, RESOURCE_EXHAUSTED
- *         QUOTA_EXCEEDED. */
+ * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), FAILED_PRECONDITION CHATBOT_DISABLED,
+ *         PERMISSION_DENIED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED. */
 status
 context_batch_get_context(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__BatchGetContextRequest *req, Usher__V1__BatchGetContextReply *reply)
@@ -525,7 +542,7 @@ context_batch_get_context(const struct context_env *env, struct rpc_call *call,
 		release_all(held);
 		return ARENA_EXHAUSTED;
 	}
-	if (asks[0].has_chatbot && !held->entries[0]->has_chatbot)
-		return CHATBOT_NOT_FOUND;
+	/* The chatbot is one for all: what is wrong with it is no user's fault. */
+	TRY(ask_admit_chatbot(call, &asks[0], held->entries[0]));
 	return fill_batch(env, call, &read, asks, held->entries, req, reply);
 }

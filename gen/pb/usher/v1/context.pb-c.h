@@ -212,7 +212,9 @@ struct  Usher__V1__ApiKey
 
 
 /*
- * How many requests a key may make. Strict: nodes never together give more.
+ * How many times a key may read contexts (Resolve, GetContext, BatchGetContext; one that is refused
+ * for what it asks, or repeated under its idempotency key, counts too). Strict: nodes never together
+ * give more.
  */
 struct  Usher__V1__Quota
 {
