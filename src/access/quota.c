@@ -340,24 +340,29 @@ finish(struct quota *quota, const struct principal *principal, const int64_t wan
 {
 	struct list *bucket;
 	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
+	int64_t boot_us = clock_boot_us(quota->clock);
+	struct key_state forgotten = {0};
 	bool exceeded = false;
 
 	pthread_mutex_lock(&shard->lock);
 	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	if (!state) {
+		/* A change of the key dropped it meanwhile: this call alone has the grant. */
+		state = &forgotten;
+		state_settle(state, principal, boot_us);
+	}
 	for (int window = 0; window < WINDOWS; window++) {
 		if (!wanted[window])
 			continue;
-		bool is_current =
-		    state && state->windows[window].limit == limit_of(principal, window);
+		bool is_current = state->windows[window].limit == limit_of(principal, window);
 		bool has_one = is_current ? lease_take_in(&state->windows[window], &grants[window])
 					  : grants[window].granted > 0;
 		exceeded = exceeded || !has_one;
 	}
-	for (int window = 0; state && exceeded && window < WINDOWS; window++)
+	for (int window = 0; exceeded && window < WINDOWS; window++)
 		if (taken_of[window] && state->windows[window].ends_at_us == taken_of[window])
 			state->windows[window].left++;
-	if (state)
-		describe(state, clock_boot_us(quota->clock), out);
+	describe(state, boot_us, out);
 	pthread_mutex_unlock(&shard->lock);
 	return exceeded ? EXCEEDED : STATUS_OK;
 }

@@ -295,6 +295,45 @@ group_tear_down(void **state)
 	return 0;
 }
 
+struct forgetter {
+	struct fixture *f;
+	atomic_bool stop;
+};
+
+static void *
+change_the_key_all_the_time(void *arg)
+{
+	struct forgetter *forgetter = arg;
+	struct feed_change change = {
+	    .kind = CHANGE_KEY, .has_id = true, .id = forgetter->f->key.key_id};
+
+	while (!atomic_load(&forgetter->stop))
+		quota_obey(forgetter->f->nodes[0].quota, &change);
+	return NULL;
+}
+
+/* A key's own creation comes in by the feed while its first request asks the database. */
+static void
+a_key_that_changes_meanwhile_is_not_told_that_it_has_no_limit(void **state)
+{
+	struct forgetter forgetter = {.f = *state};
+	struct store_conn *conn = lease(&forgetter.f->nodes[0]);
+	struct quota_state told;
+	pthread_t thread;
+	int leases = 0;
+
+	forgetter.f->key.requests_per_day = 1000000;
+	assert_int_equal(pthread_create(&thread, NULL, change_the_key_all_the_time, &forgetter), 0);
+	for (int i = 0; i < 200; i++) {
+		assert_true(ask(&forgetter.f->nodes[0], &forgetter.f->key, conn, &leases, &told));
+		assert_in_range(told.remaining, 1, 999999);
+		assert_true(told.resets_at_us > 0);
+	}
+	atomic_store(&forgetter.stop, true);
+	pthread_join(thread, NULL);
+	store_return(&conn);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -306,6 +345,7 @@ main(void)
 	    TEST(the_nearest_limit_decides_and_is_told),
 	    TEST(a_slice_is_not_used_beyond_its_window),
 	    TEST(what_a_rolled_back_transaction_leased_is_nowhere),
+	    TEST(a_key_that_changes_meanwhile_is_not_told_that_it_has_no_limit),
 	    TEST(without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew),
 	};
 
