@@ -64,8 +64,9 @@ login_refuse(const struct auth_env *env, struct rpc_call *call)
 	return REFUSE_FOR(ST_UNAUTHENTICATED, "LOGIN_REFUSED", "wrong e-mail address or password");
 }
 
-/* No account has the address. Whoever knows the password of an open sign-up is told to verify it;
- * everybody else learns nothing, at the price of one hash at least. */
+/* Not the password of an account. Whoever knows that of an open sign-up is told to verify it,
+ * whether the address has an account or not, at the price of the same hashes; everybody else learns
+ * nothing. */
 static status
 login_refuse_stranger(
     const struct auth_env *env, struct rpc_call *call, const struct login_ask *ask)
@@ -82,13 +83,11 @@ login_refuse_stranger(
 			return ARENA_EXHAUSTED;
 		TRY(password_matches(env->hasher, hash, ask->password, &match));
 	}
-	if (rows.count == 0)
-		TRY(password_matches(
-		    env->hasher, password_decoy(env->hasher), ask->password, &(bool){false}));
-	if (match)
-		return REFUSE_FOR(ST_PERMISSION_DENIED, "EMAIL_NOT_VERIFIED",
-		    "the e-mail address is not verified yet");
-	return login_refuse(env, call);
+	if (!match)
+		return login_refuse(env, call);
+	call->not_before_us = auth_failure_at_us(env, call);
+	return REFUSE_FOR(ST_PERMISSION_DENIED, "EMAIL_NOT_VERIFIED",
+	    "this sign-up is not verified yet: the mail to the address says how");
 }
 
 /* The settings rose since the password was hashed: hash it anew while it is at hand. new_hash is
@@ -120,13 +119,13 @@ auth_login(const struct auth_env *env, struct rpc_call *call, const Usher__V1__L
 	TRY(login_check(call, req, &ask));
 	TRY(throttle_take(env, call, THROTTLE_LOGIN, ask.email.folded));
 	TRY(credential_find(call, &ask, &cred));
-	if (!cred.is_found)
-		return login_refuse_stranger(env, call, &ask);
 
-	/* An account without a password costs one hash too. */
+	/* No account, or one without a password, costs one hash too. */
 	hash = cred.password_hash ? cred.password_hash : password_decoy(env->hasher);
 	TRY(password_matches(env->hasher, hash, ask.password, &match));
-	if (!match || !cred.password_hash || cred.is_disabled)
+	if (!match || !cred.password_hash)
+		return login_refuse_stranger(env, call, &ask);
+	if (cred.is_disabled)
 		return login_refuse(env, call);
 	if (ask.has_org && !cred.has_active)
 		return REFUSE_FOR(

@@ -29,11 +29,12 @@ sign_up_is_possible(const struct auth_env *env)
 	return STATUS_OK;
 }
 
-/* Not opened: the address has an account. The caller can't tell, the owner is told. */
+/* For an address that has an account too: the caller can't tell, by Login with the new password no
+ * more than otherwise. The owner is told. */
 static status
 signup_open(const struct auth_env *env, struct rpc_call *call, const Usher__V1__SignUpRequest *req,
     const struct input_email *email, const char *password_hash, const struct uuid *id,
-    const char *code, bool *is_opened)
+    const char *code, bool *has_account)
 {
 	struct crypt_digest code_hash;
 	ROWS_AUTO rows = {0};
@@ -47,7 +48,7 @@ signup_open(const struct auth_env *env, struct rpc_call *call, const Usher__V1__
 	if (!row_bool(&rows, 0, AUTH_SIGNUP_OPEN_ORG_IS_OPEN))
 		return REFUSE_FOR(ST_FAILED_PRECONDITION, "SIGNUP_CLOSED",
 		    "the organisation of signup.org takes no sign-ups");
-	*is_opened = row_bool(&rows, 0, AUTH_SIGNUP_OPEN_IS_OPENED);
+	*has_account = row_bool(&rows, 0, AUTH_SIGNUP_OPEN_HAS_ACCOUNT);
 	return STATUS_OK;
 }
 
@@ -61,7 +62,7 @@ auth_sign_up(const struct auth_env *env, struct rpc_call *call, const Usher__V1_
 	struct input_email email;
 	char hash[PASSWORD_TEXT_BYTES_MAX], code[CODE_TEXT_BYTES];
 	struct uuid id;
-	bool is_opened;
+	bool has_account;
 
 	TRY(sign_up_check(call, req, &email));
 	TRY(sign_up_is_possible(env));
@@ -71,11 +72,11 @@ auth_sign_up(const struct auth_env *env, struct rpc_call *call, const Usher__V1_
 	TRY(code_make(call->rand, code));
 
 	TRY(rpc_begin(call));
-	TRY(signup_open(env, call, req, &email, hash, &id, code, &is_opened));
-	if (is_opened)
-		TRY(auth_mail_code(env, call, email.text, code));
-	else
+	TRY(signup_open(env, call, req, &email, hash, &id, code, &has_account));
+	if (has_account)
 		TRY(auth_mail_has_account(env, call, email.text));
+	else
+		TRY(auth_mail_code(env, call, email.text, code));
 
 	/* Both answers look the same and take the same time. */
 	call->not_before_us = auth_failure_at_us(env, call);
@@ -185,8 +186,8 @@ signup_claim(const struct auth_env *env, struct rpc_call *call, const struct uui
 	return uuid_make(call->clock, call->rand, &out->subject.user_id);
 }
 
-/* Account, password, user, role and directory row. Not created: another sign-up for the address was
- * verified first, or the organisation is closed by now. */
+/* Account, password, user, role and directory row. Not created: the address has an account, or the
+ * organisation is closed by now. */
 static status
 member_create(struct rpc_call *call, const struct claim *claim, bool *is_created)
 {

@@ -1,8 +1,9 @@
--- Open a sign-up, unless the address has an account or the organisation takes none in.
+-- Open a sign-up, unless the organisation takes none in. For an address that has an account it leads
+-- nowhere (auth/member_create makes none), but looks the same to whoever asked for it.
 -- scope: account
 -- in: id uuid, email text, email_folded text, password_hash text, display_name text, locale text,
 --     org_id uuid, code_hash bytea, client_ip text, ttl_us int8
--- out: is_opened bool, org_is_open bool
+-- out: org_is_open bool, has_account bool
 WITH org AS (
 	SELECT o.id FROM usher.orgs o
 	WHERE o.id = $7 AND o.disabled_at IS NULL AND o.deleted_at IS NULL
@@ -11,7 +12,7 @@ WITH org AS (
 		code_hash, client_ip, expires_at)
 	SELECT $1, $2, $3, $4, $5, $6, org.id, $8, $9, now() + $10 * interval '1 microsecond'
 	FROM org
-	WHERE NOT EXISTS (SELECT FROM usher.accounts a WHERE a.email_folded = $3)
 	RETURNING id
 )
-SELECT EXISTS (SELECT FROM opened), EXISTS (SELECT FROM org)
+SELECT EXISTS (SELECT FROM opened),
+	EXISTS (SELECT FROM usher.accounts a WHERE a.email_folded = $3)
