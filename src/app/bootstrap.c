@@ -1,8 +1,7 @@
 #include "app/bootstrap.h"
 
 #include "access/principal.h"
-
-#include <ctype.h>
+#include "base/email.h"
 
 status
 bootstrap_id(struct uuid *out)
@@ -33,26 +32,15 @@ bootstrap_org(
 	    conn, STMT_BOOTSTRAP_ORG, NULL, p_uuid(id), p_text(slug), p_text(display_name));
 }
 
-/* Addresses are compared case-folded; ours are ASCII (svc/common/input.h). */
-static char *
-fold(struct arena *arena, const char *email)
-{
-	char *folded = arena_copy_text(arena, email);
-
-	for (char *c = folded; c && *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return folded;
-}
-
 status
 bootstrap_owner(struct store_conn *conn, struct password_hasher *hasher, struct arena *arena,
     const struct bootstrap_person *person)
 {
-	char hash[PASSWORD_TEXT_BYTES_MAX];
-	const char *folded = fold(arena, person->email);
+	char hash[PASSWORD_TEXT_BYTES_MAX], *folded = arena_copy_text(arena, person->email);
 
 	if (!folded)
 		return ARENA_EXHAUSTED;
+	email_fold(folded);
 	TRY(password_hash(hasher, slice_text(person->password), hash));
 	return STORE_QUERY(conn, STMT_BOOTSTRAP_OWNER, NULL, p_uuid(&person->account_id),
 	    p_text(person->email), p_text(folded), p_text(hash), p_uuid(&person->org_id),

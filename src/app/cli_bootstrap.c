@@ -2,6 +2,8 @@
 #include "app/bootstrap.h"
 #include "app/cli.h"
 #include "app/demo.h"
+#include "base/email.h"
+#include "base/slug.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,34 +93,39 @@ ask_password(struct arena *arena, const char **out)
 		fputc('\n', stderr);
 	}
 	line[strcspn(line, "\r\n")] = '\0';
-	if (!got || strlen(line) < PASSWORD_CHARS_MIN)
+	if (!got || utf8_length(slice_text(line)) < PASSWORD_CHARS_MIN)
 		return REFUSE(ST_INVALID_ARGUMENT, "the password comes from the terminal or "
 						   "standard input and has 8 characters or more");
+	if (strlen(line) > PASSWORD_BYTES_MAX)
+		return REFUSE(ST_INVALID_ARGUMENT, "the password is longer than 256 bytes");
 	*out = arena_copy_text(arena, line);
 	crypt_wipe(line, sizeof line);
 	return *out ? STATUS_OK : ARENA_EXHAUSTED;
 }
 
-/* "Acme Inc." -> "acme-inc" */
-static const char *
-make_slug(struct arena *arena, const char *name)
+/* What is in the way, in the words of this command. */
+static status
+explain_conflict(struct cli *cli, status st, const char *email, const char *slug)
 {
-	char slug[64];
-	size_t bytes = 0;
+	if (st.code != ST_ALREADY_EXISTS)
+		return st;
+	if (st.reason && strcmp(st.reason, "ORGS_SLUG") == 0)
+		return arena_refuse(cli->arena, ST_ALREADY_EXISTS, "SLUG_TAKEN",
+		    "there is an organisation \"%s\" already: give --org another name", slug);
+	return arena_refuse(cli->arena, ST_ALREADY_EXISTS, "ACCOUNT_EXISTS",
+	    "%s has an account already: log in with it, or give another --email", email);
+}
 
-	for (; *name && bytes < sizeof slug - 1; name++) {
-		char c = *name;
-
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-			slug[bytes++] = c;
-		else if (bytes > 0 && slug[bytes - 1] != '-')
-			slug[bytes++] = '-';
-	}
-	while (bytes > 0 && slug[bytes - 1] == '-')
-		bytes--;
-	return arena_copy(arena, bytes ? slug : "org", bytes ? bytes : 3);
+static status
+check_person(const struct bootstrap_person *person, const char *org)
+{
+	if (!org || !*org)
+		return REFUSE(ST_INVALID_ARGUMENT, "give --org NAME with --email ADDRESS");
+	/* One that Login would refuse is of no use. */
+	if (!email_is_good(person->email))
+		return REFUSE(ST_INVALID_ARGUMENT,
+		    "--email is not an e-mail address as in admin@example.com");
+	return STATUS_OK;
 }
 
 /* The first organisation and its owner, who is an operator of the platform too. */
@@ -131,19 +138,18 @@ make_administrator(
 	    .email = cli_option_value(cli, "--email"),
 	    .display_name = "Administrator",
 	};
-	const char *slug;
+	char slug[SLUG_BYTES_MAX + 1];
 
-	if (!name || !strchr(person.email, '@'))
-		return REFUSE(ST_INVALID_ARGUMENT, "give --email ADDRESS and --org NAME");
-	slug = make_slug(cli->arena, name);
-	if (!slug)
-		return ARENA_EXHAUSTED;
+	TRY(check_person(&person, name));
+	slug_from_name(name, slug);
 	TRY(ask_password(cli->arena, &person.password));
 	TRY(bootstrap_id(&person.account_id));
 	TRY(bootstrap_id(&person.org_id));
 	TRY(bootstrap_id(&person.user_id));
-	TRY(bootstrap_org(conn, &person.org_id, slug, name));
-	TRY(bootstrap_owner(conn, hasher, cli->arena, &person));
+	TRY(explain_conflict(
+	    cli, bootstrap_org(conn, &person.org_id, slug, name), person.email, slug));
+	TRY(explain_conflict(
+	    cli, bootstrap_owner(conn, hasher, cli->arena, &person), person.email, slug));
 	TRY(bootstrap_operator(conn, cli->arena, &person.account_id));
 	*org_id = person.org_id;
 	return STATUS_OK;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define INPUT_BYTES_MAX (4u << 20)
+#define TIMEOUT_MS_MAX 3600000
 
 /* The request's JSON: the second word, or standard input for "-", or {}. */
 static status
@@ -39,11 +40,12 @@ read_input(struct cli *cli, struct slice *json)
 }
 
 static status
-fetch_descriptors(struct client *client, struct descriptors **out)
+fetch_descriptors(struct client *client, uint32_t timeout_ms, struct descriptors **out)
 {
 	Usher__V1__GetDescriptorsRequest request = USHER__V1__GET_DESCRIPTORS_REQUEST__INIT;
 	struct client_result result;
-	status st = ops_get_descriptors_rpc(client, &(struct client_options){0}, &request, &result);
+	status st = ops_get_descriptors_rpc(
+	    client, &(struct client_options){.timeout_ms = timeout_ms}, &request, &result);
 
 	if (st.code == ST_OK) {
 		const Usher__V1__GetDescriptorsReply *reply = ops_get_descriptors_reply(&result);
@@ -121,12 +123,26 @@ print_reply(struct cli *cli, const struct meta_message *meta, struct slice paylo
 	return st;
 }
 
+/* 0: the method's own. */
+static bool
+read_timeout(const struct cli *cli, uint32_t *timeout_ms)
+{
+	const char *text = cli_option_value(cli, "--timeout-ms");
+	uint64_t value = 0;
+
+	if (text &&
+	    (!number_parse_u64(slice_text(text), &value) || value == 0 || value > TIMEOUT_MS_MAX))
+		return false;
+	*timeout_ms = (uint32_t)value;
+	return true;
+}
+
 static enum cli_exit
-call_method(struct cli *cli, struct client *client, const struct descriptors_method *method)
+call_method(struct cli *cli, struct client *client, const struct descriptors_method *method,
+    uint32_t timeout_ms)
 {
 	const char *credential = cli_option_value(cli, "--credential");
 	const char *behalf = cli_option_value(cli, "--on-behalf-of");
-	const char *timeout = cli_option_value(cli, "--timeout-ms");
 	const char *key = cli_option_value(cli, "--idempotency-key");
 	struct client_method row = {
 	    .name = method->name,
@@ -138,7 +154,7 @@ call_method(struct cli *cli, struct client *client, const struct descriptors_met
 	    .on_behalf_of = slice_text(behalf),
 	    .idempotency_key = slice_text(key),
 	    .org = cli_option_value(cli, "--org"),
-	    .timeout_ms = timeout ? (uint32_t)strtoul(timeout, NULL, 10) : 0,
+	    .timeout_ms = timeout_ms,
 	};
 	struct client_result result;
 	struct strbuf payload;
@@ -185,21 +201,25 @@ run(struct cli *cli)
 	struct descriptors *descriptors = NULL;
 	struct client *client;
 	enum cli_exit code = CLI_OK;
+	uint32_t timeout_ms;
 	status st;
 
+	if (!read_timeout(cli, &timeout_ms))
+		return cli_fail(
+		    cli, CLI_USAGE, "--timeout-ms is a number from 1 to %d", TIMEOUT_MS_MAX);
 	if (cli->words_count == 0 && !cli_has_option(cli, "--list"))
 		return cli_fail(cli, CLI_USAGE, "METHOD is missing; --list names them all");
 	st = cli_connect(cli, &client);
 	if (st.code != ST_OK)
 		return cli_fail_status(cli, st);
-	st = fetch_descriptors(client, &descriptors);
+	st = fetch_descriptors(client, timeout_ms, &descriptors);
 	if (st.code != ST_OK) {
 		code = cli_fail_status(cli, st);
 	} else if (cli_has_option(cli, "--list")) {
 		list_methods(descriptors);
 	} else {
 		method = descriptors_method(descriptors, cli->words[0]);
-		code = method ? call_method(cli, client, method)
+		code = method ? call_method(cli, client, method, timeout_ms)
 			      : cli_fail(cli, CLI_USAGE,
 				    "the server has no method %s; --list names them all",
 				    cli->words[0]);

@@ -303,7 +303,7 @@ run(struct cli *cli)
 const struct cli_command cli_selftest = {
     .name = "selftest",
     .words = "",
-    .summary = "do the main job against a running system, then remove every trace",
+    .summary = "do the main job against a running system, with an account that it removes",
     .text = "Makes an organisation with an account in the database (the database settings), then\n"
 	    "calls the server: login, profile, chatbot, key, Resolve, revocation, logout.\n"
 	    "The account, its user, chatbot and key are removed, the organisation is closed.\n\n"

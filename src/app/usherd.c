@@ -119,6 +119,7 @@ open_work(struct node *node)
 {
 	const struct config *config = node->config;
 	const char *mail_mode = config_text(config, "mail.mode");
+	const char *mail_dir = config_text(config, "mail.dir");
 	const struct password_params params = {
 	    .memory_kib = (uint32_t)config_int(config, "password.memory_kib"),
 	    .passes = (uint32_t)config_int(config, "password.passes"),
@@ -144,9 +145,11 @@ open_work(struct node *node)
 		},
 	};
 	if (strcmp(mail_mode, "files") == 0) {
+		if (!*mail_dir)
+			return REFUSE(ST_INVALID_ARGUMENT,
+			    "mail.mode is files, but mail.dir, where they go, is not set");
 		node->standard.outbox.deliver = outbox_deliver_to_folder;
-		node->standard.outbox.deliver_env =
-		    (void *)(uintptr_t)config_text(config, "mail.dir");
+		node->standard.outbox.deliver_env = (void *)(uintptr_t)mail_dir;
 	}
 	return standard_jobs_add(node->jobs, &node->standard);
 }
@@ -239,7 +242,6 @@ fill_ops(struct node *node)
 	node->ops = (struct ops_env){
 	    .version = USHER_VERSION,
 	    .mode = config_text(config, "mode"),
-	    .database_host = config_text(config, "database.host"),
 	    .mail_configured = strcmp(config_text(config, "mail.mode"), "none") != 0,
 	    .started_at_us = clock_now_us(&clock_system),
 	    .store = node->store,
@@ -249,6 +251,7 @@ fill_ops(struct node *node)
 	    .feed = node->feed,
 	    .barrier = node->barrier,
 	    .jobs = node->jobs,
+	    .spool = node->spool,
 	    .caches = node->caches,
 	    .caches_count = sizeof node->caches / sizeof node->caches[0],
 	};

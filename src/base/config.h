@@ -31,7 +31,7 @@ struct config_row {
 	bool secret;              /* printed as *** */
 	bool reloadable;
 	const char *help;    /* one sentence */
-	const char *choices; /* of TEXT: "none|files|smtp", or NULL */
+	const char *choices; /* of TEXT: "none|files", or NULL */
 };
 
 enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };

@@ -83,7 +83,7 @@ const struct config_row config_rows[] = {
 
 	TEXT("signup.org", "",
 	    "The organisation in which sign-up makes a user: its id; empty refuses sign-up."),
-	CHOICE("mail.mode", "none", "none|files|smtp", "How mail leaves."),
+	CHOICE("mail.mode", "none", "none|files", "How mail leaves: not at all, or to mail.dir."),
 	TEXT("mail.from", "usher@localhost", "The address that mail comes from."),
 	TEXT("mail.dir", "", "The folder that mail.mode = files writes to."),
 

@@ -356,3 +356,11 @@ conn_abandon(struct store_conn *conn)
 	(void)st;
 	PQclear(outcome.result);
 }
+
+const char *
+store_conn_host(const struct store_conn *conn)
+{
+	const char *host = PQhost(conn->pg);
+
+	return host ? host : "";
+}

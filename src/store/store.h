@@ -220,6 +220,8 @@ struct store_health {
 };
 void store_health(struct store *store, struct store_health *out);
 void store_connections(struct store *store, int *used, int *max);
+/* What the connection was made to: a name, an address or a socket's folder. The connection's. */
+const char *store_conn_host(const struct store_conn *conn);
 /* So many threads may hold a connection at once. A pool that is smaller lets one kind of work (a
  * flood of logins) keep the connections from another; so it grows to that, unless its setting says
  * how large it is. false: it stays smaller. */

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
 import usher
 from usher_testing import Node, Organisation, System, free_port, wait_until
-from usher_testing.process import run
+from usher_testing.process import BINARIES, run
 from usher_testing.system import CLI, Cluster
 
 COMMANDS = ["call", "status", "jobs", "migrate", "db", "bootstrap", "config", "selftest", "completion"]
@@ -42,6 +43,18 @@ def test_what_is_no_command_or_option_is_usage():
         assert done.stderr.strip()
 
 
+def test_a_server_that_could_not_send_mail_does_not_start(system: System):
+    """It would take sign-ups, say that mail is on its way, and keep it for ever."""
+    for name, mail, said in (
+        ("nowhere", {"mail.dir": ""}, "mail.dir"),
+        ("smtp", {"mail.mode": "smtp"}, "mail.mode"),
+    ):
+        config = system.write_config(name, {**mail, "spool.dir": str(system.folder)})
+        done = run([str(BINARIES / "usherd")], env={**os.environ, "USHER_CONFIG": config})
+        assert done.returncode == USAGE, (name, done.stderr)
+        assert said in done.stderr
+
+
 def test_call_calls_any_method(system: System, node: Node, org_a: Organisation):
     done = system.cli("call", "--url", node.url, "usher.v1.OpsService/GetHealth")
     assert done.returncode == OK, done.stderr
@@ -63,6 +76,17 @@ def test_call_calls_any_method(system: System, node: Node, org_a: Organisation):
     assert done.returncode == OK, done.stderr
     assert len(done.stdout.splitlines()) == 1
     assert json.loads(done.stdout)["chatbot"]["chatbotId"] == org_a.chatbot_id
+
+
+def test_call_keeps_its_deadline_and_wants_a_number():
+    """Completion asks with a short one: nobody there must not freeze the shell."""
+    began = time.monotonic()
+    done = plain("call", "--url", f"tcp://127.0.0.1:{free_port()}", "--timeout-ms", "100", "--list")
+    assert done.returncode == UNREACHABLE
+    assert time.monotonic() - began < 4  # the method's own is 5 s
+    for wrong in ("abc", "0", "-1", "1e3", "99999999999"):
+        done = plain("call", "--timeout-ms", wrong, "--list")
+        assert done.returncode == USAGE and "--timeout-ms" in done.stderr, wrong
 
 
 def test_call_list_names_the_servers_methods(system: System, node: Node):
@@ -216,6 +240,22 @@ def test_bootstrap_makes_an_administrator_who_can_log_in(system: System, node: N
     again = system.cli(
         "bootstrap", "--email", "boss@example.com", "--org", "Again", input="another password\n"
     )
-    assert again.returncode == FAILED and again.stderr.strip()
+    assert again.returncode == FAILED
+    assert "boss@example.com has an account already" in again.stderr
+    for org_name in ("Taken", "taken "):
+        taken = system.cli(
+            "bootstrap", "--email", f"{len(org_name)}@example.com", "--org", org_name,
+            input="another password\n",
+        )  # fmt: skip
+    assert taken.returncode == FAILED and "give --org another name" in taken.stderr
+    # An address that Login would refuse, a password that it would: nobody could log in.
+    for email in ("admin@localhost", "nobody", "a b@example.com"):
+        refused = system.cli("bootstrap", "--email", email, "--org", "Y", input="password\n" * 2)
+        assert refused.returncode == USAGE and "--email" in refused.stderr
+    for password in ("\u00e4\u00f6\u00fc\u00e4", "x" * 257):
+        refused = system.cli(
+            "bootstrap", "--email", "y@example.com", "--org", "Y", input=password + "\n"
+        )
+        assert refused.returncode == USAGE and "password" in refused.stderr
     short = system.cli("bootstrap", "--email", "x@example.com", "--org", "X", input="short\n")
     assert short.returncode == USAGE

@@ -1,7 +1,7 @@
+#include "base/slug.h"
 #include "svc/auth/throttle.h"
 #include "svc/common/input.h"
 #include "svc/common/page.h"
-#include "svc/org/slug.h"
 #include "tests/lib/fake_call.h"
 
 #include <setjmp.h>

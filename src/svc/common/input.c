@@ -1,11 +1,10 @@
 #include "svc/common/input.h"
 
+#include "base/email.h"
 #include "base/limits.h"
 
 #include <assert.h>
 
-#define LOCAL_PART_BYTES_MAX 64 /* RFC 5321, 4.5.3.1.1 */
-#define DOMAIN_LABEL_BYTES_MAX 63
 #define LOCALE_SUBTAG_BYTES_MAX 8
 #define DEL 0x7f
 
@@ -27,67 +26,6 @@ char_is_alnum(char c)
 	return char_is_letter(c) || char_is_digit(c);
 }
 
-/* RFC 5322's atext. */
-static bool
-char_is_atom(char c)
-{
-	return char_is_alnum(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
-}
-
-/* Atoms with single dots between them. */
-static bool
-local_part_is_good(const char *text, size_t bytes)
-{
-	bool after_dot = true;
-
-	if (bytes == 0 || bytes > LOCAL_PART_BYTES_MAX)
-		return false;
-	for (size_t i = 0; i < bytes; i++) {
-		if (text[i] == '.' ? after_dot : !char_is_atom(text[i]))
-			return false;
-		after_dot = text[i] == '.';
-	}
-	return !after_dot;
-}
-
-static bool
-label_is_good(const char *text, size_t bytes)
-{
-	if (bytes == 0 || bytes > DOMAIN_LABEL_BYTES_MAX || text[0] == '-' ||
-	    text[bytes - 1] == '-')
-		return false;
-	for (size_t i = 0; i < bytes; i++)
-		if (!char_is_alnum(text[i]) && text[i] != '-')
-			return false;
-	return true;
-}
-
-static bool
-domain_is_good(const char *text)
-{
-	size_t labels = 0;
-
-	for (;;) {
-		size_t bytes = strcspn(text, ".");
-
-		if (!label_is_good(text, bytes))
-			return false;
-		labels++;
-		if (text[bytes] == '\0')
-			return labels >= 2;
-		text += bytes + 1;
-	}
-}
-
-static bool
-email_is_good(const char *text)
-{
-	const char *at = strchr(text, '@');
-
-	return at && strlen(text) <= EMAIL_BYTES_MAX &&
-	       local_part_is_good(text, (size_t)(at - text)) && domain_is_good(at + 1);
-}
-
 status
 input_email(struct rpc_call *call, const char *field, const char *text, struct input_email *out)
 {
@@ -99,9 +37,7 @@ input_email(struct rpc_call *call, const char *field, const char *text, struct i
 	folded = arena_copy_text(call->arena, text);
 	if (!copy || !folded)
 		return ARENA_EXHAUSTED;
-	for (char *c = folded; *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
+	email_fold(folded);
 	*out = (struct input_email){.text = copy, .folded = folded};
 	return STATUS_OK;
 }

@@ -16,8 +16,7 @@ struct input_email {
 	const char *folded;
 };
 
-/* local@domain in ASCII: a dot-atom of at most 64 bytes, and a domain of two labels or more
- * (RFC 5321 without quoted local parts and address literals). */
+/* By base/email.h's rule. */
 MUST_USE status input_email(
     struct rpc_call *call, const char *field, const char *text, struct input_email *out);
 

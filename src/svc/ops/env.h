@@ -6,6 +6,7 @@
 #include "access/keyring.h"
 #include "cache/cache.h"
 #include "jobs/jobs.h"
+#include "jobs/spool.h"
 #include "rpc/server.h"
 #include "store/barrier.h"
 #include "store/feed.h"
@@ -22,8 +23,7 @@ struct ops_cache_source {
 
 struct ops_env {
 	const char *version;
-	const char *mode;          /* "development" or "production" */
-	const char *database_host; /* as settings have it: a Unix socket's folder */
+	const char *mode; /* "development" or "production" */
 	bool mail_configured;
 	int64_t started_at_us; /* realtime */
 	struct store *store;
@@ -34,6 +34,7 @@ struct ops_env {
 	const struct feed *feed;
 	struct barrier *barrier;
 	struct jobs *jobs;
+	struct spool *spool;
 	const struct ops_cache_source *caches;
 	size_t caches_count;
 };

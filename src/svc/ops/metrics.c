@@ -86,6 +86,22 @@ write_jobs(const struct ops_env *env, struct strbuf *out)
 	    count, last_duration_us);
 }
 
+static void
+write_spool(const struct ops_env *env, struct strbuf *out)
+{
+	struct spool_figures spool;
+
+	spool_get_figures(env->spool, &spool);
+	plain(out, "usher_spool_slots_used", "gauge", "Receipts that wait to be stored.",
+	    (double)spool.slots_used);
+	plain(out, "usher_spool_slots_max", "gauge", "The most that may.", (double)spool.slots_max);
+	plain(out, "usher_spool_stored_total", "counter", "Receipts stored.", (double)spool.stored);
+	plain(out, "usher_spool_waits_total", "counter", "Calls that found it full and waited.",
+	    (double)spool.waits);
+	plain(out, "usher_spool_left_over", "gauge",
+	    "Files of other processes that could not be stored.", (double)spool.left_over);
+}
+
 void
 ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 {
@@ -99,7 +115,7 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	feed_get_figures(env->feed, &feed);
 	rpc_server_load(env->server, &calls, &pipes);
 	plain(out, "usher_ready", "gauge", "1 when everything can be served.",
-	    health.reachable && health.schema_fits);
+	    health.reachable && health.schema_fits && keyring_has_signer(env->keyring));
 	plain(out, "usher_database_connections", "gauge", "Connections to PostgreSQL.", used);
 	plain(out, "usher_database_connections_max", "gauge", "The most there may be.", max);
 	plain(out, "usher_lease_held", "gauge", "1 while memory may be trusted.",
@@ -114,4 +130,5 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	write_lanes(env, out);
 	write_caches(env, out);
 	write_jobs(env, out);
+	write_spool(env, out);
 }

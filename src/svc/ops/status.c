@@ -24,8 +24,11 @@ fill_database(const struct ops_env *env, struct rpc_call *call, Usher__V1__Datab
 	TRY(store_query(call->conn, STMT_OPS_DATABASE, NULL, 0, &rows));
 	database->latency_ms = (double)(clock_boot_us(call->clock) - started_us) / US_PER_MS_REAL;
 	TRY(reply_text_column(call, &rows, 0, OPS_DATABASE_HOST, &database->host));
+	/* The server sees no address behind a Unix socket. */
 	if (!*database->host)
-		database->host = (char *)env->database_host;
+		database->host = arena_copy_text(call->arena, store_conn_host(call->conn));
+	if (!database->host)
+		return ARENA_EXHAUSTED;
 	TRY(reply_text_column(call, &rows, 0, OPS_DATABASE_PORT, &database->port));
 	TRY(reply_text_column(call, &rows, 0, OPS_DATABASE_DATABASE, &database->database));
 	TRY(reply_text_column(call, &rows, 0, OPS_DATABASE_ROLE, &database->role));

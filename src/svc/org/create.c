@@ -1,8 +1,8 @@
+#include "base/slug.h"
 #include "gen/svc/org.h"
 #include "svc/common/input.h"
 #include "svc/common/reply.h"
 #include "svc/org/org.h"
-#include "svc/org/slug.h"
 
 #include <stdio.h>
 

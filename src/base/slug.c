@@ -1,4 +1,4 @@
-#include "svc/org/slug.h"
+#include "base/slug.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* slug.h - an organisation's short name: a DNS label, "acme-2". Threads: any. */
-#ifndef USHER_SVC_ORG_SLUG_H
-#define USHER_SVC_ORG_SLUG_H
+#ifndef USHER_BASE_SLUG_H
+#define USHER_BASE_SLUG_H
 
 #include <stdbool.h>
 
