@@ -191,6 +191,13 @@ def test_an_address_that_has_an_account_gets_the_same_answer(http: Http, person:
     signup = again.sign_up()
     assert set(signup) >= {"signupId", "requiresVerification", "emailSent"}
     assert signup["requiresVerification"] is True
+    # Its password says what that of any open sign-up says, and its code opens nothing.
+    free = Person(http)
+    free.sign_up()
+    for signed_up in (again, free):
+        assert signed_up.log_in().expect(403)["reason"] == "EMAIL_NOT_VERIFIED"
+    code = {"signupId": signup["signupId"], "code": signup["debugCode"]}
+    http.post("/v1/auth/verify", code).expect(401)
     again.log_in().expect(401)
     assert person.log_in().status == 200
 
