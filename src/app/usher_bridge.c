@@ -99,6 +99,7 @@ program_open(struct program *program)
 	http_config_init(&http);
 	http.listen = config_text(config, "http.listen");
 	http.threads = threads_wanted();
+	http.refused = bridge_refused;
 	http.drain_timeout_ms = (uint32_t)(config_int(config, "shutdown.drain") / US_PER_MS);
 	TRY(check_mode(program));
 	/* A call a connection, so that none is refused here. */

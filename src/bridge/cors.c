@@ -26,29 +26,30 @@ cors_is_origin(struct slice text)
 }
 
 static const char *
-origin_allowed(const struct visit *visit)
+origin_allowed(const struct bridge *bridge, const char *origin)
 {
-	const char *origin = http_request_header(visit->request, "Origin");
-
-	for (size_t i = 0; origin && i < visit->bridge->origins_count; i++) {
-		if (strcmp(visit->bridge->origins[i], origin) == 0)
-			return visit->bridge->origins[i];
+	for (size_t i = 0; origin && i < bridge->origins_count; i++) {
+		if (strcmp(bridge->origins[i], origin) == 0)
+			return bridge->origins[i];
 	}
 	return NULL;
 }
 
-void
-cors_add_headers(struct visit *visit)
+size_t
+cors_headers(
+    const struct bridge *bridge, const char *origin, struct http_header out[CORS_HEADERS_MAX])
 {
-	const char *origin = origin_allowed(visit);
+	const char *allowed = origin_allowed(bridge, origin);
+	size_t count = 0;
 
-	if (visit->bridge->origins_count)
-		visit_header(visit, "Vary", "Origin");
-	if (!origin)
-		return;
-	visit_header(visit, "Access-Control-Allow-Origin", origin);
-	visit_header(visit, "Access-Control-Expose-Headers",
-	    "Usher-Revision, Idempotent-Replayed, X-Request-Id, Retry-After, WWW-Authenticate");
+	if (bridge->origins_count)
+		out[count++] = (struct http_header){"Vary", "Origin"};
+	if (!allowed)
+		return count;
+	out[count++] = (struct http_header){"Access-Control-Allow-Origin", allowed};
+	out[count++] = (struct http_header){"Access-Control-Expose-Headers",
+	    "Usher-Revision, Idempotent-Replayed, X-Request-Id, Retry-After, WWW-Authenticate"};
+	return count;
 }
 
 void
@@ -58,7 +59,8 @@ cors_reply_options(struct visit *visit, const char *allow)
 	    http_request_header(visit->request, "Access-Control-Request-Method") != NULL;
 
 	visit_header(visit, "Allow", allow);
-	if (is_preflight && origin_allowed(visit)) {
+	if (is_preflight &&
+	    origin_allowed(visit->bridge, http_request_header(visit->request, "Origin"))) {
 		visit_header(visit, "Access-Control-Allow-Methods", METHODS_ALL);
 		visit_header(visit, "Access-Control-Allow-Headers",
 		    "Authorization, Content-Type, Idempotency-Key, Traceparent, Usher-Revision, "

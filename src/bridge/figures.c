@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 /* Whatever else comes is counted under the last one. */
-static const uint16_t http_statuses[] = {
-    200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 501, 503, 504, 0};
+static const uint16_t http_statuses[] = {200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 414, 415,
+    417, 429, 431, 500, 501, 503, 504, 0};
 #define STATUSES (sizeof http_statuses / sizeof http_statuses[0])
 
 static const int64_t bounds_us[] = {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,

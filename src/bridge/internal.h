@@ -68,8 +68,11 @@ uint32_t problem_http_status(status failure);
 
 /* cors.c. An origin is a scheme, a host and perhaps a port, as browsers write it. */
 bool cors_is_origin(struct slice text);
-/* The headers by which a browser lets the page that asks read the reply. */
-void cors_add_headers(struct visit *visit);
+/* The headers by which a browser lets the page of that origin (NULL: none) read the reply; returns
+ * how many. */
+#define CORS_HEADERS_MAX 3
+size_t cors_headers(
+    const struct bridge *bridge, const char *origin, struct http_header out[CORS_HEADERS_MAX]);
 /* Answer OPTIONS; allow is what Allow says. */
 void cors_reply_options(struct visit *visit, const char *allow);
 

@@ -28,7 +28,8 @@ visit_open(struct bridge *bridge, struct http_request *request, struct visit **o
 	visit->figures_row = bridge->rows_count + pages_count;
 	visit->client_ip = caller_address(visit);
 	figures_begin(bridge->figures);
-	cors_add_headers(visit);
+	visit->headers_count =
+	    cors_headers(bridge, http_request_header(request, "Origin"), visit->headers);
 	*out = visit;
 	return STATUS_OK;
 }
@@ -38,6 +39,25 @@ visit_header(struct visit *visit, const char *name, const char *value)
 {
 	assert(visit->headers_count < VISIT_HEADERS_MAX);
 	visit->headers[visit->headers_count++] = (struct http_header){name, value};
+}
+
+size_t
+bridge_refused(void *env, const struct http_refusal *refusal,
+    struct http_header headers[HTTP_REFUSAL_HEADERS_MAX])
+{
+	struct bridge *bridge = env;
+	const struct figures_request figures = {
+	    .row = bridge->rows_count + pages_count,
+	    .http_status = refusal->http_status,
+	    .took_us = clock_boot_us(bridge->clock) - refusal->started_us,
+	};
+
+	static_assert(CORS_HEADERS_MAX <= HTTP_REFUSAL_HEADERS_MAX, "there is room for them");
+	figures_begin(bridge->figures);
+	figures_end(bridge->figures, &figures);
+	log_event(LOG_INFO, "http_refused", "status", log_number(refusal->http_status), "reason",
+	    refusal->reason, "client", refusal->client_address, "request", refusal->id, NULL);
+	return cors_headers(bridge, refusal->origin, headers);
 }
 
 /* What goes well in great numbers is counted, not told: pages, and what comes out of memory. */

@@ -82,11 +82,30 @@ exchange_queue(struct exchange *exchange, uint32_t http_status, struct MHD_Respo
 	return MHD_queue_response(exchange->connection, http_status, response);
 }
 
+static size_t
+exchange_tell_refusal(const struct exchange *exchange, const struct refusal *refusal,
+    struct http_header headers[HTTP_REFUSAL_HEADERS_MAX])
+{
+	const struct http_server *server = exchange->server;
+	const struct http_refusal told = {
+	    .http_status = refusal->http_status,
+	    .reason = refusal->failure.reason,
+	    .origin = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Origin"),
+	    .client_address = exchange->request.client_address,
+	    .id = exchange->id,
+	    .started_us = exchange->request.started_us,
+	};
+
+	return server->config.refused ? server->config.refused(server->env, &told, headers) : 0;
+}
+
 static enum MHD_Result
 exchange_refuse(struct exchange *exchange, struct refusal refusal)
 {
-	struct MHD_Response *response =
-	    http_problem_make(refusal.http_status, refusal.failure, 0, NULL, 0, exchange->id, true);
+	struct http_header headers[HTTP_REFUSAL_HEADERS_MAX];
+	size_t headers_count = exchange_tell_refusal(exchange, &refusal, headers);
+	struct MHD_Response *response = http_problem_make(
+	    refusal.http_status, refusal.failure, 0, headers, headers_count, exchange->id, true);
 	enum MHD_Result queued = exchange_queue(exchange, refusal.http_status, response);
 
 	if (response)
@@ -99,13 +118,15 @@ exchange_refuse(struct exchange *exchange, struct refusal refusal)
 static enum MHD_Result
 exchange_refuse_body(struct exchange *exchange)
 {
+	const struct refusal refusal = {413,
+	    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "BODY_TOO_LARGE", "the request's body is too large")};
+	struct http_header headers[HTTP_REFUSAL_HEADERS_MAX];
+	size_t headers_count = exchange_tell_refusal(exchange, &refusal, headers);
 	struct strbuf body, all;
 
 	strbuf_init(&body, 4096);
 	strbuf_init(&all, 8192);
-	http_problem_begin(&body, 413,
-	    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "BODY_TOO_LARGE", "the request's body is too large"),
-	    exchange->id);
+	http_problem_begin(&body, refusal.http_status, refusal.failure, exchange->id);
 	strbuf_add_char(&body, '}');
 	strbuf_add_format(&all,
 	    "HTTP/1.1 413 %s\r\nConnection: close\r\nContent-Length: %zu\r\n"
@@ -113,6 +134,8 @@ exchange_refuse_body(struct exchange *exchange)
 	    http_status_text(413), body.bytes, exchange->id);
 	for (const struct http_header *h = http_headers_always; h->name; h++)
 		strbuf_add_format(&all, "%s: %s\r\n", h->name, h->value);
+	for (size_t i = 0; i < headers_count; i++)
+		strbuf_add_format(&all, "%s: %s\r\n", headers[i].name, headers[i].value);
 	strbuf_add_text(&all, "\r\n");
 	strbuf_add(&all, body.data, body.bytes);
 	if (strbuf_status(&all).code == ST_OK)

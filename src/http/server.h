@@ -19,6 +19,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct http_header {
+	const char *name;
+	const char *value;
+};
+
+/* A request that was refused here, before anybody was given it. */
+struct http_refusal {
+	uint32_t http_status;
+	const char *reason;
+	const char *origin;         /* Origin as sent, if that could be read; NULL: none */
+	const char *client_address; /* as in http_request */
+	const char *id;
+	int64_t started_us; /* CLOCK_BOOTTIME */
+};
+#define HTTP_REFUSAL_HEADERS_MAX 4
+/* Is told of each; may put headers of its own into the reply, whose texts are copied, and says how
+ * many. env is the handler's. On an event loop: must not block. */
+typedef size_t http_refused(void *env, const struct http_refusal *refusal,
+    struct http_header headers[HTTP_REFUSAL_HEADERS_MAX]);
+
 struct http_config {
 	const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
 	uint32_t threads;   /* event loops */
@@ -31,15 +51,11 @@ struct http_config {
 	uint32_t reply_timeout_ms;      /* until the client has read the whole reply */
 	uint32_t drain_timeout_ms;      /* http_server_stop() waits so long for replies */
 	const struct rand_source *rand; /* of request ids */
+	http_refused *refused;          /* NULL: nobody is told */
 };
 
 /* Limits as the bridge has them by default; listen is left NULL. */
 void http_config_init(struct http_config *config);
-
-struct http_header {
-	const char *name;
-	const char *value;
-};
 
 /* A complete request. Everything in it is text that ends in NUL and lives until http_reply().
  * Threads: read-only. */

@@ -591,6 +591,63 @@ metrics_count_routes_and_never_paths(void **state)
 	assert_null(strstr(text, "/made/up"));
 }
 
+/* What the HTTP server refuses before the bridge sees it is read by pages and counted all the same.
+ */
+static void
+what_is_refused_at_the_door_is_told_and_counted(void **state)
+{
+	static const char origin[] = "Origin: https://app.example.com\r\n";
+	static const struct {
+		const char *headers;
+		int http_status;
+		const char *reason;
+	} refusals[] = {
+	    {"Expect: the best\r\n", 417, "EXPECTATION_UNKNOWN"},
+	    {"Transfer-Encoding: gzip\r\n", 501, "TRANSFER_CODING_UNKNOWN"},
+	    {"Content-Length: 2000000\r\n", 413, "BODY_TOO_LARGE"},
+	    {"Content-Length: 1\r\nContent-Length: 1\r\n", 400, "MALFORMED_REQUEST"},
+	};
+	char headers[256], counted[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		snprintf(headers, sizeof headers, "%s%s", origin, refusals[i].headers);
+		(void)bridge_get(&fixture, "/v1/me", headers);
+		assert_problem(&fixture, refusals[i].http_status, refusals[i].reason);
+		assert_string_equal(bridge_header(&fixture, "Access-Control-Allow-Origin"),
+		    "https://app.example.com");
+		assert_string_equal(bridge_header(&fixture, "Vary"), "Origin");
+	}
+	(void)bridge_get(&fixture, "/v1/me", "Origin: https://evil.example\r\nExpect: x\r\n");
+	assert_string_equal(bridge_header(&fixture, "Access-Control-Allow-Origin"), "");
+	assert_int_equal(bridge_get(&fixture, "/metrics", ""), 200);
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		snprintf(counted, sizeof counted, "route=\"none\",status=\"%d\"} %d\n",
+		    refusals[i].http_status, refusals[i].http_status == 417 ? 2 : 1);
+		assert_says(fixture.reply.body, counted);
+	}
+	assert_says(fixture.reply.body, "usher_bridge_requests_in_flight 1\n");
+}
+
+/* A body that grows too large as it comes is refused on another path. */
+static void
+a_chunked_body_that_grows_too_large_is_told_to_the_page(void **state)
+{
+	static char chunks[(1u << 20) + 4096];
+	size_t at = (size_t)snprintf(chunks, sizeof chunks, "100001\r\n");
+
+	(void)state;
+	memset(chunks + at, ' ', sizeof chunks - at);
+	(void)bridge_ask(&fixture, "POST", "/v1/auth/login",
+	    "Origin: https://app.example.com\r\nTransfer-Encoding: chunked\r\n",
+	    slice_of(chunks, sizeof chunks));
+	assert_problem(&fixture, 413, "BODY_TOO_LARGE");
+	assert_string_equal(
+	    bridge_header(&fixture, "Access-Control-Allow-Origin"), "https://app.example.com");
+	assert_int_equal(bridge_get(&fixture, "/metrics", ""), 200);
+	assert_says(fixture.reply.body, "route=\"none\",status=\"413\"} 1\n");
+}
+
 /* Where a slow call waits until a quick one has been answered. */
 struct gate {
 	pthread_mutex_t lock;
@@ -767,6 +824,8 @@ main(void)
 	    TEST(only_listed_origins_may_read),
 	    TEST(health_needs_nobody_and_ready_goes_through),
 	    TEST(openapi_is_the_generated_file),
+	    TEST(what_is_refused_at_the_door_is_told_and_counted),
+	    TEST(a_chunked_body_that_grows_too_large_is_told_to_the_page),
 	    TEST(metrics_count_routes_and_never_paths),
 	    TEST(a_slow_call_holds_nobody_up),
 	    cmocka_unit_test(stopping_answers_what_is_under_way),

@@ -50,6 +50,7 @@ bridge_fixture_open(struct bridge_fixture *fixture, const struct bridge_fixture_
 	http_config_init(&http);
 	http.listen = "127.0.0.1:0";
 	http.drain_timeout_ms = settings->drain_ms;
+	http.refused = bridge_refused;
 	assert_int_equal(
 	    http_server_new(&http, bridge_handle, fixture->bridge, &fixture->server).code, ST_OK);
 	wait_until_connected(fixture);
@@ -78,7 +79,7 @@ bridge_ask(struct bridge_fixture *fixture, const char *verb, const char *target,
 	strbuf_add_text(text, headers);
 	if (body.data && !strcasestr(headers, "Content-Type:"))
 		strbuf_add_text(text, "Content-Type: application/json\r\n");
-	if (body.data)
+	if (body.data && !strcasestr(headers, "Transfer-Encoding:"))
 		strbuf_add_format(text, "Content-Length: %zu\r\n", body.bytes);
 	strbuf_add_text(text, "\r\n");
 	strbuf_add(text, body.data, body.bytes);

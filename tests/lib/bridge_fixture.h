@@ -27,7 +27,8 @@ bridge_fixture_open(struct bridge_fixture *fixture, const struct bridge_fixture_
 void bridge_fixture_close(struct bridge_fixture *fixture);
 
 /* Ask; the reply is in fixture->reply. headers are whole lines ("A: b\r\n"). A body brings its
- * Content-Length along, and Content-Type unless headers have one. Returns the HTTP status. */
+ * Content-Length along unless headers have a Transfer-Encoding, and Content-Type unless they have
+ * one. Returns the HTTP status. */
 int bridge_ask(struct bridge_fixture *fixture, const char *verb, const char *target,
     const char *headers, struct slice body);
 int bridge_get(struct bridge_fixture *fixture, const char *target, const char *headers);
