@@ -12,6 +12,7 @@ import pytest
 import usher
 from usher.v1 import envelope_pb2
 from usher_testing import SLOWER, Node, Organisation, System, wait_until
+from usher_testing.locks import TableLock
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_login_flood_is_told_when_to_come_back_and_resolve_goes_on(
 def test_a_full_query_lane_refuses_at_once(client: usher.Client, org_a: Organisation, system: System):
     owner = org_a.owner(client)
     owner.org.get_org(org_id=org_a.org_id)  # who calls is in memory from here on
-    lock = _hold_lock(system, "usher.orgs")
+    lock = TableLock(system, "usher.orgs")
     try:
         began = time.monotonic()
         found = outcomes([lambda: owner.using(timeout=3.0).org.get_org(org_id=org_a.org_id)] * 64)
@@ -92,7 +93,7 @@ def test_one_organisation_leaves_a_quarter_to_the_others(
     b = org_b.owner(client).using(timeout=8.0)
     a.org.get_org(org_id=org_a.org_id)
     b.org.get_org(org_id=org_b.org_id)
-    lock = _hold_lock(system, "usher.orgs")
+    lock = TableLock(system, "usher.orgs")
     try:
         with ThreadPoolExecutor(65) as pool:
             flood = [
@@ -110,37 +111,11 @@ def test_one_organisation_leaves_a_quarter_to_the_others(
         lock.release()
 
 
-class _Lock:
-    """A table that nobody can read until release()."""
-
-    def __init__(self, system: System, table: str):
-        import subprocess
-
-        self._psql = subprocess.Popen(
-            ["psql", "-XAtq", "-d", system.database.owner],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._psql.stdin and self._psql.stdout
-        self._psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n")
-        self._psql.stdin.flush()
-        assert self._psql.stdout.readline().strip() == "held"
-
-    def release(self) -> None:
-        if self._psql.poll() is None:
-            self._psql.communicate("ROLLBACK;\n")
-
-
-def _hold_lock(system: System, table: str) -> _Lock:
-    return _Lock(system, table)
-
-
 def test_a_statement_does_not_outlive_its_deadline(
     client: usher.Client, org_a: Organisation, system: System
 ):
     owner = org_a.owner(client)
-    lock = _hold_lock(system, "usher.orgs")
+    lock = TableLock(system, "usher.orgs")
     try:
         began = time.monotonic()
         with pytest.raises(usher.DeadlineExceeded):

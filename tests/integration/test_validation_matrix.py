@@ -1,0 +1,266 @@
+"""Every field against its rules, and every method against a deadline that passes: from the .proto."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+import usher
+from usher import METHODS, Code, Method
+from usher.v1 import envelope_pb2, options_pb2
+from usher_testing import SLOWER, Organisation, System
+from usher_testing.locks import TableLock
+from usher_testing.samples import sample
+
+
+class Spot(NamedTuple):
+    """A field of a request, however deep: the fields on the way to it, and its rules."""
+
+    method: Method
+    way: tuple[FieldDescriptor, ...]
+    rules: options_pb2.FieldRules
+
+    @property
+    def field(self) -> FieldDescriptor:
+        return self.way[-1]
+
+    @property
+    def path(self) -> str:
+        """As a violation names it."""
+        return ".".join(f.name + ("[0]" if is_repeated(f) else "") for f in self.way)
+
+    @property
+    def whole(self) -> str:
+        """The field as a whole, without an index."""
+        return self.path.removesuffix("[0]")
+
+    def __str__(self) -> str:
+        return f"{self.method.name.removeprefix('usher.v1.')} {self.whole}"
+
+
+class Copies(NamedTuple):
+    """So many of the item that a request has for a sample."""
+
+    count: int
+
+
+def is_repeated(field: FieldDescriptor) -> bool:
+    return field.label == FieldDescriptor.LABEL_REPEATED
+
+
+def rules_of(field: FieldDescriptor) -> options_pb2.FieldRules:
+    return field.GetOptions().Extensions[options_pb2.field]
+
+
+def spots_of(
+    method: Method, descriptor: Descriptor, way: tuple[FieldDescriptor, ...] = ()
+) -> Iterator[Spot]:
+    for field in descriptor.fields:
+        here = (*way, field)
+        if rules_of(field).ByteSize():
+            yield Spot(method, here, rules_of(field))
+        inner = field.message_type
+        if inner is not None and inner.file.package.startswith("usher.") and field not in way:
+            yield from spots_of(method, inner, here)
+
+
+SPOTS = [spot for method in METHODS.values() for spot in spots_of(method, method.request.DESCRIPTOR)]
+
+
+def text_of(rules: options_pb2.FieldRules, length: int, letter: str) -> str:
+    if rules.json:
+        return json.dumps({"k": letter * (length - len('{"k": ""}'))}, ensure_ascii=False)
+    return letter * length
+
+
+def values_of(spot: Spot, length: int) -> list[Any]:
+    """Texts and bytes of that length; characters count, not bytes."""
+    if spot.field.type == FieldDescriptor.TYPE_BYTES:
+        return [b"x" * length]
+    return [text_of(spot.rules, length, letter) for letter in ("x", "é")]
+
+
+def beyond(spot: Spot) -> Iterator[tuple[Any, str]]:
+    """Values that break a rule, each with the path that is to be named."""
+    rules, field = spot.rules, spot.field
+    if rules.required:
+        yield None, spot.whole
+    if rules.length_max:
+        for value in values_of(spot, rules.length_max + 1):
+            yield ([value], spot.path) if is_repeated(field) else (value, spot.path)
+    if rules.length_min > 1:
+        for value in values_of(spot, rules.length_min - 1):
+            yield ([value], spot.path) if is_repeated(field) else (value, spot.path)
+    if rules.HasField("range"):
+        for number in (rules.range.min - 1, rules.range.max + 1, -(2**31)):
+            if not (number < 0 and field.cpp_type == FieldDescriptor.CPPTYPE_UINT32):
+                yield number, spot.path
+    if rules.json:
+        for text in ("no json", "[]", "7", '{"a":1,"a":2}', '{"a":', '{"a":1}x', "\u00a0{}"):
+            yield text, spot.path
+    if rules.items_max:
+        yield Copies(rules.items_max + 1), spot.whole
+
+
+def within(spot: Spot) -> Iterator[Any]:
+    """Values at the very limit, which these rules have nothing against."""
+    rules = spot.rules
+    if rules.length_max and not is_repeated(spot.field):
+        yield from values_of(spot, rules.length_max)
+    if rules.length_min > 0 and not is_repeated(spot.field) and not rules.json:
+        yield from values_of(spot, rules.length_min)
+    if rules.HasField("range"):
+        yield rules.range.max
+        yield rules.range.min
+
+
+def put(request: Message, way: tuple[FieldDescriptor, ...], value: Any) -> None:
+    """Set what the way leads to; None: nothing at all."""
+    for field in way[:-1]:
+        if is_repeated(field):
+            items = getattr(request, field.name)
+            request = items[0] if items else items.add()
+        else:
+            request = getattr(request, field.name)
+            request.SetInParent()
+    last = way[-1].name
+    items = list(getattr(request, last)) if is_repeated(way[-1]) else []
+    request.ClearField(last)
+    if value is None:
+        return
+    if isinstance(value, Copies):
+        value = (items[:1] or ["x"]) * value.count
+    if is_repeated(way[-1]):
+        getattr(request, last).extend(value)
+    else:
+        setattr(request, last, value)
+
+
+@pytest.fixture(scope="module")
+def ids(org_a: Organisation) -> dict[str, Any]:
+    return {
+        "user_id": org_a.user_id, "chatbot_id": org_a.chatbot_id, "org_id": org_a.org_id,
+        "conversation": "matrix", "token": "x", "key_id": "00000000-0000-7000-8000-000000000000",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def credential(client: usher.Client, org_a: Organisation) -> bytes:
+    return org_a.login(client).access_token.encode()
+
+
+def answer(
+    client: usher.Client, spot: Spot, ids: dict[str, Any], credential: bytes, value: Any
+) -> envelope_pb2.Response:
+    request = sample(spot.method, ids)
+    put(request, spot.way, value)
+    return client.send(
+        envelope_pb2.Request(
+            method_id=spot.method.id, credential=credential, payload=request.SerializeToString()
+        )
+    )
+
+
+def violations(response: envelope_pb2.Response) -> dict[str, str]:
+    return {
+        violation.field: violation.description
+        for detail in response.details
+        for violation in detail.bad_request.violations
+    }
+
+
+def test_there_are_rules_of_every_kind():
+    """Else the matrix would be empty of them."""
+    for kind in ("length_max", "items_max", "json", "required"):
+        assert any(getattr(spot.rules, kind) for spot in SPOTS), kind
+    assert any(spot.rules.HasField("range") for spot in SPOTS)
+    assert any(len(spot.way) > 1 for spot in SPOTS)
+
+
+@pytest.mark.parametrize("spot", [s for s in SPOTS if list(beyond(s))], ids=str)
+def test_what_breaks_a_rule_is_refused_by_name(
+    spot: Spot, client: usher.Client, ids: dict[str, Any], credential: bytes
+):
+    for value, path in beyond(spot):
+        response = answer(client, spot, ids, credential, value)
+        shown = repr(value)[:80]
+        assert response.code == Code.INVALID_ARGUMENT, (shown, response.code, response.message)
+        assert violations(response).get(path), (shown, violations(response), response.message)
+
+
+@pytest.mark.parametrize("spot", [s for s in SPOTS if list(within(s))], ids=str)
+def test_what_is_at_its_limit_breaks_no_rule(
+    spot: Spot, client: usher.Client, ids: dict[str, Any], credential: bytes
+):
+    for value in within(spot):
+        response = answer(client, spot, ids, credential, value)
+        found = violations(response).get(spot.path, "")
+        assert not found.startswith("must have"), (repr(value)[:80], found)
+        assert not found.startswith("must be from"), (repr(value)[:80], found)
+        assert response.code not in (Code.INTERNAL, Code.UNKNOWN), response.message
+
+
+# ---- deadlines
+
+IN_TIME = 0.3
+
+
+def tables(system: System) -> list[str]:
+    """All but what a node lives by: its feed would stop, and with it what it remembers."""
+    return system.database.sql(
+        "SELECT relid::regclass FROM pg_stat_user_tables WHERE schemaname = 'usher'"
+        " AND relname NOT LIKE ALL (ARRAY['nodes', 'changes'])"
+    ).split()
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.name.removeprefix("usher.v1."))
+def test_a_deadline_that_passes_ends_the_call_and_what_it_began(
+    method: Method, client: usher.Client, org_a: Organisation, system: System, ids: dict[str, Any]
+):
+    """The database answers nobody meanwhile; only what is in memory can be had."""
+    credential = org_a.login(client).access_token.encode()
+    request = envelope_pb2.Request(
+        method_id=method.id,
+        credential=credential,
+        timeout_ms=int(IN_TIME * 1000),
+        idempotency_key=b"" if not method.rules.idempotent_by_key else b"a key of sixteen",
+        payload=sample(method, ids).SerializeToString(),
+    )
+    client.send(request_of_nothing(credential))  # who calls is in memory from here on
+    before = writes(system)
+    with TableLock(system, *tables(system)):
+        began = time.monotonic()
+        response = client.send(request)
+        took = time.monotonic() - began
+    needs_no_table = response.code not in (Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE)
+    # Sooner than the method's own deadline would have ended it.
+    assert took < 4 * SLOWER, (took, response.code)
+    assert response.code not in (Code.INTERNAL, Code.UNKNOWN), response.message
+    if needs_no_table:
+        assert method.rules.effect == options_pb2.EFFECT_READ or response.code != Code.OK
+    assert writes(system) == before
+    # And the server goes on.
+    assert client.ops.get_health().ready
+
+
+def request_of_nothing(credential: bytes) -> envelope_pb2.Request:
+    me = METHODS["usher.v1.UserService/GetMe"]
+    return envelope_pb2.Request(
+        method_id=me.id, credential=credential, payload=me.request().SerializeToString()
+    )
+
+
+def writes(system: System) -> str:
+    """What a method could have written."""
+    return system.database.sql(
+        "SELECT (SELECT count(*) FROM usher.orgs), (SELECT count(*) FROM usher.users),"
+        " (SELECT count(*) FROM usher.chatbots), (SELECT count(*) FROM usher.api_keys),"
+        " (SELECT count(*) FROM usher.turns), (SELECT count(*) FROM usher.signups),"
+        " (SELECT count(*) FROM usher.idempotency), (SELECT max(version) FROM usher.users)"
+    )
