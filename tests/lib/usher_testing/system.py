@@ -35,8 +35,8 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         self.socket = done.stdout.strip()
 
-    def stop(self) -> None:
-        done = run([SOURCE / "tests/lib/cluster", "stop", self.folder])
+    def stop(self, how: str = "fast") -> None:
+        done = run([SOURCE / "tests/lib/cluster", "stop", self.folder, how])
         assert done.returncode == 0, done.stderr
 
     def kill(self) -> None:
