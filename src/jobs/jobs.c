@@ -68,6 +68,7 @@ status
 jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
 {
 	struct jobs *jobs = calloc(1, sizeof(*jobs));
+	pthread_condattr_t monotonic; /* a clock that is set back must not keep jobs asleep */
 	status st;
 
 	if (!jobs)
@@ -81,7 +82,10 @@ jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
 	jobs->store = store;
 	jobs->clock = clock;
 	pthread_mutex_init(&jobs->lock, NULL);
-	pthread_cond_init(&jobs->changed, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&jobs->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	*out = jobs;
 	return STATUS_OK;
 }
@@ -234,7 +238,7 @@ sleep_for(struct jobs *jobs, int64_t wait_us)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += wait_us / US_PER_S;
 	until.tv_nsec += wait_us % US_PER_S * 1000;
 	if (until.tv_nsec >= 1000000000L) {

@@ -41,6 +41,7 @@ status
 spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
     const struct rand_source *rand, struct spool **out)
 {
+	pthread_condattr_t monotonic; /* a clock that is set back must not keep waiters asleep */
 	struct uuid id;
 	struct spool *spool;
 	status st;
@@ -61,7 +62,10 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
 	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
 		pthread_mutex_init(&spool->shards[i].lock, NULL);
 	pthread_mutex_init(&spool->room_lock, NULL);
-	pthread_cond_init(&spool->room, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&spool->room, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	spool->slots_per_shard = spool->file.header->slots_per_shard;
 	spool->seed = rand_hash_seed();
 	spool->clock = clock;
@@ -182,7 +186,7 @@ spool_wait(struct spool *spool, int64_t deadline_us)
 			break;
 		}
 		ask_for_drain(spool);
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += WAIT_NS;
 		if (until.tv_nsec >= 1000000000L) {
 			until.tv_nsec -= 1000000000L;
@@ -299,11 +303,11 @@ drain_left_over(struct spool *spool, const char *name, struct store_conn *conn, 
 }
 
 static bool
-is_spool_name(const char *name)
+name_ends_in(const char *name, const char *end)
 {
-	size_t bytes = strlen(name);
+	size_t bytes = strlen(name), end_bytes = strlen(end);
 
-	return bytes > 6 && strcmp(name + bytes - 6, ".spool") == 0;
+	return bytes > end_bytes && strcmp(name + bytes - end_bytes, end) == 0;
 }
 
 static status
@@ -317,9 +321,12 @@ drain_left_overs(struct spool *spool, struct store_conn *conn, struct arena *are
 	if (!directory)
 		return REFUSE_FOR(ST_UNAVAILABLE, "SPOOL", "spool.dir can't be read");
 	atomic_store(&spool->left_over, 0);
-	while (st.code == ST_OK && (entry = readdir(directory)))
-		if (is_spool_name(entry->d_name) && strcmp(entry->d_name, own) != 0)
+	while (st.code == ST_OK && (entry = readdir(directory))) {
+		if (name_ends_in(entry->d_name, ".spool.new"))
+			spool_file_sweep(spool->directory, entry->d_name, spool->clock);
+		else if (name_ends_in(entry->d_name, ".spool") && strcmp(entry->d_name, own) != 0)
 			st = drain_left_over(spool, entry->d_name, conn, arena, stored);
+	}
 	closedir(directory);
 	return st;
 }

@@ -12,6 +12,7 @@
 
 #define LAYOUT 1u
 #define ROWS_A_STATEMENT 4096
+#define DRAFT_LIFE_S 60
 
 static const char magic[8] = "ushspool";
 
@@ -137,6 +138,25 @@ spool_file_adopt(const char *directory, const char *name, struct spool_file *out
 	map_layout(&file);
 	*out = file;
 	return true;
+}
+
+void
+spool_file_sweep(const char *directory, const char *name, const struct clock *clock)
+{
+	int64_t oldest_s = clock_now_us(clock) / US_PER_S - DRAFT_LIFE_S;
+	char path[sizeof(((struct spool_file *)NULL)->path)];
+	struct stat stat;
+	int fd;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path))
+		return;
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	/* Its maker locks it right after making it: so long after, the lock says who lives. */
+	if (fstat(fd, &stat) == 0 && stat.st_mtime < oldest_s && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlink(path);
+	close(fd);
 }
 
 void

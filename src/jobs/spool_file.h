@@ -50,6 +50,8 @@ MUST_USE status spool_file_create(
     const char *directory, size_t bytes_max, const struct uuid *id, struct spool_file *out);
 /* One whose process is gone, and locked from now on. false: it lives, or is none of ours. */
 bool spool_file_adopt(const char *directory, const char *name, struct spool_file *out);
+/* Remove one that was begun, under its first name, by a process that did not live to finish it. */
+void spool_file_sweep(const char *directory, const char *name, const struct clock *clock);
 /* Unmap and unlock; remove: the file too. */
 void spool_file_close(struct spool_file *file, bool remove);
 

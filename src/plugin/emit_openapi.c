@@ -46,7 +46,8 @@ summary_of(struct arena *arena, const struct model_method *method)
 	const char *comment = method->place.comment;
 	size_t n = 0;
 
-	while (comment[n] && !(comment[n] == '.' && (!comment[n + 1] || isspace(comment[n + 1]))))
+	while (comment[n] &&
+	       !(comment[n] == '.' && (!comment[n + 1] || isspace((unsigned char)comment[n + 1]))))
 		n++;
 	char *text = arena_copy(arena, n ? comment : method->name, n ? n : strlen(method->name));
 	for (char *c = text; c && *c; c++) {

@@ -3,12 +3,15 @@
 #include "tests/lib/scratch.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +263,41 @@ a_strange_file_is_left_alone(void **state)
 }
 
 static void
+make_draft(const char *path, int64_t age_s)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - age_s}};
+	int fd = open(path, O_CREAT | O_RDWR | O_EXCL, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+}
+
+/* Killed while its file was being made: nothing is in there, and nobody would ever remove it. */
+static void
+what_was_never_finished_goes_unless_its_maker_lives(void **state)
+{
+	char path[128];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x.spool.new", directory);
+	make_draft(path, 30);
+	spool_file_sweep(directory, "x.spool.new", &clock_system);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+
+	make_draft(path, 3600);
+	fd = open(path, O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	spool_file_sweep(directory, "x.spool.new", &clock_system);
+	assert_int_equal(access(path, F_OK), 0);
+	close(fd);
+	spool_file_sweep(directory, "x.spool.new", &clock_system);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
 a_folder_that_is_not_there_is_said(void **state)
 {
 	struct spool *spool = NULL;
@@ -287,6 +325,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		what_a_killed_process_acknowledged_is_in_its_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_strange_file_is_left_alone, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		what_was_never_finished_goes_unless_its_maker_lives, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_is_said, set_up, tear_down),
 	};
 
