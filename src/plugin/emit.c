@@ -83,6 +83,8 @@ emit_all(const struct model *model, struct output *output)
 	TRY(emit_openapi(model, output));
 	TRY(emit_descriptors(model, output));
 	TRY(emit_methods(model, output));
+	TRY(emit_python(model, output));
+	TRY(emit_go(model, output));
 	return STATUS_OK;
 }
 

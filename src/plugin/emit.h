@@ -29,6 +29,8 @@ MUST_USE status emit_client(const struct model *model, struct output *output);
 MUST_USE status emit_openapi(const struct model *model, struct output *output);
 MUST_USE status emit_descriptors(const struct model *model, struct output *output);
 MUST_USE status emit_methods(const struct model *model, struct output *output);
+MUST_USE status emit_python(const struct model *model, struct output *output);
+MUST_USE status emit_go(const struct model *model, struct output *output);
 /* All of the above. */
 MUST_USE status emit_all(const struct model *model, struct output *output);
 

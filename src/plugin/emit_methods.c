@@ -152,6 +152,8 @@ add_method(struct strbuf *out, const struct model_method *method)
 	add_access(out, method);
 	strbuf_add_text(out, "\n- Effect ");
 	add_option_value(out, &usher__v1__effect__descriptor, (int)rules->effect);
+	if (*rules->write_with)
+		strbuf_add_format(out, " (WRITE with `%s`)", rules->write_with);
 	strbuf_add_text(out, ", lane ");
 	add_option_value(out, &usher__v1__lane__descriptor, (int)rules->lane);
 	strbuf_add_text(out, rules->idempotent_by_key ? ", takes an idempotency key" : "");

@@ -127,6 +127,26 @@ check_lane(struct model *model, const struct model_method *method)
 		    "a READ leaves nothing that a repeat could do twice");
 }
 
+/* What a READ with an idempotency key writes, clients must know of: they repeat the others freely.
+ */
+static void
+check_write_with(struct model *model, const struct model_method *method)
+{
+	const Usher__V1__MethodRules *rules = method->rules;
+	const bool may_write =
+	    rules->effect == USHER__V1__EFFECT__EFFECT_READ && rules->idempotent_by_key;
+
+	if (may_write && !*rules->write_with)
+		model_refuse(model, &method->place, "write_with",
+		    "a READ with idempotent_by_key says which field makes it a WRITE");
+	else if (!may_write && *rules->write_with)
+		model_refuse(
+		    model, &method->place, "write_with", "it is for a READ with idempotent_by_key");
+	else if (may_write && !model_field_find(method->request, rules->write_with))
+		model_refuse(model, &method->place, "write_with", "%s has no field \"%s\"",
+		    method->request->short_name, rules->write_with);
+}
+
 static void
 check_limits(struct model *model, const struct model_method *method)
 {
@@ -180,6 +200,7 @@ model_check_methods(struct model *model)
 			const struct model_method *method = &service->methods[i];
 			check_access(model, method);
 			check_lane(model, method);
+			check_write_with(model, method);
 			check_limits(model, method);
 			check_type(model, method, method->request);
 			check_type(model, method, method->reply);

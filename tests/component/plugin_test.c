@@ -178,6 +178,7 @@ struct mistake {
 	"message Small { string id = 1; string other = 2; }\n"                                     \
 	"message Reply {}\n"
 #define WELL "access: {public: true} lane: LANE_QUERY effect: EFFECT_WRITE "
+#define INLINE_READ "access: {public: true} lane: LANE_INLINE effect: EFFECT_READ "
 #define READ "access: {public: true} lane: LANE_QUERY effect: EFFECT_READ "
 
 static const char *
@@ -244,6 +245,13 @@ static const struct mistake mistakes[] = {
 	METHOD_ "option lane: RESTRICT writes and waits, which INLINE can't"},
     {IN_METHOD, READ "idempotent_by_key: true",
 	METHOD_ "option idempotent_by_key: a READ leaves nothing that a repeat could do twice"},
+    {IN_METHOD, INLINE_READ "idempotent_by_key: true",
+	METHOD_
+	"option write_with: a READ with idempotent_by_key says which field makes it a WRITE"},
+    {IN_METHOD, INLINE_READ "idempotent_by_key: true write_with: \"nowhere\"",
+	METHOD_ "option write_with: Req has no field \"nowhere\""},
+    {IN_METHOD, READ "write_with: \"text\"",
+	METHOD_ "option write_with: it is for a READ with idempotent_by_key"},
     {IN_METHOD, WELL "deadline_ms: 300001", METHOD_ "option deadline_ms: more than 300000"},
     {IN_METHOD, WELL "bytes_max: 4194304",
 	METHOD_ "option bytes_max: a whole message with its envelope is 4194304 at most"},

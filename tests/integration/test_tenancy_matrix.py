@@ -96,7 +96,7 @@ def outcome(response: envelope_pb2.Response) -> tuple[int, str, str]:
 
 
 def call(calls: usher.Calls, method: Method, ids: dict[str, Any]) -> envelope_pb2.Response:
-    envelope, _ = calls._envelope(method, sample(method, ids).SerializeToString())
+    envelope = calls.envelope(method, sample(method, ids).SerializeToString())
     return calls.send(envelope)
 
 
@@ -199,7 +199,7 @@ def test_a_cursor_of_another_organisation_is_refused_or_shows_the_own_rows(
         return
     own = sample(method, own_ids(org_a))
     own.page.CopyFrom(common_pb2.PageRequest(size=100, token=page.page.next_token))
-    envelope, _ = callers["owner"]._envelope(method, own.SerializeToString())
+    envelope = callers["owner"].envelope(method, own.SerializeToString())
     response = client.send(envelope)
     assert MARK.encode() not in response.payload
     assert response.code in (Code.OK, Code.INVALID_ARGUMENT, Code.NOT_FOUND)

@@ -15,12 +15,14 @@ case $(protoc-c --version) in
 	;;
 esac
 
-mkdir -p "$copy/clients/python"
+mkdir -p "$copy/clients/python" "$copy/clients/go"
 cp -r "$top/gen" "$copy"
 cp -r "$top/clients/python/usher" "$copy/clients/python"
+cp -r "$top/clients/go/methods.go" "$top/clients/go/usherv1" "$copy/clients/go"
 changed=$("$top/gen/regenerate" "$1/bin/protoc-gen-usher" "$copy")
 [ -z "$changed" ] && exit 0
 echo "$changed"
 diff -ru "$top/gen" "$copy/gen" || :
+diff -ru -x __pycache__ "$top/clients/python/usher" "$copy/clients/python/usher" || :
 echo "not what proto/ makes: cmake --build build --target regenerate"
 exit 1

@@ -1,6 +1,6 @@
 """Client of usher: who is this, what may they do, and what should the model know about them."""
 
-from usher.client import AsyncCalls, Calls, Client, Session, idempotency_key
+from usher.client import AsyncCalls, Calls, Client, idempotency_key
 from usher.errors import (
     Aborted,
     AlreadyExists,
@@ -23,6 +23,7 @@ from usher.errors import (
     Violation,
 )
 from usher.methods import METHODS, Method, method_id
+from usher.session import Session
 
 __all__ = [
     "METHODS",

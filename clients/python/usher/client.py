@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,45 +13,21 @@ import pynng
 from google.protobuf.message import DecodeError, Message
 
 from usher import methods
-from usher.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailable, from_response
+from usher.errors import Error, Internal, InvalidArgument, from_response
+from usher.retry import ATTEMPTS_MAX, Attempts, Budget, is_repeatable, is_repeatable_item
+from usher.servers import MESSAGE_BYTES_MAX, Server, Servers
+from usher.services import AsyncServices, Services
+from usher.session import Session
 from usher.v1 import envelope_pb2
 
-MESSAGE_BYTES_MAX = 4 << 20
 _TIMEOUT_DEFAULT = 5.0
-# The server answers at the deadline itself; its answer may take a moment to arrive.
-_GRACE_MS = 250
+_PROBE = "usher.v1.OpsService/GetHealth"
+_PROBE_TIMEOUT = 1.0
 
 
 def idempotency_key() -> bytes:
     """A new key: give it to a write, and to the write's repeats."""
     return os.urandom(16)
-
-
-class Session:
-    """What one user or flow has seen: reads in it are never older than its writes.
-
-    May be shared between threads, clients and tasks."""
-
-    def __init__(self, revision: bytes = b""):
-        self._lock = threading.Lock()
-        self._revision = revision
-
-    @property
-    def revision(self) -> bytes:
-        """The greatest one seen; b"" before the first write."""
-        with self._lock:
-            return self._revision
-
-    def saw(self, revision: bytes) -> None:
-        """Keep a Response.revision if it is newer."""
-        if len(revision) != 16:
-            return
-        with self._lock:
-            known = self._revision
-            # Both halves are big-endian, so bytes compare as numbers do. Another epoch (the
-            # database failed over) makes the later reply the newer one.
-            if known[:8] != revision[:8] or known < revision:
-                self._revision = revision
 
 
 @dataclass(frozen=True)
@@ -63,44 +39,13 @@ class _Options:
     client_ip: str = ""
     idempotency_key: bytes = b""
     timeout: float | None = None
+    attempts: int = ATTEMPTS_MAX
     session: Session | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
 
 def _bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
-
-
-class _Channel:
-    """The socket, shared by all views of a client."""
-
-    def __init__(self, url: str, tls_config: pynng.TLSConfig | None):
-        self.url = url
-        self._lock = threading.Lock()
-        self._socket = pynng.Req0(
-            resend_time=-1,
-            recv_max_size=MESSAGE_BYTES_MAX,
-            reconnect_time_min=50,
-            reconnect_time_max=2000,
-            tls_config=tls_config,
-        )
-        if url.startswith(("tcp", "tls")):
-            self._socket.tcp_keepalive = True
-        self._socket.dial(url, block=False)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def open(self, timeout: float) -> pynng.Context:
-        # A context takes the socket's timeouts over when it is opened.
-        milliseconds = max(1, round(timeout * 1000))
-        with self._lock:
-            self._socket.send_timeout = milliseconds
-            self._socket.recv_timeout = milliseconds + _GRACE_MS
-            return self._socket.new_context()
-
-    def not_sent(self) -> Unavailable:
-        return Unavailable(f"{self.url} cannot be reached", retry_after=0.05)
 
 
 def _encode(envelope: envelope_pb2.Request) -> bytes:
@@ -114,15 +59,96 @@ def _decode(data: bytes) -> envelope_pb2.Response:
     try:
         return envelope_pb2.Response.FromString(data)
     except DecodeError as error:
-        raise Internal(f"the server's answer cannot be read: {error}") from error
+        raise Internal(
+            f"the server's answer cannot be read: {error}", reason="MALFORMED_REPLY"
+        ) from error
 
 
-def _lost() -> Unavailable:
-    return Unavailable("the connection was lost; the call may have been carried out")
+class _Channel:
+    """The servers and what is spent on repeats, shared by all views of a client."""
+
+    def __init__(self, urls: Sequence[str], tls_config: pynng.TLSConfig | None):
+        self.servers = Servers(urls, tls_config, _answers)
+        self.budget = Budget()
 
 
-def _late() -> DeadlineExceeded:
-    return DeadlineExceeded("no answer came in time; the call may have been carried out")
+def _answers(server: Server) -> bool:
+    """Does it say anything at all?"""
+    message = _encode(envelope_pb2.Request(method=_PROBE, timeout_ms=round(_PROBE_TIMEOUT * 1000)))
+    try:
+        _talk(server, message, _PROBE_TIMEOUT)
+    except Error:
+        return False
+    return True
+
+
+def _talk(server: Server, message: bytes, seconds: float) -> bytes:
+    with server.open(seconds) as exchange:
+        try:
+            exchange.context.send(message)
+            exchange.sent()
+            data: bytes = exchange.context.recv()
+        except pynng.NNGException as error:
+            raise exchange.failure(error) from None
+        exchange.answered()
+        return data
+
+
+async def _talk_async(server: Server, message: bytes, seconds: float) -> bytes:
+    with server.open(seconds) as exchange:
+        try:
+            await exchange.context.asend(message)
+            exchange.sent()
+            data: bytes = await exchange.context.arecv()
+        except pynng.NNGException as error:
+            raise exchange.failure(error) from None
+        exchange.answered()
+        return data
+
+
+class _Call:
+    """One call through all its attempts."""
+
+    def __init__(
+        self,
+        view: _View,
+        method: methods.Method | str,
+        payload: bytes,
+        timeout: float,
+        repeatable: bool,
+    ):
+        self._view = view
+        self._method = method
+        self._payload = payload
+        channel, options = view._channel, view._options
+        self.attempts = Attempts(timeout, repeatable, options.attempts, channel.budget)
+        self.tried: set[Server] = set()
+
+    def message(self) -> bytes:
+        """The envelope of the next attempt."""
+        return _encode(self._view.envelope(self._method, self._payload, self.attempts.left()))
+
+    def accept(self, server: Server, data: bytes) -> envelope_pb2.Response:
+        """Takes note of the revision; raises what the response says."""
+        response = _decode(data)
+        session = self._view._options.session
+        if session:
+            session.saw(response.revision)
+        if response.code:
+            raise from_response(response)
+        server.is_well()
+        self.attempts.succeeded()
+        return response
+
+    def pause_after(self, server: Server | None, error: Error) -> float:
+        """Seconds until the next attempt; raises error if there is none."""
+        if server:
+            self.tried.add(server)
+            if error.code == error.code.UNAVAILABLE:
+                server.rest()
+            elif error.response is not None:
+                server.is_well()
+        return self.attempts.pause_after(error)
 
 
 class _View:
@@ -132,27 +158,26 @@ class _View:
         self._channel = channel
         self._options = options
 
-    def using(self, **options: Any) -> Any:
-        """The same calls with other options, on the same connection: credential, on_behalf_of,
-        via, org, client_ip, idempotency_key, timeout (seconds), session, metadata."""
+    def _changed(self, options: dict[str, Any]) -> _Options:
         for name in ("credential", "on_behalf_of", "via", "idempotency_key"):
             if name in options:
                 options[name] = _bytes(options[name] or b"")
-        return type(self)(self._channel, replace(self._options, **options))
+        return replace(self._options, **options)
 
-    def session(self) -> Any:
-        """The same calls in a causal session of their own: they read what they wrote."""
-        return self.using(session=Session())
+    @property
+    def servers(self) -> list[Server]:
+        """How they are doing: url, is_connected, is_resting(), load."""
+        return self._channel.servers.all
 
-    def _envelope(
-        self, method: methods.Method | str, payload: bytes
-    ) -> tuple[envelope_pb2.Request, float]:
+    def envelope(
+        self, method: methods.Method | str, payload: bytes, timeout: float = _TIMEOUT_DEFAULT
+    ) -> envelope_pb2.Request:
+        """What a call sends, for send() and batch()."""
         options = self._options
         known = isinstance(method, methods.Method)
-        timeout = options.timeout or (method.timeout if known else _TIMEOUT_DEFAULT)
-        envelope = envelope_pb2.Request(
-            method_id=method.id if known else 0,
-            method="" if known else method,
+        return envelope_pb2.Request(
+            method_id=method.id if isinstance(method, methods.Method) else 0,
+            method="" if known else str(method),
             timeout_ms=max(1, round(timeout * 1000)),
             call_id=int.from_bytes(os.urandom(8)),
             credential=options.credential,
@@ -165,57 +190,42 @@ class _View:
             metadata=[envelope_pb2.Pair(key=k, value=v) for k, v in options.metadata.items()],
             payload=payload,
         )
-        return envelope, timeout
 
-    def _accept(self, response: envelope_pb2.Response) -> envelope_pb2.Response:
-        """Takes note of the revision; raises what the response says."""
-        if self._options.session:
-            self._options.session.saw(response.revision)
-        if response.code:
-            raise from_response(response)
-        return response
+    def _call(self, method: methods.Method, request: Message) -> _Call:
+        return _Call(
+            self,
+            method,
+            request.SerializeToString(),
+            self._options.timeout or method.timeout,
+            is_repeatable(method, request, bool(self._options.idempotency_key)),
+        )
 
-    def _service(self, name: str) -> dict[str, methods.Method]:
-        try:
-            return methods.services()[name]
-        except KeyError:
-            raise AttributeError(f"there is no service {name}") from None
-
-
-class _Service:
-    """One service's methods as attributes."""
-
-    def __init__(self, rows: dict[str, methods.Method], invoke: Callable[..., Any]):
-        self._rows = rows
-        self._invoke = invoke
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        try:
-            method = self._rows[name]
-        except KeyError:
-            raise AttributeError(f"there is no method {name}") from None
-
-        def call(request: Message | None = None, **fields: Any) -> Any:
-            return self._invoke(method, methods.build(method, request, fields))
-
-        call.__name__ = name
-        call.__doc__ = f"{method.name}: {method.request.__name__} to {method.reply.__name__}."
-        return call
-
-    def __dir__(self) -> list[str]:
-        return sorted(self._rows)
+    def _batch_call(self, requests: list[envelope_pb2.Request]) -> _Call:
+        return _Call(
+            self,
+            methods.BATCH,
+            envelope_pb2.BatchRequest(items=requests).SerializeToString(),
+            self._options.timeout or _TIMEOUT_DEFAULT,
+            all(is_repeatable_item(item) for item in requests),
+        )
 
 
-class Calls(_View):
+class Calls(_View, Services):
     """Blocking calls: calls.auth.login(email=..., password=...)."""
+
+    def using(self, **options: Any) -> Calls:
+        """The same calls with other options, on the same connections: credential, on_behalf_of,
+        via, org, client_ip, idempotency_key, timeout (seconds), attempts, session, metadata."""
+        return Calls(self._channel, self._changed(options))
+
+    def session(self) -> Calls:
+        """The same calls in a causal session of their own: they read what they wrote."""
+        return self.using(session=Session())
 
     @property
     def aio(self) -> AsyncCalls:
         """The same calls for asyncio."""
         return AsyncCalls(self._channel, self._options)
-
-    def __getattr__(self, name: str) -> _Service:
-        return _Service(self._service(name), lambda m, r: self.exchange(m, r)[0])
 
     def exchange(
         self, method: methods.Method | str, request: Message
@@ -223,47 +233,49 @@ class Calls(_View):
         """One call: the reply, and the envelope that it came in.
         Raises usher.Error."""
         row = methods.METHODS[method] if isinstance(method, str) else method
-        envelope, timeout = self._envelope(row, request.SerializeToString())
-        response = self._accept(self.send(envelope, timeout))
+        response = self._run(self._call(row, request))
         return row.reply.FromString(response.payload), response
 
     def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code."""
-        payload = envelope_pb2.BatchRequest(items=requests).SerializeToString()
-        envelope, timeout = self._envelope(methods.BATCH, payload)
-        response = self._accept(self.send(envelope, timeout))
+        response = self._run(self._batch_call(requests))
         return list(envelope_pb2.BatchReply.FromString(response.payload).items)
 
     def send(
         self, envelope: envelope_pb2.Request, timeout: float = _TIMEOUT_DEFAULT
     ) -> envelope_pb2.Response:
-        """An envelope of your own: the Response, whatever its code."""
+        """An envelope of your own, sent once: the Response, whatever its code."""
         return _decode(self.send_bytes(_encode(envelope), timeout))
 
     def send_bytes(self, message: bytes, timeout: float = _TIMEOUT_DEFAULT) -> bytes:
-        """A message as it is."""
+        """A message as it is, sent once."""
         ends = time.monotonic() + timeout
-        with self._channel.open(timeout) as context:
+        server = self._channel.servers.take(set(), ends)
+        return _talk(server, message, ends - time.monotonic())
+
+    def _run(self, call: _Call) -> envelope_pb2.Response:
+        while True:
+            server = None
             try:
-                context.send(message)
-            except pynng.Timeout:
-                raise self._channel.not_sent() from None
-            try:
-                return context.recv()
-            except pynng.Timeout:
-                raise _late() from None
-            except (pynng.ConnectionReset, pynng.Closed, pynng.Canceled):
-                raise _late() if time.monotonic() > ends else _lost() from None
+                server = self._channel.servers.take(call.tried, call.attempts.ends)
+                data = _talk(server, call.message(), call.attempts.left())
+                return call.accept(server, data)
+            except Error as error:
+                pause = call.pause_after(server, error)
+            time.sleep(pause)
 
 
-class AsyncCalls(_View):
+class AsyncCalls(_View, AsyncServices):
     """The same with asyncio: await calls.auth.login(...)."""
 
-    def __getattr__(self, name: str) -> _Service:
-        async def invoke(method: methods.Method, request: Message) -> Message:
-            return (await self.exchange(method, request))[0]
+    def using(self, **options: Any) -> AsyncCalls:
+        """The same calls with other options, on the same connections: credential, on_behalf_of,
+        via, org, client_ip, idempotency_key, timeout (seconds), attempts, session, metadata."""
+        return AsyncCalls(self._channel, self._changed(options))
 
-        return _Service(self._service(name), invoke)
+    def session(self) -> AsyncCalls:
+        """The same calls in a causal session of their own: they read what they wrote."""
+        return self.using(session=Session())
 
     async def exchange(
         self, method: methods.Method | str, request: Message
@@ -271,62 +283,63 @@ class AsyncCalls(_View):
         """One call: the reply, and the envelope that it came in.
         Raises usher.Error."""
         row = methods.METHODS[method] if isinstance(method, str) else method
-        envelope, timeout = self._envelope(row, request.SerializeToString())
-        response = self._accept(await self.send(envelope, timeout))
+        response = await self._run(self._call(row, request))
         return row.reply.FromString(response.payload), response
 
     async def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code."""
-        payload = envelope_pb2.BatchRequest(items=requests).SerializeToString()
-        envelope, timeout = self._envelope(methods.BATCH, payload)
-        response = self._accept(await self.send(envelope, timeout))
+        response = await self._run(self._batch_call(requests))
         return list(envelope_pb2.BatchReply.FromString(response.payload).items)
 
     async def send(
         self, envelope: envelope_pb2.Request, timeout: float = _TIMEOUT_DEFAULT
     ) -> envelope_pb2.Response:
-        """An envelope of your own: the Response, whatever its code."""
-        data = _encode(envelope)
-        with self._channel.open(timeout) as context:
+        """An envelope of your own, sent once: the Response, whatever its code."""
+        ends = time.monotonic() + timeout
+        message = _encode(envelope)
+        server = await self._channel.servers.take_async(set(), ends)
+        return _decode(await _talk_async(server, message, ends - time.monotonic()))
+
+    async def _run(self, call: _Call) -> envelope_pb2.Response:
+        while True:
+            server = None
             try:
-                await context.asend(data)
-            except pynng.Timeout:
-                raise self._channel.not_sent() from None
-            try:
-                return _decode(await context.arecv())
-            except pynng.Timeout:
-                raise _late() from None
-            except (pynng.ConnectionReset, pynng.Closed):
-                raise _lost() from None
+                server = await self._channel.servers.take_async(call.tried, call.attempts.ends)
+                data = await _talk_async(server, call.message(), call.attempts.left())
+                return call.accept(server, data)
+            except Error as error:
+                pause = call.pause_after(server, error)
+            await asyncio.sleep(pause)
 
 
 class Client(Calls):
-    """A connection to one server.
+    """Connections to one server or to several that share a database.
 
-    url         "tcp://127.0.0.1:7700", "tls+tcp://…" (with tls_config), "ipc:///path"
-    credential  an access token or an API key; views made by using() may have another
-    timeout     seconds for each call; otherwise the method's own deadline
+    servers     "tcp://127.0.0.1:7700", "tls+tcp://…" (with tls_config), "ipc:///path"; or several
+    credential  an access token or an API key
+    timeout     seconds for each call with all its repeats; otherwise the method's own deadline
+    attempts    how often a call is sent at most, when repeating it is safe; 1: never again
 
-    Nothing is sent before the first call, and a server that is away is looked for again and again:
-    a call to it raises Unavailable at its deadline. Threads: any number at once."""
+    Connects in the background. A call waits for a connection as long as its deadline allows, and
+    raises Unavailable then. Threads and tasks: any number at once."""
 
     def __init__(
         self,
-        url: str,
+        servers: str | Sequence[str],
         *,
         credential: str | bytes = b"",
         timeout: float | None = None,
+        attempts: int = ATTEMPTS_MAX,
         tls_config: pynng.TLSConfig | None = None,
     ):
+        urls = [servers] if isinstance(servers, str) else list(servers)
         super().__init__(
-            _Channel(url, tls_config), _Options(credential=_bytes(credential), timeout=timeout)
+            _Channel(urls, tls_config),
+            _Options(credential=_bytes(credential), timeout=timeout, attempts=attempts),
         )
 
-    def using(self, **options: Any) -> Calls:
-        return Calls(self._channel, self._options).using(**options)
-
     def close(self) -> None:
-        self._channel.close()
+        self._channel.servers.close()
 
     def __enter__(self) -> Client:
         return self

@@ -44,8 +44,9 @@ class Error(Exception):
     message      for people
     metadata     what else the reason carries
     violations   the fields that were refused
-    retry_after  seconds until a repeat makes sense; None: repeating is no use
+    retry_after  seconds until a repeat makes sense; None: the server named no time
     response     the envelope; None when the server did not answer
+    attempts     how often the call was sent
     """
 
     code = Code.UNKNOWN
@@ -67,6 +68,7 @@ class Error(Exception):
         self.violations = violations
         self.retry_after = retry_after
         self.response = response
+        self.attempts = 1
 
     def __str__(self) -> str:
         words = [self.code.name, self.reason, self.message]
@@ -139,12 +141,14 @@ class Unauthenticated(Error):
     code = Code.UNAUTHENTICATED
 
 
-_CLASSES = {kind.code: kind for kind in Error.__subclasses__()}
+_CLASSES: dict[int, type[Error]] = {kind.code: kind for kind in Error.__subclasses__()}
 
 
 def from_response(response: envelope_pb2.Response) -> Error:
     """The exception that a failed Response stands for."""
-    reason, metadata, violations = "", {}, []
+    reason = ""
+    metadata: dict[str, str] = {}
+    violations: list[Violation] = []
     for detail in response.details:
         match detail.WhichOneof("detail"):
             case "error_info":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,33 +69,25 @@ def _read_methods() -> dict[str, Method]:
 METHODS: dict[str, Method] = _read_methods()
 
 
-@functools.cache
-def services() -> dict[str, dict[str, Method]]:
-    """Methods by service and attribute: services()["auth"]["login"]."""
-    found: dict[str, dict[str, Method]] = {}
-    for method in METHODS.values():
-        found.setdefault(method.service, {})[method.attribute] = method
-    return found
-
-
 def _plain(field: FieldDescriptor, value: Any) -> Any:
-    if field.message_type is not None and isinstance(value, dict):
+    if field.message_type is not None and isinstance(value, Mapping):
         if field.message_type.GetOptions().map_entry:
             return value
         return _fields(field.message_type, value)
-    if field.GetOptions().Extensions[options_pb2.field].json and not isinstance(value, str):
+    extensions: Any = field.GetOptions().Extensions
+    if extensions[options_pb2.field].json and not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     return value
 
 
-def _fields(message: Descriptor, values: dict[str, Any]) -> dict[str, Any]:
+def _fields(message: Descriptor, values: Mapping[str, Any]) -> dict[str, Any]:
     """values with the objects of JSON fields as text, at every level."""
     made = {}
     for name, value in values.items():
         field = message.fields_by_name.get(name)
         if field is None or value is None:
             made[name] = value  # protobuf says what it thinks of it
-        elif field.label == FieldDescriptor.LABEL_REPEATED and isinstance(value, (list, tuple)):
+        elif field.label == FieldDescriptor.LABEL_REPEATED and not isinstance(value, Mapping):
             made[name] = [_plain(field, item) for item in value]
         else:
             made[name] = _plain(field, value)

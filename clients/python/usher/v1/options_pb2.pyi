@@ -39,7 +39,7 @@ class AccessRule(_message.Message):
     platform: str
     public: bool
     self: str
-    def __init__(self, public: bool = ..., account: bool = ..., self: _Optional[str] = ..., org: _Optional[str] = ..., key: _Optional[str] = ..., platform: _Optional[str] = ...) -> None: ...
+    def __init__(self_, public: bool = ..., account: bool = ..., self: _Optional[str] = ..., org: _Optional[str] = ..., key: _Optional[str] = ..., platform: _Optional[str] = ...) -> None: ...
 
 class FieldRules(_message.Message):
     __slots__ = ["items_max", "json", "length_max", "length_min", "pii", "range", "required", "secret"]
@@ -82,7 +82,7 @@ class HttpRule(_message.Message):
     def __init__(self, get: _Optional[str] = ..., put: _Optional[str] = ..., post: _Optional[str] = ..., delete: _Optional[str] = ..., patch: _Optional[str] = ..., body: _Optional[str] = ..., success_status: _Optional[int] = ..., additional_bindings: _Optional[_Iterable[_Union[HttpRule, _Mapping]]] = ...) -> None: ...
 
 class MethodRules(_message.Message):
-    __slots__ = ["access", "assurance", "audit", "batchable", "bytes_max", "deadline_ms", "effect", "http", "idempotent_by_key", "lane"]
+    __slots__ = ["access", "assurance", "audit", "batchable", "bytes_max", "deadline_ms", "effect", "http", "idempotent_by_key", "lane", "write_with"]
     ACCESS_FIELD_NUMBER: _ClassVar[int]
     ASSURANCE_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class MethodRules(_message.Message):
     HTTP_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_BY_KEY_FIELD_NUMBER: _ClassVar[int]
     LANE_FIELD_NUMBER: _ClassVar[int]
+    WRITE_WITH_FIELD_NUMBER: _ClassVar[int]
     access: _containers.RepeatedCompositeFieldContainer[AccessRule]
     assurance: Assurance
     audit: bool
@@ -103,7 +104,8 @@ class MethodRules(_message.Message):
     http: HttpRule
     idempotent_by_key: bool
     lane: Lane
-    def __init__(self, access: _Optional[_Iterable[_Union[AccessRule, _Mapping]]] = ..., lane: _Optional[_Union[Lane, str]] = ..., effect: _Optional[_Union[Effect, str]] = ..., idempotent_by_key: bool = ..., audit: bool = ..., assurance: _Optional[_Union[Assurance, str]] = ..., deadline_ms: _Optional[int] = ..., bytes_max: _Optional[int] = ..., batchable: bool = ..., http: _Optional[_Union[HttpRule, _Mapping]] = ...) -> None: ...
+    write_with: str
+    def __init__(self, access: _Optional[_Iterable[_Union[AccessRule, _Mapping]]] = ..., lane: _Optional[_Union[Lane, str]] = ..., effect: _Optional[_Union[Effect, str]] = ..., idempotent_by_key: bool = ..., audit: bool = ..., assurance: _Optional[_Union[Assurance, str]] = ..., deadline_ms: _Optional[int] = ..., bytes_max: _Optional[int] = ..., batchable: bool = ..., http: _Optional[_Union[HttpRule, _Mapping]] = ..., write_with: _Optional[str] = ...) -> None: ...
 
 class Range(_message.Message):
     __slots__ = ["max", "min"]

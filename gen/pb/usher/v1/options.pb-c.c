@@ -232,7 +232,7 @@ void   usher__v1__range__free_unpacked
   assert(message->base.descriptor == &usher__v1__range__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor usher__v1__method_rules__field_descriptors[10] =
+static const ProtobufCFieldDescriptor usher__v1__method_rules__field_descriptors[11] =
 {
   {
     "access",
@@ -354,6 +354,18 @@ static const ProtobufCFieldDescriptor usher__v1__method_rules__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "write_with",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__MethodRules, write_with),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned usher__v1__method_rules__field_indices_by_name[] = {
   0,   /* field[0] = access */
@@ -366,11 +378,12 @@ static const unsigned usher__v1__method_rules__field_indices_by_name[] = {
   9,   /* field[9] = http */
   3,   /* field[3] = idempotent_by_key */
   1,   /* field[1] = lane */
+  10,   /* field[10] = write_with */
 };
 static const ProtobufCIntRange usher__v1__method_rules__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor usher__v1__method_rules__descriptor =
 {
@@ -380,7 +393,7 @@ const ProtobufCMessageDescriptor usher__v1__method_rules__descriptor =
   "Usher__V1__MethodRules",
   "usher.v1",
   sizeof(Usher__V1__MethodRules),
-  10,
+  11,
   usher__v1__method_rules__field_descriptors,
   usher__v1__method_rules__field_indices_by_name,
   1,  usher__v1__method_rules__number_ranges,

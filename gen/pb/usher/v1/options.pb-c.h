@@ -128,10 +128,15 @@ struct  Usher__V1__MethodRules
    * Where the bridge serves it; without one it is not served there.
    */
   Usher__V1__HttpRule *http;
+  /*
+   * A READ that becomes a WRITE when this field of the request is filled; clients then repeat it
+   * under an idempotency key only.
+   */
+  char *write_with;
 };
 #define USHER__V1__METHOD_RULES__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__method_rules__descriptor) \
-    , 0,NULL, USHER__V1__LANE__LANE_UNSPECIFIED, USHER__V1__EFFECT__EFFECT_UNSPECIFIED, 0, 0, USHER__V1__ASSURANCE__ASSURANCE_UNSPECIFIED, 0, 0, 0, NULL }
+    , 0,NULL, USHER__V1__LANE__LANE_UNSPECIFIED, USHER__V1__EFFECT__EFFECT_UNSPECIFIED, 0, 0, USHER__V1__ASSURANCE__ASSURANCE_UNSPECIFIED, 0, 0, 0, NULL, (char *)protobuf_c_empty_string }
 
 
 typedef enum {

@@ -21,6 +21,7 @@ const struct client_method echo_get_last_method = {
 	.deadline_ms = 5000,
 	.bytes_max = 1048576,
 	.effect = CLIENT_READ,
+	.idempotent_by_key = true,
 	.batchable = true,
 };
 

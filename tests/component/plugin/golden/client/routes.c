@@ -41,6 +41,7 @@ const struct route_row routes[] = {
 		.deadline_ms = 5000,
 		.bytes_max = 1048576,
 		.inline_read = true,
+		.idempotent_by_key = true,
 		.request_meta = &meta_usher_test_get_last_request,
 		.reply_meta = &meta_usher_test_say_reply,
 	},

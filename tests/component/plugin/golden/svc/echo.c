@@ -85,6 +85,7 @@ static const struct rpc_method methods[] = {
 		.lane = LANE_INLINE,
 		.effect = EFFECT_READ,
 		.assurance = ASSURANCE_NONE,
+		.idempotent_by_key = true,
 		.batchable = true,
 		.deadline_ms = 5000,
 		.bytes_max = 1048576,

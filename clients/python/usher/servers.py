@@ -1,0 +1,284 @@
+"""The servers of a client: a socket each, and which of them gets the next call.
+
+The rules are those of "Several servers, and calling again" in docs/protocol.md."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+import pynng
+
+from usher.errors import Cancelled, DeadlineExceeded, Error, Unavailable
+
+MESSAGE_BYTES_MAX = 4 << 20
+# The server answers at the deadline itself; its answer may take a moment to arrive.
+_GRACE = 0.25
+# A connected server takes a message at once; one that does not may have just been lost.
+_SEND_MAX = 0.25
+_REST_FIRST = 1.0
+_REST_MAX = 30.0
+_SILENCE_MAX = 1.0
+_WATCH_EVERY = 0.25
+
+
+class Exchange:
+    """One message to a server and its answer, under way."""
+
+    def __init__(self, server: Server, context: pynng.Context):
+        self.context = context
+        self._server = server
+        self._lock = threading.Lock()
+        self._sent_at: float | None = None
+
+    def sent(self) -> None:
+        """The server has it; what is waited for now is the answer."""
+        self._sent_at = time.monotonic()
+
+    def waits_since(self, moment: float) -> bool:
+        return self._sent_at is not None and self._sent_at <= moment
+
+    def answered(self) -> None:
+        self._server.heard()
+
+    def failure(self, error: pynng.NNGException) -> Error:
+        """What a failed send or receive means to the caller."""
+        if self._server.is_closed:
+            return Cancelled("the client was closed", reason="CLIENT_CLOSED")
+        if isinstance(error, pynng.Timeout):
+            if self._sent_at is None:
+                return Unavailable(
+                    f"{self._server.url} did not take the message", reason="NOT_SENT"
+                )
+            self._server.rest()
+            return DeadlineExceeded(
+                "no answer came in time; the call may have been carried out", reason="NO_ANSWER"
+            )
+        return Unavailable(
+            "the connection was lost; the call may have been carried out", reason="CONNECTION_LOST"
+        )
+
+    def close(self) -> None:
+        """Ends it, if need be under another thread's wait. More than once does no harm."""
+        with self._lock:
+            self.context.close()
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.ended(self)
+        self.close()
+
+
+class Server:
+    """One server: its socket, and how it has been doing."""
+
+    def __init__(self, url: str, tls_config: pynng.TLSConfig | None, changed: Callable[[], None]):
+        self.url = url
+        self.is_closed = False
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._pipes = 0
+        self._exchanges: set[Exchange] = set()
+        self._failures = 0
+        self._rests_until = 0.0
+        self._heard_at = 0.0
+        self._socket = pynng.Req0(
+            resend_time=-1,
+            recv_max_size=MESSAGE_BYTES_MAX,
+            reconnect_time_min=50,
+            reconnect_time_max=2000,
+            tls_config=tls_config,
+        )
+        if url.startswith(("tcp", "tls")):
+            self._socket.tcp_keepalive = True
+        self._socket.add_post_pipe_connect_cb(lambda pipe: self._count(1))
+        self._socket.add_post_pipe_remove_cb(lambda pipe: self._count(-1))
+        self._socket.dial(url, block=False)
+
+    def _count(self, pipes: int) -> None:
+        with self._lock:
+            self._pipes += pipes
+        self._changed()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._socket.close()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._pipes > 0
+
+    @property
+    def load(self) -> int:
+        """Exchanges under way."""
+        return len(self._exchanges)
+
+    def is_resting(self) -> bool:
+        """Not to be used while there is another. When the time is over one call tries."""
+        if not self._failures:
+            return False
+        return time.monotonic() < self._rests_until or self.load > 0
+
+    def rest(self) -> None:
+        """It could not do its work, or was not heard of."""
+        with self._lock:
+            seconds = min(_REST_FIRST * 2**self._failures, _REST_MAX)
+            self._failures = min(self._failures + 1, 16)
+            self._rests_until = time.monotonic() + seconds
+
+    def is_well(self) -> None:
+        self._failures = 0
+
+    def heard(self) -> None:
+        self._heard_at = time.monotonic()
+
+    def open(self, seconds: float) -> Exchange:
+        """An exchange that takes so long at most."""
+        with self._lock:
+            # A context takes the socket's timeouts over when it is opened.
+            self._socket.send_timeout = max(1, round(min(seconds, _SEND_MAX) * 1000))
+            self._socket.recv_timeout = max(1, round((seconds + _GRACE) * 1000))
+            try:
+                exchange = Exchange(self, self._socket.new_context())
+            except pynng.Closed:
+                raise Cancelled("the client was closed", reason="CLIENT_CLOSED") from None
+            if not self._exchanges:
+                self._heard_at = time.monotonic()
+            self._exchanges.add(exchange)
+        return exchange
+
+    def ended(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._exchanges.discard(exchange)
+
+    def is_silent(self) -> bool:
+        return self.load > 0 and time.monotonic() - self._heard_at > _SILENCE_MAX
+
+    def give_up(self) -> None:
+        """It is dead, though its connection stands: cuts off whoever waits for it."""
+        self.rest()
+        with self._lock:
+            # One that has only just been sent is left to the next round.
+            moment = time.monotonic() - _SILENCE_MAX
+            waiting = [e for e in self._exchanges if e.waits_since(moment)]
+        for exchange in waiting:
+            exchange.close()
+
+
+class Servers:
+    """All of them."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        tls_config: pynng.TLSConfig | None,
+        probe: Callable[[Server], bool],
+    ):
+        if not urls:
+            raise ValueError("a client needs the address of a server")
+        self._probe = probe
+        self._turn = itertools.count()
+        self._change = threading.Condition()
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._watcher: threading.Thread | None = None
+        self._is_closed = False
+        self.all = [Server(url, tls_config, self._changed) for url in urls]
+
+    def close(self) -> None:
+        with self._change:
+            self._is_closed = True
+        for server in self.all:
+            server.close()
+        self._changed()
+        if self._watcher:
+            self._watcher.join()
+
+    def _changed(self) -> None:
+        with self._change:
+            self._change.notify_all()
+            waiting, self._waiting = self._waiting, []
+        for loop, future in waiting:
+            try:
+                loop.call_soon_threadsafe(_wake, future)
+            except RuntimeError:
+                pass  # the loop was closed meanwhile, and nobody waits any more
+
+    def choose(self, tried: set[Server]) -> Server | None:
+        """The server for the next attempt; None: none is connected."""
+        if self._is_closed:
+            raise Cancelled("the client was closed", reason="CLIENT_CLOSED")
+        turn = next(self._turn)
+        count = len(self.all)
+        found: Server | None = None
+        best: tuple[bool, bool, int] | None = None
+        for i in range(count):
+            server = self.all[(turn + i) % count]
+            if not server.is_connected:
+                continue
+            rank = (server.is_resting(), server in tried, server.load)
+            if best is None or rank < best:
+                found, best = server, rank
+        if found and count > 1 and not self._watcher:
+            self._start_watching()
+        return found
+
+    def take(self, tried: set[Server], ends: float) -> Server:
+        """The same; waits for a connection until then."""
+        with self._change:
+            while not (server := self.choose(tried)):
+                if not self._change.wait(max(0.0, ends - time.monotonic())):
+                    raise self._not_connected()
+        return server
+
+    async def take_async(self, tried: set[Server], ends: float) -> Server:
+        while True:
+            with self._change:
+                if server := self.choose(tried):
+                    return server
+                loop = asyncio.get_running_loop()
+                future = loop.create_future()
+                self._waiting.append((loop, future))
+            try:
+                await asyncio.wait_for(future, ends - time.monotonic())
+            except TimeoutError:
+                raise self._not_connected() from None
+
+    def _not_connected(self) -> Unavailable:
+        urls = " and ".join(server.url for server in self.all)
+        return Unavailable(
+            f"{urls} cannot be reached; nothing was sent", reason="NOT_CONNECTED", retry_after=0.05
+        )
+
+    def _start_watching(self) -> None:
+        with self._change:
+            if self._watcher or self._is_closed:
+                return
+            self._watcher = threading.Thread(target=self._watch, name="usher-watch", daemon=True)
+            self._watcher.start()
+
+    def _watch(self) -> None:
+        """A machine that is stopped or cut off keeps its connections: ask, and give it up."""
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._is_closed, _WATCH_EVERY)
+                if self._is_closed:
+                    return
+            for server in self.all:
+                if server.is_silent() and not self._probe(server):
+                    server.give_up()
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

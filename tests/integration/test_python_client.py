@@ -1,0 +1,316 @@
+"""The Python client: the main job, several servers, and calling again."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import usher
+from usher import retry
+from usher.v1 import context_pb2, envelope_pb2
+from usher_testing import SOURCE, Node, Organisation, System, wait_until
+from usher_testing.process import run
+from usher_testing.scripted import ScriptedServer, in_turn, refusal
+
+README = SOURCE / "clients/python/README.md"
+UNAVAILABLE = refusal(usher.Code.UNAVAILABLE, "DATABASE_AWAY")
+FINE = envelope_pb2.Response()
+
+
+@pytest.fixture(scope="module")
+def nodes(system: System, org_a: Organisation) -> list[Node]:
+    """Two, over one database."""
+    return [system.node("first"), system.node("second")]
+
+
+@pytest.fixture
+def both(nodes: list[Node], org_a: Organisation) -> Iterator[usher.Client]:
+    """A client of both, connected to both."""
+    with usher.Client([node.url for node in nodes], credential=org_a.api_key) as client:
+        wait_until(lambda: all(s.is_connected for s in client.servers), "connected")
+        yield client
+
+
+def test_the_examples_in_the_readme_do_what_they_say(
+    nodes: list[Node], org_a: Organisation, node: Node
+):
+    owner = org_a.owner(nodes[0].client())
+    owner.user.upsert_user(external_id="4711", display_name="Dana")
+    names: dict[str, Any] = {"api_key": org_a.api_key}
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 6
+    for block in blocks:
+        for port, at in (("7700", nodes[0]), ("7701", nodes[1])):
+            block = block.replace(f"tcp://127.0.0.1:{port}", at.url)
+        code = compile(block, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        before = names.get("client")
+        coroutine = eval(code, names)
+        if inspect.iscoroutine(coroutine):
+            asyncio.run(coroutine)
+        if before and before is not names["client"]:
+            before.close()
+    names["client"].close()
+    assert "Hello" in names["prompt"]
+
+
+def test_the_main_job_takes_a_key_and_gives_a_block(both: usher.Client, org_a: Organisation):
+    reply = both.context.resolve(message="Good morning")
+    assert isinstance(reply, context_pb2.ResolveReply)
+    assert reply.chatbot.chatbot_id == org_a.chatbot_id
+    assert reply.user.user_id == org_a.user_id
+    assert any("Good morning" in segment.text for segment in reply.context.segments)
+
+
+def test_many_tasks_share_the_connections(both: usher.Client, org_a: Organisation):
+    async def ask() -> list[context_pb2.ResolveReply]:
+        return await asyncio.gather(
+            *(both.aio.context.resolve(message=f"Hello {i}") for i in range(50))
+        )
+
+    replies = asyncio.run(ask())
+    assert {reply.user.user_id for reply in replies} == {org_a.user_id}
+
+
+def test_a_session_reads_on_one_node_what_it_wrote_on_the_other(both: usher.Client):
+    flow = both.session()
+    for i in range(20):  # calls go to the two in turns
+        flow.context.put_profile(profile={"about": f"round {i}"})
+        assert flow.context.get_profile().profile.about == f"round {i}"
+        assert flow.context.get_profile().profile.about == f"round {i}"
+
+
+def test_errors_say_what_programs_need(both: usher.Client):
+    with pytest.raises(usher.NotFound) as caught:
+        both.context.get_profile(user_id="ext:nobody")
+    assert caught.value.code == usher.Code.NOT_FOUND
+    assert caught.value.attempts == 1
+    with pytest.raises(usher.InvalidArgument) as invalid:
+        both.context.put_profile(profile={"company": "x" * 201})
+    assert [v.field for v in invalid.value.violations] == ["profile.company"]
+    assert isinstance(invalid.value, usher.Error)
+
+
+def _ask_until(client: usher.Client, is_over: threading.Event, failures: list[Exception]) -> int:
+    count = 0
+    while not is_over.is_set():
+        try:
+            client.context.resolve(message="Hello")
+            count += 1
+        except usher.Error as error:
+            failures.append(error)
+    return count
+
+
+def test_nobody_notices_that_a_node_is_killed(
+    nodes: list[Node], both: usher.Client, org_a: Organisation
+):
+    is_over = threading.Event()
+    failures: list[Exception] = []
+    threads = [
+        threading.Thread(target=_ask_until, args=(both, is_over, failures)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        both.context.resolve(message="Hello")
+        nodes[0].kill()
+        dead = both.servers[0]
+        wait_until(lambda: not dead.is_connected, "the dead one is noticed")
+        for _ in range(100):
+            both.context.resolve(message="Hello")
+        nodes[0].start_and_wait()
+        wait_until(lambda: dead.is_connected, "it is found again")
+        for _ in range(100):
+            both.context.resolve(message="Hello")
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+def test_a_node_that_stands_still_costs_no_call(nodes: list[Node], both: usher.Client):
+    """Its connections stay; that it is silent has to be noticed."""
+    both.context.resolve(message="Hello")
+    nodes[1].signal(signal.SIGSTOP)
+    try:
+        patient = both.using(timeout=20.0)
+
+        async def ask() -> None:
+            await asyncio.gather(
+                *(patient.aio.context.resolve(message="Hello") for _ in range(20))
+            )
+
+        asyncio.run(ask())
+        for _ in range(20):
+            patient.context.resolve(message="Hello")
+    finally:
+        nodes[1].signal(signal.SIGCONT)
+
+
+def test_reads_are_repeated_until_they_succeed():
+    with ScriptedServer(in_turn(UNAVAILABLE, UNAVAILABLE, FINE)) as server:
+        with usher.Client(server.url, credential="key") as client:
+            client.context.resolve(message="Hello")
+        assert len(server.requests) == 3
+        remaining = [request.timeout_ms for request in server.requests]
+        assert remaining == sorted(remaining, reverse=True) and remaining[0] <= 5000
+
+
+def test_with_asyncio_too():
+    with ScriptedServer(in_turn(UNAVAILABLE, UNAVAILABLE, FINE)) as server:
+        with usher.Client(server.url, credential="key") as client:
+            asyncio.run(client.aio.context.resolve(message="Hello"))
+        assert len(server.requests) == 3
+
+
+def test_another_server_is_asked_after_a_refusal_in_passing():
+    with (
+        ScriptedServer(in_turn(UNAVAILABLE)) as away,
+        ScriptedServer(in_turn(FINE)) as fine,
+        usher.Client([away.url, fine.url]) as client,
+    ):
+        wait_until(lambda: all(s.is_connected for s in client.servers), "connected")
+        for _ in range(20):
+            client.ops.get_health()
+        # Once it has said so, it rests while there is another.
+        assert len(away.requests) <= 2
+        assert len(fine.requests) == 20
+
+
+def test_there_is_an_end_to_repeating():
+    with ScriptedServer(in_turn(UNAVAILABLE)) as server, usher.Client(server.url) as client:
+        with pytest.raises(usher.Unavailable) as caught:
+            client.ops.get_health()
+        assert caught.value.attempts == len(server.requests) == retry.ATTEMPTS_MAX
+        with pytest.raises(usher.Unavailable):
+            client.using(attempts=1).ops.get_health()
+        assert len(server.requests) == retry.ATTEMPTS_MAX + 1
+
+
+@pytest.mark.parametrize(
+    ("make", "repeated"),
+    [
+        (lambda c: c.context.put_profile(profile={}), False),
+        (
+            lambda c: c.using(idempotency_key=usher.idempotency_key()).context.put_profile(),
+            True,
+        ),
+        # It takes no key: another session would be opened.
+        (lambda c: c.using(idempotency_key=b"k" * 16).auth.login(email="a@example.com"), False),
+        (lambda c: c.context.revoke_api_key(key_id="k"), False),
+        (lambda c: c.using(idempotency_key=b"k" * 16).context.revoke_api_key(), True),
+        # The message is stored: a write.
+        (lambda c: c.context.resolve(message="Hello", conversation="c1"), False),
+        (
+            lambda c: c.using(idempotency_key=b"k" * 16).context.resolve(conversation="c1"),
+            True,
+        ),
+        (lambda c: c.batch([envelope_pb2.Request(method="usher.v1.UserService/GetMe")]), True),
+        (lambda c: c.batch([envelope_pb2.Request(method="usher.v1.AuthService/Login")]), False),
+    ],
+)
+def test_writes_are_repeated_under_a_key_only(make: Any, repeated: bool):
+    with ScriptedServer(in_turn(UNAVAILABLE, FINE)) as server, usher.Client(server.url) as client:
+        if repeated:
+            make(client)
+            keys = {request.idempotency_key for request in server.requests}
+            assert len(server.requests) == 2 and len(keys) == 1
+        else:
+            with pytest.raises(usher.Unavailable):
+                make(client)
+            assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "times"),
+    [
+        (refusal(usher.Code.RESOURCE_EXHAUSTED, "LANE_FULL", 30), 2),
+        (refusal(usher.Code.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE"), 1),
+        # Longer than the deadline allows: said at once.
+        (refusal(usher.Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 60000), 1),
+        (refusal(usher.Code.ABORTED, "IDEMPOTENCY_KEY_BUSY"), 2),
+        (refusal(usher.Code.ABORTED, "VERSION_MISMATCH"), 1),
+        (refusal(usher.Code.UNAVAILABLE, "MAIL_NOT_CONFIGURED"), 1),
+        (refusal(usher.Code.DEADLINE_EXCEEDED), 1),
+        (refusal(usher.Code.INTERNAL), 1),
+        (refusal(usher.Code.NOT_FOUND), 1),
+    ],
+)
+def test_what_is_repeated_depends_on_the_answer(answer: envelope_pb2.Response, times: int):
+    with ScriptedServer(in_turn(answer, FINE)) as server, usher.Client(server.url) as client:
+        if times == 1:
+            with pytest.raises(usher.Error) as caught:
+                client.ops.get_health()
+            assert caught.value.code == answer.code
+        else:
+            client.ops.get_health()
+        assert len(server.requests) == times
+
+
+def test_when_too_much_fails_nothing_is_repeated():
+    """What is left for repeats comes back with what succeeds."""
+    budget = retry.Budget()
+    allowed = 0
+    while budget.failed():
+        allowed += 1
+    assert allowed == 49
+    for _ in range(20):
+        budget.succeeded()
+    assert budget.failed() and not budget.failed()
+
+
+def test_without_a_server_the_deadline_is_the_end():
+    with usher.Client("tcp://127.0.0.1:1", timeout=0.3) as client:
+        with pytest.raises(usher.Unavailable) as caught:
+            client.ops.get_health()
+        assert caught.value.reason == "NOT_CONNECTED"
+
+        async def ask() -> None:
+            await client.aio.ops.get_health()
+
+        with pytest.raises(usher.Unavailable):
+            asyncio.run(ask())
+
+
+def test_an_answer_that_does_not_come_is_the_deadlines():
+    with ScriptedServer(in_turn(None)) as server, usher.Client(server.url, timeout=0.3) as client:
+        with pytest.raises(usher.DeadlineExceeded) as caught:
+            client.ops.get_health()
+        assert caught.value.reason == "NO_ANSWER"
+        assert len(server.requests) == 1
+
+
+def test_a_wheel_can_be_made_and_imported_elsewhere(tmp_path: pathlib.Path):
+    source = tmp_path / "source"
+    subprocess.run(["cp", "-r", SOURCE / "clients/python", source], check=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    done = run([*pip, "install", "--no-deps", "--no-build-isolation", "--no-index", "--quiet",
+                "--target", tmp_path / "there", source])  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "there/usher/py.typed").exists()
+    program = textwrap.dedent("""
+        import usher
+        assert "there" in usher.__file__
+        print(usher.METHODS["usher.v1.ContextService/Resolve"].id)
+    """)
+    done = run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "there")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == usher.method_id("usher.v1.ContextService/Resolve")
