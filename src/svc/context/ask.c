@@ -52,7 +52,7 @@ ask_admit_chatbot(
 	if (ask->has_chatbot &&
 	    (!entry->has_chatbot || !ask_chatbot_is_allowed(call->principal, &entry->chatbot_id)))
 		return CHATBOT_NOT_FOUND;
-	if (entry->has_chatbot && entry->chatbot.disabled)
+	if (entry->is_chatbot_disabled)
 		return REFUSE_FOR(
 		    ST_FAILED_PRECONDITION, "CHATBOT_DISABLED", "the chatbot is disabled");
 	return STATUS_OK;
@@ -66,7 +66,7 @@ ask_admit(
 	if (!entry->has_user)
 		return USER_NOT_FOUND;
 	TRY(principal_may_touch_user(call->principal, &entry->user_id));
-	if (entry->user.status != USHER__V1__USER_STATUS__USER_STATUS_ACTIVE)
+	if (!entry->is_user_active)
 		return REFUSE_FOR(ST_FAILED_PRECONDITION, "USER_DISABLED", "the user is disabled");
 	return STATUS_OK;
 }

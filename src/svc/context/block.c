@@ -283,23 +283,21 @@ make_hash(struct block *block)
 	return st;
 }
 
-/* Of the block as it was packed: of its segments' names and etags, in their order. */
-static void
-make_block_etag(
-    Usher__V1__ContextSegment *const *segments, size_t count, char out[BLOCK_ETAG_TEXT_BYTES])
+/* Segments' names and etags, in their order: of these a block's etag is made. */
+static size_t
+write_etags(Usher__V1__ContextSegment *const *segments, size_t count, char *out)
 {
-	char bytes[BLOCK_SECTIONS * (BLOCK_ETAG_TEXT_BYTES + 16)];
 	size_t at = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		char *end = stpcpy(bytes + at, segments[i]->name);
+		char *end = stpcpy(out + at, segments[i]->name);
 
 		*end++ = '=';
 		end = stpcpy(end, segments[i]->etag);
 		*end++ = '\n';
-		at = (size_t)(end - bytes);
+		at = (size_t)(end - out);
 	}
-	make_etag(slice_of(bytes, at), out);
+	return at;
 }
 
 status
@@ -329,7 +327,8 @@ block_build(struct arena *arena, const struct block_parents *parents, struct blo
 		for (size_t i = 0; i < items->count; i++)
 			out->tokens_wanted += items->items[i].tokens;
 	}
-	make_block_etag(out->segment_list, out->segments_count, out->etag);
+	out->etags_bytes = write_etags(out->segment_list, out->segments_count, out->etags);
+	make_etag(slice_of(out->etags, out->etags_bytes), out->etag);
 	return make_hash(out);
 }
 
@@ -340,7 +339,8 @@ struct pack {
 	const struct block_ask *ask;
 	Usher__V1__ContextBlock *out;
 	size_t omitted_max;
-	int64_t left; /* tokens */
+	int64_t left;   /* tokens */
+	bool has_whole; /* all stable segments, none cut */
 };
 
 static status
@@ -463,6 +463,26 @@ copy_items(struct pack *pack, const struct block_items *from, struct block_items
 }
 
 static status
+add_whole(struct pack *pack)
+{
+	const struct block *block = pack->block;
+	const bool with_items = pack->ask->with_items;
+	Usher__V1__ContextBlock *out = pack->out;
+
+	if (with_items || pack->ask->have_etags_count > 0) {
+		for (size_t i = 0; i < block->segments_count; i++)
+			TRY(add_segment(
+			    pack, with_items ? block->with_items_list[i] : block->segment_list[i]));
+		return STATUS_OK;
+	}
+	/* No look at the segments themselves: in a large memory they are cold. */
+	memcpy(out->segments, block->segment_list, block->segments_count * sizeof(*out->segments));
+	out->n_segments = block->segments_count;
+	out->tokens = block->tokens;
+	return STATUS_OK;
+}
+
+static status
 pack_stable(struct pack *pack)
 {
 	const struct block *block = pack->block;
@@ -470,11 +490,9 @@ pack_stable(struct pack *pack)
 	int64_t share = (int64_t)budget * STABLE_SHARE_NUM / STABLE_SHARE_DEN;
 
 	if (budget == 0 || block->tokens_wanted <= share) {
-		for (size_t i = 0; i < block->segments_count; i++)
-			TRY(add_segment(pack, pack->ask->with_items ? block->with_items_list[i]
-								    : block->segment_list[i]));
+		pack->has_whole = true;
 		pack->left = budget == 0 ? INT64_MAX : budget - block->tokens_wanted;
-		return STATUS_OK;
+		return add_whole(pack);
 	}
 	pack->left = share;
 	for (enum block_section s = 0; s < BLOCK_STABLE_SECTIONS; s++) {
@@ -561,6 +579,22 @@ pack_message(struct pack *pack, Usher__V1__ContextSegment **out)
 	return pack_section(pack, BLOCK_MESSAGE, &items, false, out);
 }
 
+static void
+make_pack_etag(const struct pack *pack)
+{
+	const Usher__V1__ContextBlock *out = pack->out;
+	char etags[BLOCK_ETAGS_BYTES(BLOCK_SECTIONS)];
+	size_t bytes = 0, known = 0;
+
+	if (pack->has_whole) {
+		known = pack->block->segments_count;
+		bytes = pack->block->etags_bytes;
+		memcpy(etags, pack->block->etags, bytes);
+	}
+	bytes += write_etags(out->segments + known, out->n_segments - known, etags + bytes);
+	make_etag(slice_of(etags, bytes), out->etag);
+}
+
 status
 block_pack(struct arena *arena, const struct block *block, const struct block_ask *ask,
     Usher__V1__ContextBlock *out)
@@ -582,9 +616,9 @@ block_pack(struct arena *arena, const struct block *block, const struct block_as
 		TRY(add_segment(&pack, history));
 	if (message)
 		TRY(add_segment(&pack, message));
-	if (out->n_segments == block->segments_count && out->n_omitted == 0 && !history && !message)
+	if (pack.has_whole && !history && !message)
 		memcpy(out->etag, block->etag, sizeof(block->etag));
 	else
-		make_block_etag(out->segments, out->n_segments, out->etag);
+		make_pack_etag(&pack);
 	return STATUS_OK;
 }

@@ -78,19 +78,25 @@ struct block_turn {
 	const char *text;
 };
 
-/* The stable segments, rendered in full. */
+/* What a block's etag is made of, for each segment: its name and its etag. */
+#define BLOCK_ETAGS_BYTES(segments) ((segments) * (BLOCK_ETAG_TEXT_BYTES + 16))
+
+/* The stable segments, rendered in full. What every call reads stands together at the beginning. */
 struct block {
-	struct block_items sections[BLOCK_STABLE_SECTIONS];
-	/* Those that have items, ready to be packed, without and with their items. */
-	Usher__V1__ContextSegment segments[BLOCK_STABLE_SECTIONS];
-	Usher__V1__ContextSegment with_items[BLOCK_STABLE_SECTIONS];
+	uint8_t hash[BLOCK_HASH_BYTES]; /* of texts and trust: names this version */
+	/* Those that have items, ready to be packed. */
 	Usher__V1__ContextSegment *segment_list[BLOCK_STABLE_SECTIONS];
-	Usher__V1__ContextSegment *with_items_list[BLOCK_STABLE_SECTIONS];
 	size_t segments_count;
 	int32_t tokens;        /* of the segments */
 	int32_t tokens_wanted; /* by the rule of the budget: never less */
+	size_t etags_bytes;
+	char etags[BLOCK_ETAGS_BYTES(BLOCK_STABLE_SECTIONS)];
+
 	char etag[BLOCK_ETAG_TEXT_BYTES];
-	uint8_t hash[BLOCK_HASH_BYTES]; /* of texts and trust: names this version */
+	struct block_items sections[BLOCK_STABLE_SECTIONS];
+	Usher__V1__ContextSegment segments[BLOCK_STABLE_SECTIONS];
+	Usher__V1__ContextSegment with_items[BLOCK_STABLE_SECTIONS];
+	Usher__V1__ContextSegment *with_items_list[BLOCK_STABLE_SECTIONS];
 };
 
 /* What a call adds to the block, and what it wants of it. */

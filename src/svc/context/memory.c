@@ -9,6 +9,7 @@
 #define ABSENT_LIFE_US (60 * US_PER_S)
 #define ENTRY_ARENA_BYTES_MAX (8u << 20)
 #define ENTRY_ARENA_BYTES 3072 /* without the texts */
+#define CACHE_LINE_BYTES 64    /* of a processor */
 #define KEY_BYTES_MAX 2400
 /* Kinds of tags that no change has: "some user (or chatbot) of the organisation", for entries that
  * say that there is none such. */
@@ -158,12 +159,12 @@ context_memory_find(struct context_memory *memory, const struct context_ask *ask
 
 	entry = key.bytes ? (struct context_entry *)cache_find(memory->cache, key) : NULL;
 	if (entry) {
-		/* The reply will copy them: let them come while the receipt is written. */
-		__builtin_prefetch(entry->user_encoded.data);
-		__builtin_prefetch(entry->chatbot_encoded.data);
-		for (size_t i = 0; i < BLOCK_STABLE_SECTIONS; i++)
-			__builtin_prefetch(entry->segments_encoded[i].data);
-		__builtin_prefetch(entry->block.hash);
+		const char *hot = (const char *)&entry->memory;
+		const char *end = entry->block.etag;
+
+		/* The receipt and the reply will want all of it: let it come at once. */
+		for (; hot < end; hot += CACHE_LINE_BYTES)
+			__builtin_prefetch(hot);
 	}
 	return entry;
 }
@@ -326,11 +327,13 @@ read_entry(struct rpc_call *call, const struct rows *rows, int row, struct conte
 	if (entry->has_chatbot) {
 		entry->chatbot_id = row_uuid(rows, row, CONTEXT_PARENTS_CHATBOT_ID);
 		TRY(read_chatbot(call, rows, row, &entry->chatbot));
+		entry->is_chatbot_disabled = entry->chatbot.disabled;
 	}
 	if (!entry->has_user)
 		return STATUS_OK;
 	entry->user_id = row_uuid(rows, row, CONTEXT_PARENTS_ID);
 	TRY(reply_user(call, rows, row, &entry->user));
+	entry->is_user_active = entry->user.status == USHER__V1__USER_STATUS__USER_STATUS_ACTIVE;
 	TRY(read_parents(call, rows, row, entry, &parents));
 	TRY(block_build(call->arena, &parents, &entry->block));
 	TRY(block_pack(call->arena, &entry->block, &everything, &entry->whole));

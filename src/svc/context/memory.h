@@ -30,21 +30,24 @@ struct context_ask {
 
 #define CONTEXT_KEY_ROOM_BYTES 64 /* for chatbot and user by id; longer ones are in the arena */
 
+/* What every call reads stands together, from the key to the block's beginning. */
 struct context_entry {
 	struct cache_entry cache; /* first */
 	uint8_t key_room[CONTEXT_KEY_ROOM_BYTES];
 	struct context_memory *memory;
-	struct arena arena; /* of all that hangs here */
-	struct cache_tag tags[CONTEXT_TAGS_MAX];
 	bool has_user, has_chatbot; /* found */
+	bool is_chatbot_disabled, is_user_active;
 	struct uuid user_id, chatbot_id;
-	Usher__V1__User user;
-	Usher__V1__Chatbot chatbot;
-	struct block block;
-	/* The block as calls get it that ask for nothing particular. */
-	Usher__V1__ContextBlock whole;
 	/* What nearly every reply has (encoded.h). */
 	struct slice user_encoded, chatbot_encoded, segments_encoded[BLOCK_STABLE_SECTIONS];
+	struct block block;
+
+	Usher__V1__User user;
+	Usher__V1__Chatbot chatbot;
+	/* The block as calls get it that ask for nothing particular. */
+	Usher__V1__ContextBlock whole;
+	struct arena arena; /* of all that hangs here */
+	struct cache_tag tags[CONTEXT_TAGS_MAX];
 };
 
 /* clock is borrowed. Errors: RESOURCE_EXHAUSTED. */
