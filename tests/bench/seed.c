@@ -1,11 +1,12 @@
 /* The data that Resolve is measured on, and the requests that ask for it.
  *
- *     bench_seed USERS KEYS SQL_FILE REQUESTS_FILE
+ *     bench_seed USERS KEYS SQL_FILE REQUESTS_FILE [every]
  *
  * One organisation with a chatbot a key; users with profiles, so that a context block is about 1
  * KiB; keys with a quota a minute and a day that is far off, since a key without one costs less.
  * Request i is user i's message under key i modulo KEYS, so all keys are in use and each user has
- * one block. */
+ * one block. With "every" all keys are of one chatbot and each user is asked for under each of
+ * them: as many blocks, but USERS * KEYS different receipts in a second. */
 #include "base/clock.h"
 #include "crypt/crypt.h"
 #include "crypt/secret.h"
@@ -61,11 +62,13 @@ text_of(const struct uuid *id, char out[UUID_TEXT_BYTES])
 }
 
 static void
-keys_make(struct key *keys, size_t count)
+keys_make(struct key *keys, size_t count, bool of_one_chatbot)
 {
 	for (size_t i = 0; i < count; i++) {
 		ids_make(&keys[i].id);
 		ids_make(&keys[i].chatbot_id);
+		if (of_one_chatbot)
+			keys[i].chatbot_id = keys[0].chatbot_id;
 		if (secret_make(
 			&rand_system, SECRET_API_KEY, &keys[i].id, keys[i].text, &keys[i].secret)
 			.code != ST_OK)
@@ -76,7 +79,8 @@ keys_make(struct key *keys, size_t count)
 
 /* Fields of COPY's text form; none of ours needs escaping but the digest's backslash. */
 static void
-keys_write(FILE *sql, const struct uuid *org_id, const struct key *keys, size_t count)
+keys_write(FILE *sql, const struct uuid *org_id, const struct key *keys, size_t count,
+    size_t chatbots_count)
 {
 	char org[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES], digest[2 * CRYPT_DIGEST_BYTES + 1];
 
@@ -88,7 +92,7 @@ keys_write(FILE *sql, const struct uuid *org_id, const struct key *keys, size_t 
 	(void)fputs("COPY usher.chatbots (org_id, id, alias, display_name, instructions) FROM "
 		    "stdin;\n",
 	    sql);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < chatbots_count; i++)
 		(void)fprintf(sql, "%s\t%s\tbot-%zu\tAssistant %zu\t%s\n", org,
 		    text_of(&keys[i].chatbot_id, id), i, i, instructions);
 	(void)fputs("\\.\nCOPY usher.api_keys (org_id, id, chatbot_id, display_name, prefix, "
@@ -181,12 +185,14 @@ file_open(const char *path)
 int
 main(int argc, char **argv)
 {
-	const size_t users_count = argc == 5 ? strtoul(argv[1], NULL, 10) : 0;
-	const size_t keys_count = argc == 5 ? strtoul(argv[2], NULL, 10) : 0;
+	const bool is_every = argc == 6 && strcmp(argv[5], "every") == 0;
+	const bool is_asked_well = argc == 5 || is_every;
+	const size_t users_count = is_asked_well ? strtoul(argv[1], NULL, 10) : 0;
+	const size_t keys_count = is_asked_well ? strtoul(argv[2], NULL, 10) : 0;
 	struct uuid org_id;
 
 	if (users_count == 0 || keys_count == 0 || keys_count > KEYS_MAX)
-		fail("wants USERS KEYS SQL_FILE REQUESTS_FILE");
+		fail("wants USERS KEYS SQL_FILE REQUESTS_FILE [every]");
 	if (crypt_init().code != ST_OK)
 		fail("no libsodium");
 	struct key *keys = calloc(keys_count, sizeof(*keys));
@@ -194,16 +200,18 @@ main(int argc, char **argv)
 	if (!keys || !users)
 		fail("no memory");
 	ids_make(&org_id);
-	keys_make(keys, keys_count);
+	keys_make(keys, keys_count, is_every);
 	for (size_t i = 0; i < users_count; i++)
 		ids_make(&users[i]);
 
 	FILE *sql = file_open(argv[3]);
-	keys_write(sql, &org_id, keys, keys_count);
+	keys_write(sql, &org_id, keys, keys_count, is_every ? 1 : keys_count);
 	users_write(sql, &org_id, users, users_count);
 	FILE *requests = file_open(argv[4]);
-	for (size_t i = 0; i < users_count; i++)
-		request_write(requests, &keys[i % keys_count], &users[i], i);
+	const size_t requests_count = is_every ? users_count * keys_count : users_count;
+	for (size_t i = 0; i < requests_count; i++)
+		request_write(requests, &keys[(i + i / users_count) % keys_count],
+		    &users[i % users_count], i);
 	const bool is_written = !ferror(sql) && !ferror(requests);
 	if (fclose(sql) != 0 || fclose(requests) != 0 || !is_written)
 		fail("the files can't be written");
