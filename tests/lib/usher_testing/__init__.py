@@ -6,7 +6,7 @@ from usher_testing.fleet import Figures, Fleet, FleetNode, Link, rounds
 from usher_testing.http import Http, HttpReply, raw_exchange
 from usher_testing.organisation import Organisation, unverified_token
 from usher_testing.process import BINARIES, SOURCE, SLOWER, Process, free_port, wait_until
-from usher_testing.system import Bridge, Database, Node, System
+from usher_testing.system import Bridge, Database, Node, Statements, System
 
 __all__ = [
     "BINARIES",
@@ -23,6 +23,7 @@ __all__ = [
     "Node",
     "Organisation",
     "Process",
+    "Statements",
     "System",
     "free_port",
     "raw_exchange",

@@ -104,6 +104,39 @@ class Database:
         return int(self.sql(f"SELECT count(*) FROM usher.{table} WHERE {where}"))
 
 
+class Statements:
+    """A session of the owner's that stays open, so that a transaction can."""
+
+    def __init__(self, database: Database):
+        self._process = subprocess.Popen(
+            ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database.owner],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, statements: str) -> str:
+        """Rows as psql prints them."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(statements + ";\n\\echo done\n")
+        self._process.stdin.flush()
+        rows = []
+        while (row := self._process.stdout.readline()) != "done\n":
+            assert row, "psql ended"
+            rows.append(row)
+        return "".join(rows).strip()
+
+    def __enter__(self) -> Statements:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+
 class Node(Process):
     """An usherd."""
 
