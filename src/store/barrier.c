@@ -226,8 +226,7 @@ forget_unlisted(struct barrier *barrier)
 	atomic_store(&barrier->live, live);
 }
 
-/* Does this node obey that change? After a change of epoch everything was emptied, at a snapshot of
- * the new server, which has the change if it still exists. */
+/* Does this node obey that change? */
 static bool
 node_has_passed(const struct node *node, const struct revision *revision, uint64_t epoch)
 {
@@ -235,12 +234,16 @@ node_has_passed(const struct node *node, const struct revision *revision, uint64
 		return true;
 	if (node->epoch != epoch || !node->snapshot.running)
 		return false;
-	return revision->epoch != epoch || snapshot_sees(&node->snapshot, revision->xid);
+	return snapshot_sees(&node->snapshot, revision->xid);
 }
 
+/* epoch: where the nodes were read. What was committed on another server may not exist there: its
+ * caller is told to repeat it. */
 static bool
 has_passed(const struct barrier *barrier, const struct revision *revision, uint64_t epoch)
 {
+	if (revision->epoch != epoch)
+		return false;
 	for (size_t i = 0; i < barrier->nodes_count; i++)
 		if (!node_has_passed(&barrier->nodes[i], revision, epoch))
 			return false;

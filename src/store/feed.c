@@ -37,8 +37,10 @@ struct feed {
 	bool was_connected, is_open; /* is_open: the node's row was there when last seen */
 	bool has_position;           /* last is the last snapshot that was obeyed */
 	bool must_show;
+	bool has_moved; /* the last read met another server than the one before */
 	uint64_t last_epoch;
-	int64_t last_recovery_us; /* when that server recovered from its last crash */
+	/* When that server recovered from its last crash, and when it was started. */
+	int64_t last_recovery_us, last_start_us;
 	struct snapshot last;
 	struct strbuf last_text;
 	struct arena arena;
@@ -229,9 +231,35 @@ change_of(const struct rows *rows, int row)
 	};
 }
 
+/* Where a read was made. */
+struct place {
+	uint64_t epoch;
+	int64_t recovery_us, start_us;
+	struct snapshot snapshot;
+};
+
+static status
+place_read(const struct rows *rows, struct place *out)
+{
+	TRY(snapshot_parse(row_slice(rows, 0, FEED_READ_SNAPSHOT), &out->snapshot));
+	out->epoch = revision_epoch((uint64_t)row_int(rows, 0, FEED_READ_SYSTEM_IDENTIFIER),
+	    (uint32_t)row_int(rows, 0, FEED_READ_TIMELINE));
+	out->recovery_us = row_time_us(rows, 0, FEED_READ_RECOVERED_AT);
+	out->start_us = row_time_us(rows, 0, FEED_READ_STARTED_AT);
+	return STATUS_OK;
+}
+
+/* May transactions have another meaning there than where the last read was made? */
+static bool
+is_elsewhere(const struct feed *feed, const struct place *place)
+{
+	return place->epoch != feed->last_epoch || place->recovery_us != feed->last_recovery_us ||
+	       place->start_us != feed->last_start_us || place->snapshot.xmax < feed->last.xmax;
+}
+
 /* Let the subscribers obey what was read. Without a change there is one row, of the snapshot. */
 static void
-obey(struct feed *feed, const struct rows *rows, uint64_t epoch, int64_t recovery_us)
+obey(struct feed *feed, const struct rows *rows, const struct place *place)
 {
 	bool has_changes = !row_is_null(rows, 0, FEED_READ_KIND);
 
@@ -240,9 +268,12 @@ obey(struct feed *feed, const struct rows *rows, uint64_t epoch, int64_t recover
 		feed->must_show = true;
 		return;
 	}
-	if (epoch != feed->last_epoch || recovery_us != feed->last_recovery_us) {
-		empty_everything(feed, "another server, or one that crashed");
+	if (is_elsewhere(feed, place)) {
+		empty_everything(feed, "another server, or one that was started again");
 		barrier_hold(feed->barrier);
+		feed->has_moved = true;
+		lease_drop(feed->lease);
+		feed->renew_at_us = 0;
 		feed->must_show = true;
 		return;
 	}
@@ -278,7 +309,7 @@ static status
 read_changes(struct feed *feed, bool *found)
 {
 	int64_t asked_at_us = clock_boot_us(feed->clock);
-	struct snapshot snapshot = {0};
+	struct place place = {0};
 	ROWS_AUTO rows = {0};
 
 	TRY(query_changes(feed, &rows));
@@ -286,18 +317,16 @@ read_changes(struct feed *feed, bool *found)
 	*found = row_bool(&rows, 0, FEED_READ_NODE_FOUND);
 	if (!*found)
 		return STATUS_OK;
+	TRY(place_read(&rows, &place));
+	obey(feed, &rows, &place);
 	struct slice text = row_slice(&rows, 0, FEED_READ_SNAPSHOT);
-	uint64_t epoch = revision_epoch((uint64_t)row_int(&rows, 0, FEED_READ_SYSTEM_IDENTIFIER),
-	    (uint32_t)row_int(&rows, 0, FEED_READ_TIMELINE));
-	TRY(snapshot_parse(text, &snapshot));
-	int64_t recovery_us = row_time_us(&rows, 0, FEED_READ_RECOVERED_AT);
-	obey(feed, &rows, epoch, recovery_us);
 	strbuf_reset(&feed->last_text);
 	strbuf_add(&feed->last_text, text.data, text.bytes);
 	snapshot_done(&feed->last);
-	feed->last = snapshot;
-	feed->last_epoch = epoch;
-	feed->last_recovery_us = recovery_us;
+	feed->last = place.snapshot;
+	feed->last_epoch = place.epoch;
+	feed->last_recovery_us = place.recovery_us;
+	feed->last_start_us = place.start_us;
 	feed->has_position = true;
 	publish(feed);
 	atomic_store(&feed->read_at_published_us, asked_at_us);
@@ -320,6 +349,19 @@ static const char *
 shown_snapshot(const struct feed *feed)
 {
 	return feed->last_text.bytes ? strbuf_text(&feed->last_text) : NULL;
+}
+
+/* What was renewed on another server than the one that was read says nothing there: those who look
+ * at this one's nodes may know this node as dead. */
+static void
+grant(struct feed *feed, int64_t renewed_at_us)
+{
+	if (!feed->has_moved) {
+		lease_grant(feed->lease, renewed_at_us);
+		return;
+	}
+	feed->has_moved = false;
+	feed->renew_at_us = renewed_at_us;
 }
 
 /* Everything that is due, over one connection. */
@@ -354,7 +396,7 @@ turn(struct feed *feed)
 		feed->read_at_us = now_us + FEED_PERIOD_US;
 	}
 	if (has_renewed)
-		lease_grant(feed->lease, renewed_at_us);
+		grant(feed, renewed_at_us);
 	if (feed->must_show) {
 		TRY(lease_show(feed->lease, conn_for_statement(feed), feed->last_epoch,
 		    strbuf_text(&feed->last_text)));

@@ -1,6 +1,7 @@
 -- Remove rows of dead nodes, and the changes that every other node has read, in one statement: a
 -- node whose row is there has missed nothing. A node that came back meanwhile has counted up, is not
--- removed, and so still holds the changes.
+-- removed, and so still holds the changes. So go those that came with another server's dump, whose
+-- numbers have not been given here yet.
 -- scope: job
 -- in: dead uuid[], dead_renewals int8[]
 -- out: changes int8, nodes int8
@@ -15,6 +16,7 @@ WITH removed AS (
 		SELECT LEAST(min(xmin_passed), pg_snapshot_xmin(pg_current_snapshot()))
 		FROM usher.nodes
 		WHERE id NOT IN (SELECT id FROM removed))
+	OR xid >= pg_snapshot_xmax(pg_current_snapshot())
 	RETURNING xid
 )
 SELECT (SELECT count(*) FROM pruned), (SELECT count(*) FROM removed)
