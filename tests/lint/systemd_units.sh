@@ -19,7 +19,7 @@ complain() {
 	printf '%s\n' "$*"
 	failed=1
 }
-for file in bin/{usherd,usher-bridge,usher} share/doc/usher/{usher.conf,bridge.conf,operations.md} \
+for file in bin/{usherd,usher-bridge,usher} share/doc/usher/{usher.conf,bridge.conf,operations.md,security.md} \
 	lib/systemd/system/{usherd.service,usher-bridge.service,usher.target} \
 	lib/{sysusers,tmpfiles}.d/usher.conf; do
 	[ -s "$prefix/$file" ] || complain "cmake --install does not bring $file"

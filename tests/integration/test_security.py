@@ -1,0 +1,266 @@
+"""What docs/security.md says of footholds: a stolen dump, a wire that is listened to, the bridge's key, a
+node's role in the database."""
+
+from __future__ import annotations
+
+import base64
+import pathlib
+import re
+import selectors
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import usher
+from usher_testing import SLOWER, SOURCE, Bridge, Node, Organisation, System, free_port, wait_until
+from usher_testing.process import run
+from usher_testing.tokens import SigningKey
+
+
+def _forms(secret: str | bytes) -> list[bytes]:
+    """How it might stand in a dump or a log: as it is, in hex, in base64 at each of three places."""
+    data = secret.encode() if isinstance(secret, str) else secret
+    encoded = [base64.b64encode(b"\0" * skip + data)[4 if skip else 0 : -4] for skip in range(3)]
+    return [data, data.hex().encode(), *(e for e in encoded if len(e) >= 12)]
+
+
+def _person(http, secrets: dict[str, str], name: str) -> tuple[str, str]:
+    """Signs up, verifies, logs in, refreshes twice; what only they should know goes to secrets."""
+    email, password = f"{name}@example.com", f"pass phrase of {name} 7Q"
+    signup = http.post("/v1/auth/signup", {"email": email, "password": password}).expect(201)
+    secrets |= {"password": password, "code": signup["debugCode"]}
+    code = {"signupId": signup["signupId"], "code": signup["debugCode"]}
+    tokens = http.post("/v1/auth/verify", code).expect(200)
+    for turn in range(3):
+        secrets |= {
+            f"access {turn}": tokens["accessToken"].rpartition(".")[2],
+            f"refresh {turn}": tokens["refreshToken"].rpartition("_")[2],
+        }
+        again = {"refreshToken": tokens["refreshToken"]}
+        tokens = http.post("/v1/auth/refresh", again).expect(200)
+    http.post("/v1/auth/login", {"email": email, "password": "a wrong one 3Z"}).expect(401)
+    secrets["wrong password"] = "a wrong one 3Z"
+    login = http.post("/v1/auth/login", {"email": email, "password": password}).expect(200)
+    # One that waits for its code.
+    open_one = {"email": f"late-{email}", "password": "not verified yet 5K"}
+    signup = http.post("/v1/auth/signup", open_one).expect(201)
+    secrets |= {"open password": open_one["password"], "open code": signup["debugCode"]}
+    return login["accessToken"], login["refreshToken"]
+
+
+def test_a_dump_of_the_whole_database_and_the_logs_hold_no_secret(
+    system: System, node: Node, bridge: Bridge, client: usher.Client, org_a: Organisation
+):
+    secrets = {
+        "owner's password": org_a.password,
+        "key": org_a.api_key.rpartition("_")[2],
+        "bridge's key": system.bridge_key.read_text().strip().rpartition("_")[2],
+        "master key": system.master_key,
+        "master key's bytes": base64.b64decode(system.master_key),
+    }
+    _person(bridge.http(), secrets, "somebody")
+    idempotency_key = usher.idempotency_key()
+    made = (
+        org_a.owner(client)
+        .using(idempotency_key=idempotency_key)
+        .context.create_api_key(chatbot_id=org_a.chatbot_id, scopes=["context.read"])
+    )
+    secrets |= {"new key": made.api_key.rpartition("_")[2], "idempotency key": idempotency_key}
+    org_a.keyed(client).context.resolve(message="Hello")
+    # Of the private key that signs: what a PEM's lines hold.
+    pem = SigningKey.of(system).pem.decode().splitlines()
+    secrets |= {f"signing key {i}": line for i, line in enumerate(pem[1:-1]) if len(line) > 20}
+
+    places = {
+        "dump": run(["pg_dump", "-d", system.database.owner]).stdout.encode(),
+        "usherd.log": node.log.read_bytes(),
+        "bridge.log": bridge.log.read_bytes(),
+    }
+    for spool in (system.folder / "usherd.spool").iterdir():
+        places[spool.name] = spool.read_bytes()
+    # The search finds what is there.
+    assert org_a.email.encode() in places["dump"] and b"pwhash" not in places["dump"]
+    assert _forms("somebody@example.com")[0] in places["dump"]
+    found = []
+    for name, secret in secrets.items():
+        for place, content in places.items():
+            if "code" in name:
+                # Six digits: not a part of another number, nor the fraction of a second.
+                hit = re.search(rf"(?<![\d.]){secret}(?!\d)".encode(), content)
+            else:
+                hit = any(form in content for form in _forms(secret))
+            if hit:
+                found.append(f"{name} in {place}")
+    assert found == []
+
+
+class Wire(threading.Thread):
+    """Stands between two, passes on what they say and keeps it."""
+
+    def __init__(self, to_port: int):
+        super().__init__(daemon=True)
+        self.port = free_port()
+        self.heard = b""
+        self._to_port = to_port
+        self._ended = threading.Event()
+        self._listeners = []
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            try:
+                self._listeners.append(
+                    socket.create_server((address, self.port), family=family, backlog=8)
+                )
+            except OSError:
+                pass  # no IPv6 here
+        self.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join(10)
+
+    def run(self) -> None:
+        other: dict[socket.socket, socket.socket] = {}
+        with selectors.DefaultSelector() as selector:
+            for listener in self._listeners:
+                selector.register(listener, selectors.EVENT_READ)
+            while not self._ended.is_set():
+                for key, _ in selector.select(0.1):
+                    self._serve(key.fileobj, other, selector)
+        for end in [*self._listeners, *other]:
+            end.close()
+
+    def _serve(self, end, other, selector) -> None:
+        if end in self._listeners:
+            near, _ = end.accept()
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to_port), timeout=5)
+            except OSError:
+                near.close()
+                return
+            for here, there in ((near, far), (far, near)):
+                other[here] = there
+                selector.register(here, selectors.EVENT_READ)
+            return
+        if end not in other:
+            return
+        try:
+            data = end.recv(65536)
+            other[end].sendall(data)
+        except OSError:
+            data = b""
+        self.heard += data
+        if not data:
+            for gone in (end, other[end]):
+                selector.unregister(gone)
+                other.pop(gone)
+                gone.close()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    made = tmp_path_factory.mktemp("certificates")
+    for name in ("ours", "theirs"):
+        done = run([SOURCE / "docs/deploy/compose/make-secrets", made / name])
+        assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_who_listens_between_bridge_and_node_hears_nothing_under_tls(
+    system: System, org_a: Organisation, certificates: pathlib.Path
+):
+    port = free_port()
+    node = system.node(
+        "sealed",
+        rpc__listen=f"tls+tcp://127.0.0.1:{port},tcp://127.0.0.1:{free_port()}",
+        rpc__tls_file=str(certificates / "ours/usherd.pem"),
+        start=False,
+    )
+    node.start()
+    wire = Wire(port)
+    login = {"email": org_a.email, "password": org_a.password}
+    try:
+        bridge = system.bridge(
+            node,
+            "over-tls",
+            bridge__upstream=f"tls+tcp://localhost:{wire.port}",
+            bridge__upstream_ca=str(certificates / "ours/ca.pem"),
+        )
+        http = bridge.http()
+        wait_until(lambda: http.get("/ready").status == 200, "the bridge is ready", 30)
+        tokens = http.post("/v1/auth/login", login).expect(200)
+        assert len(wire.heard) > 1000
+        for secret in (org_a.password, org_a.email, tokens["refreshToken"]):
+            assert secret.encode() not in wire.heard
+        # Somebody in the middle shows a certificate of their own: nobody talks to them.
+        heard = len(wire.heard)
+        stranger = system.bridge(
+            node,
+            "deceived",
+            bridge__upstream=f"tls+tcp://localhost:{wire.port}",
+            bridge__upstream_ca=str(certificates / "theirs/ca.pem"),
+        )
+        stranger.http().post("/v1/auth/login", login).expect(503, "NOT_CONNECTED")
+        assert len(wire.heard) > heard  # it tried, and left
+        assert org_a.password.encode() not in wire.heard
+    finally:
+        wire.stop()
+
+
+def test_the_same_wire_without_tls_would_tell_all(
+    system: System, node: Node, org_a: Organisation
+):
+    wire = Wire(node.port)
+    try:
+        bridge = system.bridge(node, "plain", bridge__upstream=f"tcp://127.0.0.1:{wire.port}")
+        login = {"email": org_a.email, "password": org_a.password}
+        bridge.http().post("/v1/auth/login", login).expect(200)
+        assert org_a.password.encode() in wire.heard
+    finally:
+        wire.stop()
+
+
+def test_the_bridges_key_alone_reads_and_writes_nobodys_data(
+    system: System, bridge: Bridge, client: usher.Client, org_a: Organisation
+):
+    calls = client.using(credential=system.bridge_key.read_text().strip())
+    assert calls.ops.get_status().node_id
+    for attempt in (
+        lambda: calls.user.get_user(user_id=org_a.user_id),
+        lambda: calls.user.list_users(),
+        lambda: calls.user.upsert_user(external_id="x"),
+        lambda: calls.context.resolve(chatbot_id=org_a.chatbot_id, user_id=org_a.user_id),
+        lambda: calls.context.get_profile(user_id=org_a.user_id),
+        lambda: calls.context.create_api_key(
+            chatbot_id=org_a.chatbot_id, scopes=["context.read"]
+        ),
+        lambda: calls.org.list_members(org_id=org_a.org_id),
+        lambda: calls.ops.run_job(job="sweep"),
+    ):
+        with pytest.raises((usher.PermissionDenied, usher.NotFound)):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM usher.audit",
+        "UPDATE usher.audit SET reason = ''",
+        "TRUNCATE usher.audit",
+        "CREATE TABLE usher.mine (id int)",
+        "CREATE SCHEMA mine",
+        "DROP TABLE usher.changes",
+        "ALTER ROLE usher_app SUPERUSER",
+        "DELETE FROM usher.schema_migrations",
+        "COPY usher.accounts TO PROGRAM 'cat'",
+    ],
+)
+def test_a_nodes_role_rewrites_no_history_and_makes_nothing(statement: str, system: System):
+    done = subprocess.run(
+        ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", system.database.app, "-c", statement],
+        capture_output=True,
+        text=True,
+        timeout=30 * SLOWER,
+    )
+    assert done.returncode != 0
+    assert re.search("permission denied|must be (owner|superuser)", done.stderr), done.stderr
