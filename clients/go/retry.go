@@ -1,0 +1,116 @@
+package usher
+
+import (
+	"math/rand"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// The rules are those of "Several servers, and calling again" in docs/protocol.md.
+const (
+	attemptsMax  = 4
+	backoffFirst = 50 * time.Millisecond
+	backoffMax   = time.Second
+	jitter       = 0.2
+
+	// In tenths of a token.
+	budgetMax     = 1000
+	budgetFailure = 10
+	budgetSuccess = 1
+)
+
+// budget is what a client spends on repeats, all its calls together.
+type budget struct {
+	mu    sync.Mutex
+	spent int
+}
+
+func (b *budget) succeeded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spent -= budgetSuccess; b.spent < 0 {
+		b.spent = 0
+	}
+}
+
+// failed takes note; true: there is enough left for a repeat.
+func (b *budget) failed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spent += budgetFailure; b.spent > budgetMax {
+		b.spent = budgetMax
+	}
+	return b.spent < budgetMax/2
+}
+
+// isRepeatable: may the call be made twice, for all that a client knows?
+func isRepeatable(m *method, request proto.Message, hasKey bool) bool {
+	if m.effect == effectRead && !isFilled(request, m.writeWith) {
+		return true
+	}
+	return m.idempotentByKey && hasKey
+}
+
+func isFilled(request proto.Message, name string) bool {
+	if name == "" {
+		return false
+	}
+	message := request.ProtoReflect()
+	field := message.Descriptor().Fields().ByName(protoreflect.Name(name))
+	return field != nil && message.Has(field)
+}
+
+// isPassing: might the same call succeed later, or on another server?
+func isPassing(e *Error) bool {
+	switch e.Code {
+	case Unavailable:
+		return e.Reason != "NOT_CONNECTED" && e.Reason != "MAIL_NOT_CONFIGURED"
+	case ResourceExhausted:
+		return e.RetryAfter > 0
+	case Aborted:
+		return e.Reason == "IDEMPOTENCY_KEY_BUSY"
+	}
+	return false
+}
+
+// attempts counts those of one call.
+type attempts struct {
+	made, most   int
+	isRepeatable bool
+	budget       *budget
+	backoffs     uint
+}
+
+// pauseAfter says how long to wait before the next attempt; false: there is none.
+func (a *attempts) pauseAfter(e *Error, left time.Duration) (time.Duration, bool) {
+	if e.Reason == "NOT_SENT" && left > 0 {
+		return 0, true
+	}
+	a.made++
+	e.Attempts = a.made
+	if !isPassing(e) {
+		if e.IsAnswer {
+			// The server is well and has said its word.
+			a.budget.succeeded()
+		}
+		return 0, false
+	}
+	if !a.budget.failed() || !a.isRepeatable || a.made >= a.most {
+		return 0, false
+	}
+	pause := e.RetryAfter
+	if pause > 0 {
+		a.backoffs = 0
+	} else {
+		if pause = backoffFirst << a.backoffs; pause > backoffMax {
+			pause = backoffMax
+		} else {
+			a.backoffs++
+		}
+		pause = time.Duration(float64(pause) * (1 - jitter + 2*jitter*rand.Float64()))
+	}
+	return pause, pause < left
+}

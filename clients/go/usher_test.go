@@ -1,0 +1,313 @@
+package usher
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.nanomsg.org/mangos/v3"
+	"go.nanomsg.org/mangos/v3/protocol/rep"
+	"google.golang.org/protobuf/proto"
+
+	"usher.internal/usher/usherv1"
+)
+
+// scripted is a server that says what a test told it to, the last thing again and again; nil is silence.
+type scripted struct {
+	url    string
+	socket mangos.Socket
+
+	mu       sync.Mutex
+	answers  []*usherv1.Response
+	requests []*usherv1.Request
+}
+
+func script(t *testing.T, answers ...*usherv1.Response) *scripted {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scripted{url: "tcp://" + free.Addr().String(), answers: answers}
+	_ = free.Close()
+	if s.socket, err = rep.NewSocket(); err != nil {
+		t.Fatal(err)
+	}
+	if err = s.socket.Listen(s.url); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.socket.Close() })
+	go s.serve()
+	return s
+}
+
+func (s *scripted) serve() {
+	for {
+		message, err := s.socket.Recv()
+		if err != nil {
+			return
+		}
+		request := &usherv1.Request{}
+		if proto.Unmarshal(message, request) != nil {
+			return
+		}
+		s.mu.Lock()
+		s.requests = append(s.requests, request)
+		answer := s.answers[0]
+		if len(s.answers) > 1 {
+			s.answers = s.answers[1:]
+		}
+		s.mu.Unlock()
+		if answer == nil {
+			continue
+		}
+		message, err = proto.Marshal(answer)
+		if err != nil || s.socket.Send(message) != nil {
+			return
+		}
+	}
+}
+
+func (s *scripted) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+func refusal(code Code, reason string, retryAfterMs uint32) *usherv1.Response {
+	info := &usherv1.ErrorInfo{Reason: reason, Domain: "usher"}
+	return &usherv1.Response{
+		Code:         uint32(code),
+		Message:      "as the test wants it",
+		RetryAfterMs: retryAfterMs,
+		Details:      []*usherv1.Detail{{Detail: &usherv1.Detail_ErrorInfo{ErrorInfo: info}}},
+	}
+}
+
+var (
+	fine = &usherv1.Response{}
+	away = refusal(Unavailable, "DATABASE_AWAY", 0)
+)
+
+func clientOf(t *testing.T, servers ...*scripted) *Client {
+	t.Helper()
+	config := Config{Credential: "key"}
+	for _, s := range servers {
+		config.Servers = append(config.Servers, s.url)
+	}
+	client, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func (c *Client) awaitAll(t *testing.T) {
+	t.Helper()
+	ends := time.Now().Add(20 * time.Second)
+	for _, s := range c.servers.all {
+		for _, isConnected := s.rank(false); !isConnected; _, isConnected = s.rank(false) {
+			if time.Now().After(ends) {
+				t.Fatal("not all servers were connected to")
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func health(c *Client, options ...Option) error {
+	_, err := c.Ops().GetHealth(context.Background(), &usherv1.GetHealthRequest{}, options...)
+	return err
+}
+
+func TestReadsAreRepeatedUntilTheySucceed(t *testing.T) {
+	server := script(t, away, away, fine)
+	var info Info
+	if err := health(clientOf(t, server), WithInfo(&info)); err != nil {
+		t.Fatal(err)
+	}
+	if server.count() != 3 || info.Attempts != 3 {
+		t.Fatalf("%d requests, %d attempts", server.count(), info.Attempts)
+	}
+}
+
+func TestThereIsAnEndToRepeating(t *testing.T) {
+	server := script(t, away)
+	client := clientOf(t, server)
+	err := health(client)
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Code != Unavailable || failure.Attempts != attemptsMax {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, Unavailable) || errors.Is(err, NotFound) || failure.Reason != "DATABASE_AWAY" {
+		t.Fatal(err)
+	}
+	if err = health(client, Attempts(1)); err == nil || server.count() != attemptsMax+1 {
+		t.Fatal(err, server.count())
+	}
+}
+
+func TestWritesAreRepeatedUnderAKeyOnly(t *testing.T) {
+	ctx := context.Background()
+	key := IdempotencyKey(NewIdempotencyKey())
+	calls := map[string]struct {
+		make func(c *Client) error
+		sent int
+	}{
+		"write": {func(c *Client) error {
+			_, err := c.Context().PutProfile(ctx, &usherv1.PutProfileRequest{})
+			return err
+		}, 1},
+		"write with key": {func(c *Client) error {
+			_, err := c.Context().PutProfile(ctx, &usherv1.PutProfileRequest{}, key)
+			return err
+		}, 2},
+		"restrict with key": {func(c *Client) error {
+			_, err := c.Context().RevokeApiKey(ctx, &usherv1.RevokeApiKeyRequest{}, key)
+			return err
+		}, 2},
+		"login takes no key": {func(c *Client) error {
+			_, err := c.Auth().Login(ctx, &usherv1.LoginRequest{}, key)
+			return err
+		}, 1},
+		"a read that writes": {func(c *Client) error {
+			_, err := c.Context().Resolve(ctx, &usherv1.ResolveRequest{Conversation: "c1"})
+			return err
+		}, 1},
+		"the main job": {func(c *Client) error {
+			_, err := c.Context().Resolve(ctx, &usherv1.ResolveRequest{Message: "Hello"})
+			return err
+		}, 2},
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			server := script(t, away, fine)
+			err := call.make(clientOf(t, server))
+			if server.count() != call.sent || (err == nil) != (call.sent == 2) {
+				t.Fatalf("%d requests, %v", server.count(), err)
+			}
+		})
+	}
+}
+
+func TestWhatIsRepeatedDependsOnTheAnswer(t *testing.T) {
+	for _, row := range []struct {
+		answer *usherv1.Response
+		sent   int
+	}{
+		{refusal(ResourceExhausted, "LANE_FULL", 30), 2},
+		{refusal(ResourceExhausted, "REQUEST_TOO_LARGE", 0), 1},
+		{refusal(ResourceExhausted, "QUOTA_EXCEEDED", 60000), 1},
+		{refusal(Aborted, "IDEMPOTENCY_KEY_BUSY", 0), 2},
+		{refusal(Aborted, "VERSION_MISMATCH", 0), 1},
+		{refusal(Unavailable, "MAIL_NOT_CONFIGURED", 0), 1},
+		{refusal(DeadlineExceeded, "", 0), 1},
+		{refusal(Internal, "", 0), 1},
+	} {
+		server := script(t, row.answer, fine)
+		err := health(clientOf(t, server))
+		if server.count() != row.sent || (err == nil) != (row.sent == 2) {
+			t.Fatalf("%v: %d requests, %v", row.answer, server.count(), err)
+		}
+	}
+}
+
+func TestAnotherServerIsAskedAfterARefusalInPassing(t *testing.T) {
+	broken, well := script(t, away), script(t, fine)
+	client := clientOf(t, broken, well)
+	client.awaitAll(t)
+	for i := 0; i < 20; i++ {
+		if err := health(client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if broken.count() > 2 || well.count() != 20 {
+		t.Fatalf("%d and %d requests", broken.count(), well.count())
+	}
+}
+
+func TestASilentServerCostsNoCall(t *testing.T) {
+	silent, well := script(t, nil), script(t, fine)
+	client := clientOf(t, silent, well)
+	client.awaitAll(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for i := 0; i < 4; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if _, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{}); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	all.Wait()
+	if silent.count() == 0 {
+		t.Fatal("the silent one was not asked")
+	}
+}
+
+func TestTheContextEndsACall(t *testing.T) {
+	client := clientOf(t, script(t, nil))
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+	if !errors.Is(err, DeadlineExceeded) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, stop)
+	_, err = client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+	if !errors.Is(err, Cancelled) || !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+func TestWithoutAServerTheDeadlineIsTheEnd(t *testing.T) {
+	client, err := New(Config{Servers: []string{"tcp://127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_, err = client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Reason != "NOT_CONNECTED" {
+		t.Fatal(err)
+	}
+}
+
+func TestWhenTooMuchFailsNothingIsRepeated(t *testing.T) {
+	b := &budget{}
+	allowed := 0
+	for b.failed() {
+		allowed++
+	}
+	for i := 0; i < 20; i++ {
+		b.succeeded()
+	}
+	if allowed != 49 || !b.failed() || b.failed() {
+		t.Fatal(allowed)
+	}
+}
+
+func TestASessionKeepsTheGreatestRevision(t *testing.T) {
+	var s Session
+	revision := func(epoch, id byte) []byte {
+		r := make([]byte, revisionBytes)
+		r[7], r[15] = epoch, id
+		return r
+	}
+	for _, seen := range [][]byte{revision(1, 5), revision(1, 3), revision(2, 1), revision(1, 9), {1}} {
+		s.Saw(seen)
+	}
+	if got := s.Revision(); got[7] != 2 || got[15] != 1 {
+		t.Fatal(got)
+	}
+}
