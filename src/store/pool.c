@@ -143,7 +143,8 @@ open_checked(struct store *store, struct store_health *health, struct store_conn
 	struct strbuf message;
 	status st;
 
-	strbuf_init(&message, sizeof(health->message) / 2);
+	/* Room for libpq's whole line: what does not fit is not there at all. */
+	strbuf_init(&message, 4 * sizeof(health->message));
 	st = conn_open(&store->info, store->clock, &message, &conn);
 	if (st.code == ST_OK)
 		st = ask_server(conn);

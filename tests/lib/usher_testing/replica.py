@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import signal
 from typing import Any
 
 from usher_testing.process import Process, free_port, run, wait_until
@@ -83,6 +84,9 @@ class Pooler(Process):
 
     def lead_to(self, database: Database) -> None:
         """Where new connections to the server go; reload() for one that runs."""
+        users = self._config.with_name("users.txt")
+        users.write_text('"usher_app" ""\n')
+        users.chmod(0o644)
         self._config.write_text(
             "[databases]\n"
             f"{database.name} = host={database.cluster.socket} dbname={database.name}\n"
@@ -91,7 +95,8 @@ class Pooler(Process):
             f"listen_port = {self._port}\n"
             f"unix_socket_dir = {self.socket}\n"
             "unix_socket_mode = 0777\n"
-            "auth_type = any\n"
+            "auth_type = trust\n"
+            f"auth_file = {users}\n"
             "pool_mode = transaction\n"
             f"default_pool_size = {self._size}\n"
             "max_client_conn = 500\n"
@@ -101,6 +106,14 @@ class Pooler(Process):
 
     def conninfo(self, database: Database) -> str:
         return f"host={self.socket} port={self._port} user=usher_app dbname={database.name}"
+
+    def reload(self) -> None:
+        """HUP: connections to another server than the one in the file go when their work is done."""
+        self.signal(signal.SIGHUP)
+
+    def end(self) -> None:
+        """At once: TERM is for later versions."""
+        self.kill()
 
     def is_up(self) -> bool:
         self.check_alive()
