@@ -70,8 +70,8 @@ def test_items_may_have_credentials_of_their_own(
 
 
 def test_writes_in_a_batch_are_each_done(client: usher.Client, org_a: Organisation):
-    keyed = org_a.keyed(client).session()
-    responses = keyed.batch(
+    session = usher.Session()
+    responses = org_a.keyed(client).using(session=session).batch(
         [
             item(
                 "ContextService/AppendTurns",
@@ -84,7 +84,10 @@ def test_writes_in_a_batch_are_each_done(client: usher.Client, org_a: Organisati
         ]
     )
     assert all(r.code == Code.OK and r.revision for r in responses), [r.message for r in responses]
-    turns = org_a.keyed(client).context.list_turns(conversation="batched").turns
+    # What the session reads next has all of them in it.
+    assert session.revision == max(r.revision for r in responses)
+    reader = org_a.keyed(client).using(session=session)
+    turns = reader.context.list_turns(conversation="batched").turns
     assert sorted(t.seq for t in turns) == list(range(1, 21))
     assert sorted(int(t.text) for t in turns) == list(range(20))
 

@@ -209,6 +209,14 @@ class _View:
             all(is_repeatable_item(item) for item in requests),
         )
 
+    def _items(self, response: envelope_pb2.Response) -> list[envelope_pb2.Response]:
+        """A batch's answers; each write among them has a revision of its own."""
+        items = list(envelope_pb2.BatchReply.FromString(response.payload).items)
+        for item in items:
+            if self._options.session:
+                self._options.session.saw(item.revision)
+        return items
+
 
 class Calls(_View, Services):
     """Blocking calls: calls.auth.login(email=..., password=...)."""
@@ -238,8 +246,7 @@ class Calls(_View, Services):
 
     def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code."""
-        response = self._run(self._batch_call(requests))
-        return list(envelope_pb2.BatchReply.FromString(response.payload).items)
+        return self._items(self._run(self._batch_call(requests)))
 
     def send(
         self, envelope: envelope_pb2.Request, timeout: float = _TIMEOUT_DEFAULT
@@ -288,8 +295,7 @@ class AsyncCalls(_View, AsyncServices):
 
     async def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code."""
-        response = await self._run(self._batch_call(requests))
-        return list(envelope_pb2.BatchReply.FromString(response.payload).items)
+        return self._items(await self._run(self._batch_call(requests)))
 
     async def send(
         self, envelope: envelope_pb2.Request, timeout: float = _TIMEOUT_DEFAULT
