@@ -133,12 +133,16 @@ credentials_obey(void *self, const struct feed_change *change)
 {
 	struct credentials *credentials = self;
 
+	/* The ring first: a token that is verified between the two would stay. */
 	if (!change) {
+		keyring_forget(credentials->keyring);
 		drop_all(credentials);
 		return;
 	}
-	if (change->kind == CHANGE_SIGNING_KEY)
+	if (change->kind == CHANGE_SIGNING_KEY) {
+		keyring_forget(credentials->keyring);
 		cache_drop_all(credentials->tokens);
+	}
 	if (!is_parent(change->kind))
 		return;
 	if (!change->has_id && !change->has_org) {

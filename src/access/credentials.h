@@ -45,7 +45,7 @@ struct credential_ask {
 MUST_USE status credentials_new(
     struct keyring *keyring, const struct clock *clock, size_t bytes_max, struct credentials **out);
 void credentials_free(struct credentials **credentials);
-/* For feed_subscribe(): drops what a change has made stale. */
+/* For feed_subscribe(): drops what a change has made stale; the keyring obeys with it. */
 void credentials_obey(void *credentials, const struct feed_change *change);
 
 /* Unless it answers OK, *step and *principal are untouched; *principal is set at CREDENTIAL_KNOWN

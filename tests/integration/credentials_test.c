@@ -369,6 +369,22 @@ a_signing_key_that_is_withdrawn_takes_its_tokens_with_it(void **state)
 	assert_int_equal(resolve(f, &ask, &principal, &steps).code, ST_UNAUTHENTICATED);
 }
 
+/* Whoever else is told, and in whichever order: behind it no token is taken for verified. */
+static void
+a_change_of_signing_keys_leaves_no_ring_to_verify_with(void **state)
+{
+	struct fixture *f = *state;
+	const struct feed_change change = {.kind = CHANGE_SIGNING_KEY};
+	const struct feed_change *changes[] = {&change, NULL};
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_ok(keyring_refresh(f->keyring, f->conn, &f->arena));
+		assert_true(keyring_is_fresh(f->keyring));
+		credentials_obey(f->credentials, changes[i]);
+		assert_false(keyring_is_fresh(f->keyring));
+	}
+}
+
 static void
 a_node_finds_the_key_that_another_one_made(void **state)
 {
@@ -484,6 +500,7 @@ main(void)
 	    TEST(what_is_no_credential_of_ours_is_refused),
 	    TEST(an_expired_token_is_told_so_even_when_it_was_remembered),
 	    TEST(a_signing_key_that_is_withdrawn_takes_its_tokens_with_it),
+	    TEST(a_change_of_signing_keys_leaves_no_ring_to_verify_with),
 	    TEST(a_node_finds_the_key_that_another_one_made),
 	    TEST(nodes_that_start_at_once_make_one_signing_key),
 	    TEST(another_master_key_is_said),
