@@ -247,8 +247,12 @@ client_envelope_fill(struct request_envelope *e, const struct client_method *met
 	e->trace = options->trace;
 	e->idempotency_key = options->idempotency_key;
 	e->at_least = options->at_least;
-	if (options->session && causal_session_latest(options->session, revision))
-		e->at_least = slice_of(revision, CLIENT_REVISION_BYTES);
+	if (options->session) {
+		/* The greater of the two stands for both. */
+		causal_session_note(options->session, options->at_least);
+		if (causal_session_latest(options->session, revision))
+			e->at_least = slice_of(revision, CLIENT_REVISION_BYTES);
+	}
 	e->org = slice_text(options->org);
 	e->client_ip = slice_text(options->client_ip);
 }

@@ -66,7 +66,7 @@ struct client_options {
 	struct slice via;               /* our own key, when we pass on somebody's call */
 	struct slice trace;             /* W3C traceparent */
 	struct slice idempotency_key;   /* 16 to 128 random bytes */
-	struct slice at_least;          /* a revision; session does this by itself */
+	struct slice at_least;          /* a revision; session does this by itself, and notes it */
 	const char *org;                /* operators of the platform only */
 	const char *client_ip;          /* believed with a via that may assert it */
 	uint32_t timeout_ms;            /* 0: the method's own */

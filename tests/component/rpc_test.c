@@ -1587,6 +1587,31 @@ a_causal_session_keeps_the_greatest_revision_of_its_epoch(void **state)
 	causal_session_done(&session);
 }
 
+/* Memory here has everything below transaction 100. */
+static void
+a_revision_beside_a_session_holds_too(void **state)
+{
+	struct fake *fake = *state;
+	uint8_t early[CLIENT_REVISION_BYTES], late[CLIENT_REVISION_BYTES];
+	const uint8_t *orders[][2] = {{early, late}, {late, early}};
+
+	revision_pack(&(struct revision){7, 10}, early);
+	revision_pack(&(struct revision){7, 200}, late);
+	for (size_t i = 0; i < 2; i++) {
+		struct causal_session session;
+		causal_session_init(&session);
+		causal_session_note(&session, slice_of(orders[i][0], CLIENT_REVISION_BYTES));
+		const struct client_options options = {
+		    .session = &session,
+		    .at_least = slice_of(orders[i][1], CLIENT_REVISION_BYTES),
+		};
+		struct client_result result = call_with(fake, "Fast", "x", &options);
+		assert_string_equal(((Usher__V1__Pair *)result.reply)->value, "database 127.0.0.1");
+		client_result_done(&result);
+		causal_session_done(&session);
+	}
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -1631,6 +1656,7 @@ main(void)
 	    cmocka_unit_test(urls_that_would_expose_or_fail_are_refused),
 	    cmocka_unit_test(development_tells_the_cause),
 	    cmocka_unit_test(a_causal_session_keeps_the_greatest_revision_of_its_epoch),
+	    WITH_SERVER(a_revision_beside_a_session_holds_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
