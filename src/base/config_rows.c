@@ -94,8 +94,9 @@ const struct config_row config_rows[] = {
 	DURATION("token.refresh_ttl", "7d", HOUR, 400 * DAY, "How long a refresh token lives."),
 	DURATION("token.session_ttl", "90d", HOUR, 3650 * DAY,
 	    "How long a session lives, however often it is refreshed."),
-	INT("password.memory_kib", "19456", 8, 4194304, "Argon2id's memory in KiB."),
-	INT("password.passes", "2", 1, 100, "Argon2id's passes over it."),
+	/* What crypt/password.h is ready to spend. */
+	INT("password.memory_kib", "19456", 8, 262144, "Argon2id's memory in KiB."),
+	INT("password.passes", "2", 1, 16, "Argon2id's passes over it."),
 	DURATION("auth.failure_time", "400ms", 0, 10 * SECOND,
 	    "A failed login answers this long after it came, whatever the reason."),
 	INT("auth.account_burst", "10", 2, 1000000,

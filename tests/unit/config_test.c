@@ -174,9 +174,9 @@ a_wrong_value_is_refused_with_what_is_wanted(void **state)
 	assert_refused("mode = development|production",
 	    "usher.conf:1: mode wants one of development|production");
 	assert_refused("password.passes = 0",
-	    "usher.conf:1: password.passes wants a whole number from 1 to 100");
+	    "usher.conf:1: password.passes wants a whole number from 1 to 16");
 	assert_refused("password.passes = 99999999999999999999",
-	    "usher.conf:1: password.passes wants a whole number from 1 to 100");
+	    "usher.conf:1: password.passes wants a whole number from 1 to 16");
 	assert_refused("cache.bytes = 64MB",
 	    "usher.conf:1: cache.bytes wants a size such as 64KiB, from 1MiB to 1TiB");
 	assert_refused("cache.bytes = 9223372036854775807TiB",

@@ -1,6 +1,7 @@
 /* Argon2id hashing. Parameters are small here, so that the tests are quick. */
 #include "crypt/password.h"
 
+#include "base/config.h"
 #include "crypt/crypt.h"
 #include "tests/lib/fake_rand.h"
 
@@ -341,6 +342,27 @@ more_threads_than_permits_all_get_their_turn(void **state)
 	}
 }
 
+/* Or a setting is taken and the server does not start. */
+static void
+the_settings_go_as_far_as_the_hasher(void **state)
+{
+	(void)state;
+	int found = 0;
+
+	for (const struct config_row *row = config_rows; row->name; row++) {
+		if (strcmp(row->name, "password.memory_kib") == 0) {
+			assert_int_equal(row->min, PASSWORD_MEMORY_KIB_MIN);
+			assert_int_equal(row->max, PASSWORD_MEMORY_KIB_MAX);
+			found++;
+		}
+		if (strcmp(row->name, "password.passes") == 0) {
+			assert_int_equal(row->max, PASSWORD_PASSES_MAX);
+			found++;
+		}
+	}
+	assert_int_equal(found, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -360,6 +382,7 @@ main(void)
 	    TEST(a_failing_random_source_makes_no_hash),
 	    TEST(want_of_memory_is_never_a_mismatch),
 	    TEST(more_threads_than_permits_all_get_their_turn),
+	    TEST(the_settings_go_as_far_as_the_hasher),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
