@@ -13,6 +13,15 @@ struct repeat_name {
 	struct crypt_key request_key, result_key;
 };
 
+static void
+name_wipe(struct repeat_name *name)
+{
+	crypt_wipe(name, sizeof(*name));
+}
+
+/* Overwritten on every way out. */
+#define NAME_AUTO __attribute__((cleanup(name_wipe))) struct repeat_name
+
 /* Who calls, as far as it decides what a call means: the login in its organisation, or the key, and
  * the user that it is narrowed to. */
 static void
@@ -91,7 +100,7 @@ status
 rpc_repeat_find(struct store_conn *conn, struct rpc_repeat *repeat)
 {
 	ROWS_AUTO rows = {0};
-	struct repeat_name name;
+	NAME_AUTO name;
 	struct crypt_digest bound;
 
 	name_make(repeat->call, &name);
@@ -99,14 +108,12 @@ rpc_repeat_find(struct store_conn *conn, struct rpc_repeat *repeat)
 	TRY(STORE_QUERY(conn, STMT_RPC_REPEAT_FIND, &rows, p_int(lock_of(&bound)),
 	    p_bytes(slice_of(name.principal, sizeof(name.principal))), p_int(name.method_id),
 	    p_bytes(slice_of(name.key_hash.bytes, CRYPT_DIGEST_BYTES))));
-	status st = STATUS_OK;
 	if (!row_bool(&rows, 0, RPC_REPEAT_FIND_LOCKED))
-		st = REFUSE_FOR(ST_ABORTED, "IDEMPOTENCY_KEY_BUSY",
+		return REFUSE_FOR(ST_ABORTED, "IDEMPOTENCY_KEY_BUSY",
 		    "another call under this idempotency key is under way");
-	else if (!row_is_null(&rows, 0, RPC_REPEAT_FIND_RESULT_SEALED))
-		st = found_open(&rows, &name, &bound, repeat);
-	crypt_wipe(&name, sizeof(name));
-	return st;
+	if (row_is_null(&rows, 0, RPC_REPEAT_FIND_RESULT_SEALED))
+		return STATUS_OK;
+	return found_open(&rows, &name, &bound, repeat);
 }
 
 status
@@ -114,19 +121,14 @@ rpc_repeat_keep(struct store_conn *conn, const struct rpc_repeat *repeat, struct
 {
 	ROWS_AUTO rows = {0};
 	const struct rpc_call *call = repeat->call;
-	struct repeat_name name;
+	NAME_AUTO name;
 	struct crypt_digest bound, mac;
 	struct slice sealed;
 
 	name_make(call, &name);
 	const struct slice bound_bytes = bound_make(&name, &bound);
 	request_mac(&name, repeat->request, &mac);
-	const status st =
-	    crypt_seal(&name.result_key, call->rand, bound_bytes, reply, call->arena, &sealed);
-	crypt_wipe(&name.request_key, sizeof(name.request_key));
-	crypt_wipe(&name.result_key, sizeof(name.result_key));
-	if (st.code != ST_OK)
-		return st;
+	TRY(crypt_seal(&name.result_key, call->rand, bound_bytes, reply, call->arena, &sealed));
 	TRY(STORE_QUERY(conn, STMT_RPC_REPEAT_KEEP, &rows,
 	    p_bytes(slice_of(name.principal, sizeof(name.principal))), p_int(name.method_id),
 	    p_bytes(slice_of(name.key_hash.bytes, CRYPT_DIGEST_BYTES)),
