@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* With --resolve one reply in so many is read whole. */
+/* With --resolve one reply in so many is read whole: the first one of each caller too. */
 #define LOOK_EVERY 64
 #define FIRST_TRY_NS 500000
 #define FIRST_WAIT_NS INT64_C(30000000000)
@@ -61,7 +61,7 @@ reply_take(struct caller *caller, nng_msg *message)
 
 	load_slot_answered(caller->slot, body, bytes);
 	const bool has_failed = caller->slot->failed != failed;
-	if (!is_resolve || (!has_failed && caller->slot->answered % LOOK_EVERY != 0))
+	if (!is_resolve || (!has_failed && caller->slot->answered % LOOK_EVERY != 1))
 		return;
 	if (envelope_parse_response(slice_of(body, bytes), &response).code != ST_OK)
 		load_complain("nng_load: a reply is no Response");

@@ -1,12 +1,13 @@
 /* The data that Resolve is measured on, and the requests that ask for it.
  *
- *     bench_seed USERS KEYS SQL_FILE REQUESTS_FILE [every]
+ *     bench_seed USERS KEYS SQL_FILE REQUESTS_FILE ABOUT_TIMES [every]
  *
  * One organisation with a chatbot a key; users with profiles, so that a context block is about 1
- * KiB; keys with a quota a minute and a day that is far off, since a key without one costs less.
- * Request i is user i's message under key i modulo KEYS, so all keys are in use and each user has
- * one block. With "every" all keys are of one chatbot and each user is asked for under each of
- * them: as many blocks, but USERS * KEYS different receipts in a second. */
+ * KiB, or 270 bytes more for each further time that the text about them stands there; keys with a
+ * quota a minute and a day that is far off, since a key without one costs less. Request i is user
+ * i's message under key i modulo KEYS, so all keys are in use and each user has one block. With
+ * "every" all keys are of one chatbot and each user is asked for under each of them: as many
+ * blocks, but USERS * KEYS different receipts in a second. */
 #include "base/clock.h"
 #include "crypt/crypt.h"
 #include "crypt/secret.h"
@@ -113,7 +114,15 @@ keys_write(FILE *sql, const struct uuid *org_id, const struct key *keys, size_t 
 }
 
 static void
-users_write(FILE *sql, const struct uuid *org_id, const struct uuid *users, size_t count)
+about_write(FILE *sql, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		(void)fprintf(sql, "%s%s", i > 0 ? " " : "", about);
+}
+
+static void
+users_write(FILE *sql, const struct uuid *org_id, const struct uuid *users, size_t count,
+    unsigned about_times)
 {
 	char org[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES];
 
@@ -132,15 +141,18 @@ users_write(FILE *sql, const struct uuid *org_id, const struct uuid *users, size
 	(void)fputs("\\.\nCOPY usher.profiles (org_id, user_id, company, role, about, preferences, "
 		    "profile_data, trust) FROM stdin;\n",
 	    sql);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		(void)fprintf(
+		    sql, "%s\t%s\tMuster Works %zu\tpurchasing\t", org, text_of(&users[i], id), i);
+		about_write(sql, about_times);
 		(void)fprintf(sql,
-		    "%s\t%s\tMuster Works %zu\tpurchasing\t%s\t"
-		    "{\"tone\": \"brief\", \"units\": \"metric\", \"greeting\": \"first name\"}\t"
+		    "\t{\"tone\": \"brief\", \"units\": \"metric\", \"greeting\": \"first name\"}\t"
 		    "{\"tier\": \"gold\", \"customer_number\": %zu, \"sizes\": {\"gloves\": 9, "
 		    "\"boots\": 44}}\t"
 		    "{\"company\": 2, \"role\": 2, \"about\": 1, \"preferences\": 1, "
 		    "\"profile_data\": 2}\n",
-		    org, text_of(&users[i], id), i, about, 100000 + i);
+		    100000 + i);
+	}
 	(void)fputs("\\.\n", sql);
 }
 
@@ -185,14 +197,15 @@ file_open(const char *path)
 int
 main(int argc, char **argv)
 {
-	const bool is_every = argc == 6 && strcmp(argv[5], "every") == 0;
-	const bool is_asked_well = argc == 5 || is_every;
+	const bool is_every = argc == 7 && strcmp(argv[6], "every") == 0;
+	const bool is_asked_well = argc == 6 || is_every;
 	const size_t users_count = is_asked_well ? strtoul(argv[1], NULL, 10) : 0;
 	const size_t keys_count = is_asked_well ? strtoul(argv[2], NULL, 10) : 0;
+	const unsigned about_times = is_asked_well ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
 	struct uuid org_id;
 
-	if (users_count == 0 || keys_count == 0 || keys_count > KEYS_MAX)
-		fail("wants USERS KEYS SQL_FILE REQUESTS_FILE [every]");
+	if (about_times == 0 || users_count == 0 || keys_count == 0 || keys_count > KEYS_MAX)
+		fail("wants USERS KEYS SQL_FILE REQUESTS_FILE ABOUT_TIMES [every]");
 	if (crypt_init().code != ST_OK)
 		fail("no libsodium");
 	struct key *keys = calloc(keys_count, sizeof(*keys));
@@ -206,7 +219,7 @@ main(int argc, char **argv)
 
 	FILE *sql = file_open(argv[3]);
 	keys_write(sql, &org_id, keys, keys_count, is_every ? 1 : keys_count);
-	users_write(sql, &org_id, users, users_count);
+	users_write(sql, &org_id, users, users_count, about_times);
 	FILE *requests = file_open(argv[4]);
 	const size_t requests_count = is_every ? users_count * keys_count : users_count;
 	for (size_t i = 0; i < requests_count; i++)
