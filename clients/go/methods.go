@@ -319,6 +319,71 @@ func (s OpsService) RunJob(ctx context.Context, request *usherv1.RunJobRequest, 
 	return reply, nil
 }
 
+var opsStartOperation = method{"usher.v1.OpsService/StartOperation", 0xf21c78d8, 5000, 1048576, effectWrite, true, ""}
+
+// StartOperation: Begin long work; servers do it, any of them, and another goes on where one has died.
+// Operations belong to the organisation that the envelope names; without one, and for kinds that
+// concern the whole platform, to the platform's own.
+// Kind "db_check": what is wrong with the database itself; parameters {"quick": true} for the schema
+// alone. Each item of its result has finding, object, message, remedy and perhaps rows.
+// Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
+// (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`).
+func (s OpsService) StartOperation(ctx context.Context, request *usherv1.StartOperationRequest, options ...Option) (*usherv1.Operation, error) {
+	reply := new(usherv1.Operation)
+	if err := s.client.call(ctx, &opsStartOperation, request, reply, options); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+var opsGetOperation = method{"usher.v1.OpsService/GetOperation", 0xe6e15858, 5000, 1048576, effectRead, false, ""}
+
+// GetOperation: Errors: NOT_FOUND (or another organisation's).
+func (s OpsService) GetOperation(ctx context.Context, request *usherv1.GetOperationRequest, options ...Option) (*usherv1.Operation, error) {
+	reply := new(usherv1.Operation)
+	if err := s.client.call(ctx, &opsGetOperation, request, reply, options); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+var opsListOperations = method{"usher.v1.OpsService/ListOperations", 0xe6e1b7df, 5000, 1048576, effectRead, false, ""}
+
+// ListOperations: The newest first.
+func (s OpsService) ListOperations(ctx context.Context, request *usherv1.ListOperationsRequest, options ...Option) (*usherv1.ListOperationsReply, error) {
+	reply := new(usherv1.ListOperationsReply)
+	if err := s.client.call(ctx, &opsListOperations, request, reply, options); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+var opsCancelOperation = method{"usher.v1.OpsService/CancelOperation", 0x20ad6fd4, 5000, 1048576, effectWrite, false, ""}
+
+// CancelOperation: End it: at once when nobody has begun, otherwise after the step that is under way. What it found
+// until then stays. One that has ended stays as it is.
+// Errors: NOT_FOUND.
+func (s OpsService) CancelOperation(ctx context.Context, request *usherv1.CancelOperationRequest, options ...Option) (*usherv1.Operation, error) {
+	reply := new(usherv1.Operation)
+	if err := s.client.call(ctx, &opsCancelOperation, request, reply, options); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+var opsReadOperationResult = method{"usher.v1.OpsService/ReadOperationResult", 0xc577bcc3, 5000, 1048576, effectRead, false, ""}
+
+// ReadOperationResult: What it has found so far, in the order in which it was found. While it runs, the last page may
+// not be the last for ever.
+// Errors: NOT_FOUND.
+func (s OpsService) ReadOperationResult(ctx context.Context, request *usherv1.ReadOperationResultRequest, options ...Option) (*usherv1.ReadOperationResultReply, error) {
+	reply := new(usherv1.ReadOperationResultReply)
+	if err := s.client.call(ctx, &opsReadOperationResult, request, reply, options); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
 // OrgService: usher.v1.OrgService
 type OrgService struct{ client *Client }
 

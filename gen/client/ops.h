@@ -14,6 +14,11 @@ extern const struct client_method ops_get_descriptors_method;
 extern const struct client_method ops_get_status_method;
 extern const struct client_method ops_list_jobs_method;
 extern const struct client_method ops_run_job_method;
+extern const struct client_method ops_start_operation_method;
+extern const struct client_method ops_get_operation_method;
+extern const struct client_method ops_list_operations_method;
+extern const struct client_method ops_cancel_operation_method;
+extern const struct client_method ops_read_operation_result_method;
 
 /* Is it up, and does it reach its database? Answers even when it does not. */
 static inline status
@@ -85,6 +90,86 @@ static inline const Usher__V1__RunJobReply *
 ops_run_job_reply(const struct client_result *result)
 {
 	return (const Usher__V1__RunJobReply *)result->reply;
+}
+
+/* Begin long work; servers do it, any of them, and another goes on where one has died.
+ * Operations belong to the organisation that the envelope names; without one, and for kinds that
+ * concern the whole platform, to the platform's own.
+ * Kind "db_check": what is wrong with the database itself; parameters {"quick": true} for the schema
+ * alone. Each item of its result has finding, object, message, remedy and perhaps rows.
+ * Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
+ * (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`). */
+static inline status
+ops_start_operation_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__StartOperationRequest *request, struct client_result *result)
+{
+	client_call(client, &ops_start_operation_method, options, &request->base, result);
+	return result->status;
+}
+static inline const Usher__V1__Operation *
+ops_start_operation_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Operation *)result->reply;
+}
+
+/* Errors: NOT_FOUND (or another organisation's). */
+static inline status
+ops_get_operation_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__GetOperationRequest *request, struct client_result *result)
+{
+	client_call(client, &ops_get_operation_method, options, &request->base, result);
+	return result->status;
+}
+static inline const Usher__V1__Operation *
+ops_get_operation_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Operation *)result->reply;
+}
+
+/* The newest first. */
+static inline status
+ops_list_operations_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ListOperationsRequest *request, struct client_result *result)
+{
+	client_call(client, &ops_list_operations_method, options, &request->base, result);
+	return result->status;
+}
+static inline const Usher__V1__ListOperationsReply *
+ops_list_operations_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ListOperationsReply *)result->reply;
+}
+
+/* End it: at once when nobody has begun, otherwise after the step that is under way. What it found
+ * until then stays. One that has ended stays as it is.
+ * Errors: NOT_FOUND. */
+static inline status
+ops_cancel_operation_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__CancelOperationRequest *request, struct client_result *result)
+{
+	client_call(client, &ops_cancel_operation_method, options, &request->base, result);
+	return result->status;
+}
+static inline const Usher__V1__Operation *
+ops_cancel_operation_reply(const struct client_result *result)
+{
+	return (const Usher__V1__Operation *)result->reply;
+}
+
+/* What it has found so far, in the order in which it was found. While it runs, the last page may
+ * not be the last for ever.
+ * Errors: NOT_FOUND. */
+static inline status
+ops_read_operation_result_rpc(struct client *client, const struct client_options *options,
+    const Usher__V1__ReadOperationResultRequest *request, struct client_result *result)
+{
+	client_call(client, &ops_read_operation_result_method, options, &request->base, result);
+	return result->status;
+}
+static inline const Usher__V1__ReadOperationResultReply *
+ops_read_operation_result_reply(const struct client_result *result)
+{
+	return (const Usher__V1__ReadOperationResultReply *)result->reply;
 }
 
 #endif

@@ -1,6 +1,22 @@
 /* ops.c - made by protoc-gen-usher from usher/v1/ops.proto: change that. */
 #include "gen/meta/ops.h"
 #include "gen/meta/well_known.h"
+#include "gen/meta/common.h"
+
+static const struct meta_enum_value values_of_meta_usher_v1_operation_state[] = {
+	{"OPERATION_STATE_UNSPECIFIED", 0},
+	{"OPERATION_STATE_PENDING", 1},
+	{"OPERATION_STATE_RUNNING", 2},
+	{"OPERATION_STATE_SUCCEEDED", 3},
+	{"OPERATION_STATE_FAILED", 4},
+	{"OPERATION_STATE_CANCELLED", 5},
+};
+
+const struct meta_enum meta_usher_v1_operation_state = {
+	.full_name = "usher.v1.OperationState",
+	.values = values_of_meta_usher_v1_operation_state,
+	.values_count = 6,
+};
 
 const struct meta_message meta_usher_v1_get_health_request = {
 	.full_name = "usher.v1.GetHealthRequest",
@@ -254,4 +270,149 @@ const struct meta_message meta_usher_v1_get_status_reply = {
 	.full_name = "usher.v1.GetStatusReply",
 	.fields = fields_of_meta_usher_v1_get_status_reply,
 	.fields_count = 12,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_operation[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "operation_id", .json_name = "operationId"},
+	{.number = 2, .type = META_STRING, .oneof = -1,
+	    .name = "org_id", .json_name = "orgId"},
+	{.number = 3, .type = META_STRING, .oneof = -1,
+	    .name = "kind", .json_name = "kind"},
+	{.number = 4, .type = META_ENUM, .oneof = -1,
+	    .name = "state", .json_name = "state", .enumeration = &meta_usher_v1_operation_state},
+	{.number = 5, .type = META_STRING, .flags = META_JSON, .oneof = -1,
+	    .name = "parameters", .json_name = "parameters"},
+	{.number = 6, .type = META_INT64, .oneof = -1,
+	    .name = "done", .json_name = "done"},
+	{.number = 7, .type = META_INT64, .oneof = -1,
+	    .name = "total", .json_name = "total"},
+	{.number = 8, .type = META_INT64, .oneof = -1,
+	    .name = "results", .json_name = "results"},
+	{.number = 9, .type = META_STRING, .oneof = -1,
+	    .name = "error", .json_name = "error"},
+	{.number = 10, .type = META_BOOL, .oneof = -1,
+	    .name = "cancel_requested", .json_name = "cancelRequested"},
+	{.number = 11, .type = META_STRING, .oneof = -1,
+	    .name = "started_by", .json_name = "startedBy"},
+	{.number = 12, .type = META_STRING, .oneof = -1,
+	    .name = "node_id", .json_name = "nodeId"},
+	{.number = 13, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "created_at", .json_name = "createdAt", .message = &meta_google_protobuf_timestamp},
+	{.number = 14, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "started_at", .json_name = "startedAt", .message = &meta_google_protobuf_timestamp},
+	{.number = 15, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "updated_at", .json_name = "updatedAt", .message = &meta_google_protobuf_timestamp},
+	{.number = 16, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "finished_at", .json_name = "finishedAt", .message = &meta_google_protobuf_timestamp},
+	{.number = 17, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "expires_at", .json_name = "expiresAt", .message = &meta_google_protobuf_timestamp},
+};
+
+const struct meta_message meta_usher_v1_operation = {
+	.full_name = "usher.v1.Operation",
+	.fields = fields_of_meta_usher_v1_operation,
+	.fields_count = 17,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_start_operation_request[] = {
+	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	    .name = "kind", .json_name = "kind", .length_max = 64},
+	{.number = 2, .type = META_STRING, .flags = META_JSON, .oneof = -1,
+	    .name = "parameters", .json_name = "parameters", .length_max = 65536},
+};
+
+const struct meta_message meta_usher_v1_start_operation_request = {
+	.full_name = "usher.v1.StartOperationRequest",
+	.fields = fields_of_meta_usher_v1_start_operation_request,
+	.fields_count = 2,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_get_operation_request[] = {
+	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	    .name = "operation_id", .json_name = "operationId", .length_max = 36},
+};
+
+const struct meta_message meta_usher_v1_get_operation_request = {
+	.full_name = "usher.v1.GetOperationRequest",
+	.fields = fields_of_meta_usher_v1_get_operation_request,
+	.fields_count = 1,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_list_operations_request[] = {
+	{.number = 1, .type = META_STRING, .oneof = -1,
+	    .name = "kind", .json_name = "kind", .length_max = 64},
+	{.number = 2, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "page", .json_name = "page", .message = &meta_usher_v1_page_request},
+};
+
+const struct meta_message meta_usher_v1_list_operations_request = {
+	.full_name = "usher.v1.ListOperationsRequest",
+	.fields = fields_of_meta_usher_v1_list_operations_request,
+	.fields_count = 2,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_list_operations_reply[] = {
+	{.number = 1, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "operations", .json_name = "operations", .message = &meta_usher_v1_operation},
+	{.number = 2, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "page", .json_name = "page", .message = &meta_usher_v1_page_reply},
+};
+
+const struct meta_message meta_usher_v1_list_operations_reply = {
+	.full_name = "usher.v1.ListOperationsReply",
+	.fields = fields_of_meta_usher_v1_list_operations_reply,
+	.fields_count = 2,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_cancel_operation_request[] = {
+	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	    .name = "operation_id", .json_name = "operationId", .length_max = 36},
+};
+
+const struct meta_message meta_usher_v1_cancel_operation_request = {
+	.full_name = "usher.v1.CancelOperationRequest",
+	.fields = fields_of_meta_usher_v1_cancel_operation_request,
+	.fields_count = 1,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_read_operation_result_request[] = {
+	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	    .name = "operation_id", .json_name = "operationId", .length_max = 36},
+	{.number = 2, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "page", .json_name = "page", .message = &meta_usher_v1_page_request},
+};
+
+const struct meta_message meta_usher_v1_read_operation_result_request = {
+	.full_name = "usher.v1.ReadOperationResultRequest",
+	.fields = fields_of_meta_usher_v1_read_operation_result_request,
+	.fields_count = 2,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_operation_item[] = {
+	{.number = 1, .type = META_INT64, .oneof = -1,
+	    .name = "seq", .json_name = "seq"},
+	{.number = 2, .type = META_STRING, .flags = META_JSON, .oneof = -1,
+	    .name = "item", .json_name = "item"},
+};
+
+const struct meta_message meta_usher_v1_operation_item = {
+	.full_name = "usher.v1.OperationItem",
+	.fields = fields_of_meta_usher_v1_operation_item,
+	.fields_count = 2,
+};
+
+static const struct meta_field fields_of_meta_usher_v1_read_operation_result_reply[] = {
+	{.number = 1, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "operation", .json_name = "operation", .message = &meta_usher_v1_operation},
+	{.number = 2, .type = META_MESSAGE, .flags = META_REPEATED, .oneof = -1,
+	    .name = "items", .json_name = "items", .message = &meta_usher_v1_operation_item},
+	{.number = 3, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
+	    .name = "page", .json_name = "page", .message = &meta_usher_v1_page_reply},
+};
+
+const struct meta_message meta_usher_v1_read_operation_result_reply = {
+	.full_name = "usher.v1.ReadOperationResultReply",
+	.fields = fields_of_meta_usher_v1_read_operation_result_reply,
+	.fields_count = 3,
 };

@@ -75,6 +75,66 @@ static const struct access_rule access_ops_run_job[] = {
 	{ACCESS_KEY, "jobs.run"},
 };
 
+static status
+call_ops_start_operation(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_start_operation(env, call, (const Usher__V1__StartOperationRequest *)req, (Usher__V1__Operation *)reply);
+}
+
+static const struct access_rule access_ops_start_operation[] = {
+	{ACCESS_PLATFORM, "operations.write"},
+	{ACCESS_KEY, "operations.write"},
+};
+
+static status
+call_ops_get_operation(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_get_operation(env, call, (const Usher__V1__GetOperationRequest *)req, (Usher__V1__Operation *)reply);
+}
+
+static const struct access_rule access_ops_get_operation[] = {
+	{ACCESS_PLATFORM, "operations.read"},
+	{ACCESS_KEY, "operations.read"},
+};
+
+static status
+call_ops_list_operations(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_list_operations(env, call, (const Usher__V1__ListOperationsRequest *)req, (Usher__V1__ListOperationsReply *)reply);
+}
+
+static const struct access_rule access_ops_list_operations[] = {
+	{ACCESS_PLATFORM, "operations.read"},
+	{ACCESS_KEY, "operations.read"},
+};
+
+static status
+call_ops_cancel_operation(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_cancel_operation(env, call, (const Usher__V1__CancelOperationRequest *)req, (Usher__V1__Operation *)reply);
+}
+
+static const struct access_rule access_ops_cancel_operation[] = {
+	{ACCESS_PLATFORM, "operations.write"},
+	{ACCESS_KEY, "operations.write"},
+};
+
+static status
+call_ops_read_operation_result(const void *env, struct rpc_call *call,
+    const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	return ops_read_operation_result(env, call, (const Usher__V1__ReadOperationResultRequest *)req, (Usher__V1__ReadOperationResultReply *)reply);
+}
+
+static const struct access_rule access_ops_read_operation_result[] = {
+	{ACCESS_PLATFORM, "operations.read"},
+	{ACCESS_KEY, "operations.read"},
+};
+
 static const struct rpc_method methods[] = {
 	{
 		.id = UINT32_C(0xd912364d),
@@ -160,11 +220,95 @@ static const struct rpc_method methods[] = {
 		.reply = &usher__v1__run_job_reply__descriptor,
 		.handle = call_ops_run_job,
 	},
+	{
+		.id = UINT32_C(0xf21c78d8),
+		.name = "usher.v1.OpsService/StartOperation",
+		.lane = LANE_QUERY,
+		.effect = EFFECT_WRITE,
+		.assurance = ASSURANCE_NONE,
+		.idempotent_by_key = true,
+		.audit = true,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_start_operation,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_start_operation_request,
+		.reply_meta = &meta_usher_v1_operation,
+		.request = &usher__v1__start_operation_request__descriptor,
+		.reply = &usher__v1__operation__descriptor,
+		.handle = call_ops_start_operation,
+	},
+	{
+		.id = UINT32_C(0xe6e15858),
+		.name = "usher.v1.OpsService/GetOperation",
+		.lane = LANE_QUERY,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.batchable = true,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_get_operation,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_get_operation_request,
+		.reply_meta = &meta_usher_v1_operation,
+		.request = &usher__v1__get_operation_request__descriptor,
+		.reply = &usher__v1__operation__descriptor,
+		.handle = call_ops_get_operation,
+	},
+	{
+		.id = UINT32_C(0xe6e1b7df),
+		.name = "usher.v1.OpsService/ListOperations",
+		.lane = LANE_BULK,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_list_operations,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_list_operations_request,
+		.reply_meta = &meta_usher_v1_list_operations_reply,
+		.request = &usher__v1__list_operations_request__descriptor,
+		.reply = &usher__v1__list_operations_reply__descriptor,
+		.handle = call_ops_list_operations,
+	},
+	{
+		.id = UINT32_C(0x20ad6fd4),
+		.name = "usher.v1.OpsService/CancelOperation",
+		.lane = LANE_QUERY,
+		.effect = EFFECT_WRITE,
+		.assurance = ASSURANCE_NONE,
+		.audit = true,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_cancel_operation,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_cancel_operation_request,
+		.reply_meta = &meta_usher_v1_operation,
+		.request = &usher__v1__cancel_operation_request__descriptor,
+		.reply = &usher__v1__operation__descriptor,
+		.handle = call_ops_cancel_operation,
+	},
+	{
+		.id = UINT32_C(0xc577bcc3),
+		.name = "usher.v1.OpsService/ReadOperationResult",
+		.lane = LANE_BULK,
+		.effect = EFFECT_READ,
+		.assurance = ASSURANCE_NONE,
+		.deadline_ms = 5000,
+		.bytes_max = 1048576,
+		.access = access_ops_read_operation_result,
+		.access_count = 2,
+		.request_meta = &meta_usher_v1_read_operation_result_request,
+		.reply_meta = &meta_usher_v1_read_operation_result_reply,
+		.request = &usher__v1__read_operation_result_request__descriptor,
+		.reply = &usher__v1__read_operation_result_reply__descriptor,
+		.handle = call_ops_read_operation_result,
+	},
 };
 
 const struct rpc_service ops_service = {
 	.name = "usher.v1.OpsService",
 	.short_name = "ops",
 	.methods = methods,
-	.methods_count = 5,
+	.methods_count = 10,
 };

@@ -26,6 +26,8 @@ const struct permission_row permission_catalogue[] = {
 	ROW("keys.read", "OAP", "See keys, without their secrets."),
 	ROW("keys.write", "OAP", "Make and revoke keys."),
 	ROW("members.read", "OA", "See who belongs to the organisation, and in which roles."),
+	ROW("operations.read", "SP", "See long operations and their results."),
+	ROW("operations.write", "SP", "Begin and cancel long operations."),
 	ROW("ops.status", "SP", "See how the servers and the database are doing."),
 	ROW("org.read", "OAMK", "See the organisation itself."),
 	ROW("orgs.read", "P", "See any organisation and its members."),

@@ -15,6 +15,7 @@
 #include "gen/svc/org.h"
 #include "gen/svc/user.h"
 #include "jobs/jobs.h"
+#include "jobs/operations.h"
 #include "jobs/spool.h"
 #include "jobs/standard.h"
 #include "rpc/server.h"
@@ -54,6 +55,8 @@ struct node {
 	struct spool *spool;
 	struct jobs *jobs;
 	struct standard_jobs standard;
+	struct operation_kind operation_kinds[1];
+	struct operations *operations;
 	struct auth_env *auth;
 	struct user_env *user;
 	struct org_env *org;
@@ -151,7 +154,18 @@ open_work(struct node *node)
 		node->standard.outbox.deliver = outbox_deliver_to_folder;
 		node->standard.outbox.deliver_env = (void *)(uintptr_t)mail_dir;
 	}
-	return standard_jobs_add(node->jobs, &node->standard);
+	TRY(standard_jobs_add(node->jobs, &node->standard));
+	node->operation_kinds[0] = operation_db_check;
+	return operations_new(
+	    &(struct operations_parts){
+		.jobs = node->jobs,
+		.clock = &clock_system,
+		.node_id = lease_node_id(node->lease),
+		.kinds = node->operation_kinds,
+		.kinds_count = sizeof node->operation_kinds / sizeof node->operation_kinds[0],
+		.keep_s = config_int(config, "retention.operations") / US_PER_S,
+	    },
+	    &node->operations);
 }
 
 static status
@@ -252,6 +266,8 @@ fill_ops(struct node *node)
 	    .barrier = node->barrier,
 	    .jobs = node->jobs,
 	    .spool = node->spool,
+	    .operations = node->operations,
+	    .page_key = node->page_key,
 	    .caches = node->caches,
 	    .caches_count = sizeof node->caches / sizeof node->caches[0],
 	};
@@ -340,6 +356,8 @@ node_close(struct node *node)
 		auth_env_free(&node->auth);
 	if (node->jobs)
 		jobs_free(&node->jobs);
+	if (node->operations)
+		operations_free(&node->operations);
 	if (node->spool)
 		spool_free(&node->spool);
 	if (node->hasher)

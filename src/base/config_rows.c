@@ -110,6 +110,8 @@ const struct config_row config_rows[] = {
 
 	DURATION("retention.addresses", "90d", 0, 3650 * DAY,
 	    "How long addresses and user agents are kept in audit; 0: for ever."),
+	DURATION("retention.operations", "30d", HOUR, 3650 * DAY,
+	    "How long an operation that has ended is kept, with its result."),
 	DURATION("retention.receipts", "0", 0, 3650 * DAY,
 	    "How long receipts of reads are kept; 0: for ever."),
 

@@ -63,7 +63,7 @@ run_sweep(void *env, struct job_run *run)
 	static const enum statement sweeps[] = {STMT_JOBS_SWEEP_SIGNUPS,
 	    STMT_JOBS_SWEEP_REFRESH_TOKENS, STMT_JOBS_SWEEP_SESSIONS, STMT_JOBS_SWEEP_THROTTLES,
 	    STMT_JOBS_SWEEP_IDEMPOTENCY, STMT_JOBS_SWEEP_QUOTA_USAGE, STMT_JOBS_SWEEP_READ_BATCHES,
-	    STMT_JOBS_SWEEP_MAIL_OUTBOX};
+	    STMT_JOBS_SWEEP_MAIL_OUTBOX, STMT_JOBS_SWEEP_OPERATIONS};
 
 	(void)env;
 	for (size_t i = 0; i < sizeof(sweeps) / sizeof(sweeps[0]); i++) {

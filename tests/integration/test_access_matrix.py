@@ -54,6 +54,7 @@ def ids_of(org: Organisation) -> dict[str, Any]:
         "user_id": org.user_id, "chatbot_id": org.chatbot_id, "org_id": org.org_id,
         "conversation": "matrix", "token": org.api_key or "x",
         "key_id": "00000000-0000-7000-8000-000000000000",
+        "operation_id": "00000000-0000-7000-8000-000000000000",
     }  # fmt: skip
 
 

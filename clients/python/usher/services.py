@@ -982,6 +982,107 @@ class OpsService(BlockingService):
             },
         )
 
+    def start_operation(
+        self,
+        request: ops_pb2.StartOperationRequest | None = None,
+        /,
+        *,
+        kind: str | None = None,
+        parameters: str | Mapping[str, Any] | None = None,
+    ) -> ops_pb2.Operation:
+        """Begin long work; servers do it, any of them, and another goes on where one has died.
+        Operations belong to the organisation that the envelope names; without one, and for kinds that
+        concern the whole platform, to the platform's own.
+        Kind \"db_check\": what is wrong with the database itself; parameters {\"quick\": true} for the schema
+        alone. Each item of its result has finding, object, message, remedy and perhaps rows.
+        Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
+        (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`)."""
+        return self._call(
+            ops_pb2.Operation,
+            "usher.v1.OpsService/StartOperation",
+            request,
+            {
+                "kind": kind,
+                "parameters": parameters,
+            },
+        )
+
+    def get_operation(
+        self,
+        request: ops_pb2.GetOperationRequest | None = None,
+        /,
+        *,
+        operation_id: str | None = None,
+    ) -> ops_pb2.Operation:
+        """Errors: NOT_FOUND (or another organisation's)."""
+        return self._call(
+            ops_pb2.Operation,
+            "usher.v1.OpsService/GetOperation",
+            request,
+            {
+                "operation_id": operation_id,
+            },
+        )
+
+    def list_operations(
+        self,
+        request: ops_pb2.ListOperationsRequest | None = None,
+        /,
+        *,
+        kind: str | None = None,
+        page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
+    ) -> ops_pb2.ListOperationsReply:
+        """The newest first."""
+        return self._call(
+            ops_pb2.ListOperationsReply,
+            "usher.v1.OpsService/ListOperations",
+            request,
+            {
+                "kind": kind,
+                "page": page,
+            },
+        )
+
+    def cancel_operation(
+        self,
+        request: ops_pb2.CancelOperationRequest | None = None,
+        /,
+        *,
+        operation_id: str | None = None,
+    ) -> ops_pb2.Operation:
+        """End it: at once when nobody has begun, otherwise after the step that is under way. What it found
+        until then stays. One that has ended stays as it is.
+        Errors: NOT_FOUND."""
+        return self._call(
+            ops_pb2.Operation,
+            "usher.v1.OpsService/CancelOperation",
+            request,
+            {
+                "operation_id": operation_id,
+            },
+        )
+
+    def read_operation_result(
+        self,
+        request: ops_pb2.ReadOperationResultRequest | None = None,
+        /,
+        *,
+        operation_id: str | None = None,
+        page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
+    ) -> ops_pb2.ReadOperationResultReply:
+        """What it has found so far, in the order in which it was found. While it runs, the last page may
+        not be the last for ever.
+        Errors: NOT_FOUND."""
+        return self._call(
+            ops_pb2.ReadOperationResultReply,
+            "usher.v1.OpsService/ReadOperationResult",
+            request,
+            {
+                "operation_id": operation_id,
+                "page": page,
+            },
+        )
+
 
 class AsyncOpsService(AsyncService):
     """usher.v1.OpsService"""
@@ -1058,6 +1159,107 @@ class AsyncOpsService(AsyncService):
             request,
             {
                 "job": job,
+            },
+        )
+
+    async def start_operation(
+        self,
+        request: ops_pb2.StartOperationRequest | None = None,
+        /,
+        *,
+        kind: str | None = None,
+        parameters: str | Mapping[str, Any] | None = None,
+    ) -> ops_pb2.Operation:
+        """Begin long work; servers do it, any of them, and another goes on where one has died.
+        Operations belong to the organisation that the envelope names; without one, and for kinds that
+        concern the whole platform, to the platform's own.
+        Kind \"db_check\": what is wrong with the database itself; parameters {\"quick\": true} for the schema
+        alone. Each item of its result has finding, object, message, remedy and perhaps rows.
+        Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
+        (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`)."""
+        return await self._call(
+            ops_pb2.Operation,
+            "usher.v1.OpsService/StartOperation",
+            request,
+            {
+                "kind": kind,
+                "parameters": parameters,
+            },
+        )
+
+    async def get_operation(
+        self,
+        request: ops_pb2.GetOperationRequest | None = None,
+        /,
+        *,
+        operation_id: str | None = None,
+    ) -> ops_pb2.Operation:
+        """Errors: NOT_FOUND (or another organisation's)."""
+        return await self._call(
+            ops_pb2.Operation,
+            "usher.v1.OpsService/GetOperation",
+            request,
+            {
+                "operation_id": operation_id,
+            },
+        )
+
+    async def list_operations(
+        self,
+        request: ops_pb2.ListOperationsRequest | None = None,
+        /,
+        *,
+        kind: str | None = None,
+        page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
+    ) -> ops_pb2.ListOperationsReply:
+        """The newest first."""
+        return await self._call(
+            ops_pb2.ListOperationsReply,
+            "usher.v1.OpsService/ListOperations",
+            request,
+            {
+                "kind": kind,
+                "page": page,
+            },
+        )
+
+    async def cancel_operation(
+        self,
+        request: ops_pb2.CancelOperationRequest | None = None,
+        /,
+        *,
+        operation_id: str | None = None,
+    ) -> ops_pb2.Operation:
+        """End it: at once when nobody has begun, otherwise after the step that is under way. What it found
+        until then stays. One that has ended stays as it is.
+        Errors: NOT_FOUND."""
+        return await self._call(
+            ops_pb2.Operation,
+            "usher.v1.OpsService/CancelOperation",
+            request,
+            {
+                "operation_id": operation_id,
+            },
+        )
+
+    async def read_operation_result(
+        self,
+        request: ops_pb2.ReadOperationResultRequest | None = None,
+        /,
+        *,
+        operation_id: str | None = None,
+        page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
+    ) -> ops_pb2.ReadOperationResultReply:
+        """What it has found so far, in the order in which it was found. While it runs, the last page may
+        not be the last for ever.
+        Errors: NOT_FOUND."""
+        return await self._call(
+            ops_pb2.ReadOperationResultReply,
+            "usher.v1.OpsService/ReadOperationResult",
+            request,
+            {
+                "operation_id": operation_id,
+                "page": page,
             },
         )
 

@@ -5,7 +5,9 @@
 
 #include "access/keyring.h"
 #include "cache/cache.h"
+#include "crypt/crypt.h"
 #include "jobs/jobs.h"
+#include "jobs/operations.h"
 #include "jobs/spool.h"
 #include "rpc/server.h"
 #include "store/barrier.h"
@@ -35,6 +37,8 @@ struct ops_env {
 	struct barrier *barrier;
 	struct jobs *jobs;
 	struct spool *spool;
+	const struct operations *operations; /* NULL: there are no kinds */
+	const struct crypt_key *page_key;
 	const struct ops_cache_source *caches;
 	size_t caches_count;
 };

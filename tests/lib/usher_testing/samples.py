@@ -15,7 +15,7 @@ from usher.v1 import common_pb2, context_pb2, options_pb2
 # Names that say whose: a request that holds one speaks of somebody.
 ID_FIELDS = {
     "user_id", "user_ids", "chatbot_id", "key_id", "org_id", "conversation",
-    "default_user_id", "bound_user_id", "token", "external_id",
+    "default_user_id", "bound_user_id", "token", "external_id", "operation_id",
 }  # fmt: skip
 
 
@@ -27,6 +27,7 @@ def nobody() -> dict[str, Any]:
         "key_id": str(uuid.uuid4()),
         "org_id": str(uuid.uuid4()),
         "conversation": str(uuid.uuid4()),
+        "operation_id": str(uuid.uuid4()),
         "external_id": f"nobody {secrets.token_hex(4)}",
         "token": f"nothing {secrets.token_hex(4)}",
     }
@@ -45,6 +46,8 @@ def _value(field: FieldDescriptor, ids: dict[str, Any]) -> Any:
         "profile": common_pb2.Profile(company="Sample Co."),
         "message": "Hello",
         "job": "partitions",
+        "kind": "db_check",
+        "operation_id": str(uuid.uuid4()),
     }
     if field.name == "user_ids":
         return [ids["user_id"]]

@@ -12,10 +12,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from usher.v1 import common_pb2 as usher_dot_v1_dot_common__pb2
 from usher.v1 import options_pb2 as usher_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12usher/v1/ops.proto\x12\x08usher.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16usher/v1/options.proto\"\x12\n\x10GetHealthRequest\"\xe0\x01\n\x0eGetHealthReply\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x1a\n\x12\x64\x61tabase_reachable\x18\x04 \x01(\x08\x12\x16\n\x0eschema_version\x18\x05 \x01(\x05\x12\x1d\n\x15schema_version_needed\x18\x06 \x01(\x05\x12\x10\n\x08services\x18\x07 \x03(\t\x12\x0c\n\x04mode\x18\x08 \x01(\t\x12\x17\n\x0fmail_configured\x18\t \x01(\x08\x12\x12\n\nlease_held\x18\n \x01(\x08\"\x17\n\x15GetDescriptorsRequest\"D\n\x13GetDescriptorsReply\x12\x1b\n\x13\x66ile_descriptor_set\x18\x01 \x01(\x0c\x12\x10\n\x08services\x18\x02 \x03(\t\"(\n\x10GetStatusRequest\x12\x14\n\x0c\x65xact_counts\x18\x01 \x01(\x08\"\xc3\x01\n\x0e\x44\x61tabaseStatus\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x16\n\x0eserver_version\x18\x05 \x01(\t\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x12\n\nlatency_ms\x18\x07 \x01(\x01\x12\x18\n\x10\x63onnections_used\x18\x08 \x01(\x05\x12\x17\n\x0f\x63onnections_max\x18\t \x01(\x05\"K\n\x0bTableStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\testimated\x18\x03 \x01(\x08\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\"}\n\x0b\x43\x61\x63heStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12\x11\n\tbytes_max\x18\x04 \x01(\x03\x12\x0c\n\x04hits\x18\x05 \x01(\x03\x12\x0e\n\x06misses\x18\x06 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\x07 \x01(\x03\"\x8c\x01\n\nLaneStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x03 \x01(\x05\x12\x0e\n\x06queued\x18\x04 \x01(\x05\x12\x11\n\tqueue_max\x18\x05 \x01(\x05\x12\x0c\n\x04\x64one\x18\x06 \x01(\x03\x12\x0f\n\x07refused\x18\x07 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x08 \x01(\x03\"\xeb\x01\n\tJobStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0blast_run_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10last_duration_ms\x18\x03 \x01(\x01\x12\x0c\n\x04runs\x18\x04 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x05 \x01(\x03\x12\x0f\n\x07\x62\x61\x63klog\x18\x06 \x01(\x03\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12\x0c\n\x04\x64one\x18\x08 \x01(\x03\x12\x11\n\tperiod_ms\x18\t \x01(\x01\x12\x12\n\nof_cluster\x18\n \x01(\x08\x12\r\n\x05\x61\x62out\x18\x0b \x01(\t\"\x11\n\x0fListJobsRequest\"2\n\rListJobsReply\x12!\n\x04jobs\x18\x01 \x03(\x0b\x32\x13.usher.v1.JobStatus\"&\n\rRunJobRequest\x12\x15\n\x03job\x18\x01 \x01(\tB\x08\xea\xe0\x18\x04(@@\x01\"/\n\x0bRunJobReply\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.usher.v1.JobStatus\"\x80\x03\n\x0eGetStatusReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08\x64\x61tabase\x18\x04 \x01(\x0b\x32\x18.usher.v1.DatabaseStatus\x12%\n\x06tables\x18\x05 \x03(\x0b\x32\x15.usher.v1.TableStatus\x12%\n\x06\x63\x61\x63hes\x18\x06 \x03(\x0b\x32\x15.usher.v1.CacheStatus\x12#\n\x05lanes\x18\x07 \x03(\x0b\x32\x14.usher.v1.LaneStatus\x12!\n\x04jobs\x18\x08 \x03(\x0b\x32\x13.usher.v1.JobStatus\x12\x13\n\x0b\x66\x65\x65\x64_age_ms\x18\t \x01(\x01\x12\x12\n\nlive_nodes\x18\n \x01(\x05\x12\x16\n\x0eresident_bytes\x18\x0b \x01(\x03\x12\x19\n\x11log_lines_dropped\x18\x0c \x01(\x03\x32\xac\x04\n\nOpsService\x12Q\n\tGetHealth\x12\x1a.usher.v1.GetHealthRequest\x1a\x18.usher.v1.GetHealthReply\"\x0e\xe2\xe0\x18\n\n\x02\x08\x01\x10\x01\x18\x01H\x01\x12^\n\x0eGetDescriptors\x12\x1f.usher.v1.GetDescriptorsRequest\x1a\x1d.usher.v1.GetDescriptorsReply\"\x0c\xe2\xe0\x18\x08\n\x02\x08\x01\x10\x01\x18\x01\x12y\n\tGetStatus\x12\x1a.usher.v1.GetStatusRequest\x1a\x18.usher.v1.GetStatusReply\"6\xe2\xe0\x18\x32\n\x0c\x32\nops.status\n\x0c*\nops.status\x10\x04\x18\x01R\x10\n\x0e/v1/ops/status\x12t\n\x08ListJobs\x12\x19.usher.v1.ListJobsRequest\x1a\x17.usher.v1.ListJobsReply\"4\xe2\xe0\x18\x30\n\x0c\x32\nops.status\n\x0c*\nops.status\x10\x03\x18\x01R\x0e\n\x0c/v1/ops/jobs\x12z\n\x06RunJob\x12\x17.usher.v1.RunJobRequest\x1a\x15.usher.v1.RunJobReply\"@\xe2\xe0\x18<\n\n2\x08jobs.run\n\n*\x08jobs.run\x10\x06\x18\x02(\x01\x38\xe0\xd4\x03R\x18\x1a\x16/v1/ops/jobs/{job}:runB\x1eZ\x1cusher.internal/usher/usherv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12usher/v1/ops.proto\x12\x08usher.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15usher/v1/common.proto\x1a\x16usher/v1/options.proto\"\x12\n\x10GetHealthRequest\"\xe0\x01\n\x0eGetHealthReply\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x1a\n\x12\x64\x61tabase_reachable\x18\x04 \x01(\x08\x12\x16\n\x0eschema_version\x18\x05 \x01(\x05\x12\x1d\n\x15schema_version_needed\x18\x06 \x01(\x05\x12\x10\n\x08services\x18\x07 \x03(\t\x12\x0c\n\x04mode\x18\x08 \x01(\t\x12\x17\n\x0fmail_configured\x18\t \x01(\x08\x12\x12\n\nlease_held\x18\n \x01(\x08\"\x17\n\x15GetDescriptorsRequest\"D\n\x13GetDescriptorsReply\x12\x1b\n\x13\x66ile_descriptor_set\x18\x01 \x01(\x0c\x12\x10\n\x08services\x18\x02 \x03(\t\"(\n\x10GetStatusRequest\x12\x14\n\x0c\x65xact_counts\x18\x01 \x01(\x08\"\xc3\x01\n\x0e\x44\x61tabaseStatus\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x16\n\x0eserver_version\x18\x05 \x01(\t\x12\x16\n\x0eschema_version\x18\x06 \x01(\x05\x12\x12\n\nlatency_ms\x18\x07 \x01(\x01\x12\x18\n\x10\x63onnections_used\x18\x08 \x01(\x05\x12\x17\n\x0f\x63onnections_max\x18\t \x01(\x05\"K\n\x0bTableStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\testimated\x18\x03 \x01(\x08\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\"}\n\x0b\x43\x61\x63heStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12\x11\n\tbytes_max\x18\x04 \x01(\x03\x12\x0c\n\x04hits\x18\x05 \x01(\x03\x12\x0e\n\x06misses\x18\x06 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\x07 \x01(\x03\"\x8c\x01\n\nLaneStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x03 \x01(\x05\x12\x0e\n\x06queued\x18\x04 \x01(\x05\x12\x11\n\tqueue_max\x18\x05 \x01(\x05\x12\x0c\n\x04\x64one\x18\x06 \x01(\x03\x12\x0f\n\x07refused\x18\x07 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x08 \x01(\x03\"\xeb\x01\n\tJobStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0blast_run_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10last_duration_ms\x18\x03 \x01(\x01\x12\x0c\n\x04runs\x18\x04 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x05 \x01(\x03\x12\x0f\n\x07\x62\x61\x63klog\x18\x06 \x01(\x03\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12\x0c\n\x04\x64one\x18\x08 \x01(\x03\x12\x11\n\tperiod_ms\x18\t \x01(\x01\x12\x12\n\nof_cluster\x18\n \x01(\x08\x12\r\n\x05\x61\x62out\x18\x0b \x01(\t\"\x11\n\x0fListJobsRequest\"2\n\rListJobsReply\x12!\n\x04jobs\x18\x01 \x03(\x0b\x32\x13.usher.v1.JobStatus\"&\n\rRunJobRequest\x12\x15\n\x03job\x18\x01 \x01(\tB\x08\xea\xe0\x18\x04(@@\x01\"/\n\x0bRunJobReply\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.usher.v1.JobStatus\"\x80\x03\n\x0eGetStatusReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08\x64\x61tabase\x18\x04 \x01(\x0b\x32\x18.usher.v1.DatabaseStatus\x12%\n\x06tables\x18\x05 \x03(\x0b\x32\x15.usher.v1.TableStatus\x12%\n\x06\x63\x61\x63hes\x18\x06 \x03(\x0b\x32\x15.usher.v1.CacheStatus\x12#\n\x05lanes\x18\x07 \x03(\x0b\x32\x14.usher.v1.LaneStatus\x12!\n\x04jobs\x18\x08 \x03(\x0b\x32\x13.usher.v1.JobStatus\x12\x13\n\x0b\x66\x65\x65\x64_age_ms\x18\t \x01(\x01\x12\x12\n\nlive_nodes\x18\n \x01(\x05\x12\x16\n\x0eresident_bytes\x18\x0b \x01(\x03\x12\x19\n\x11log_lines_dropped\x18\x0c \x01(\x03\"\xf1\x03\n\tOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\x12\x0e\n\x06org_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.usher.v1.OperationState\x12\x1a\n\nparameters\x18\x05 \x01(\tB\x06\xea\xe0\x18\x02\x18\x01\x12\x0c\n\x04\x64one\x18\x06 \x01(\x03\x12\r\n\x05total\x18\x07 \x01(\x03\x12\x0f\n\x07results\x18\x08 \x01(\x03\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\n \x01(\x08\x12\x12\n\nstarted_by\x18\x0b \x01(\t\x12\x0f\n\x07node_id\x18\x0c \x01(\t\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x15StartOperationRequest\x12\x16\n\x04kind\x18\x01 \x01(\tB\x08\xea\xe0\x18\x04(@@\x01\x12\x1e\n\nparameters\x18\x02 \x01(\tB\n\xea\xe0\x18\x06\x18\x01(\x80\x80\x04\"5\n\x13GetOperationRequest\x12\x1e\n\x0coperation_id\x18\x01 \x01(\tB\x08\xea\xe0\x18\x04($@\x01\"R\n\x15ListOperationsRequest\x12\x14\n\x04kind\x18\x01 \x01(\tB\x06\xea\xe0\x18\x02(@\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.usher.v1.PageRequest\"a\n\x13ListOperationsReply\x12\'\n\noperations\x18\x01 \x03(\x0b\x32\x13.usher.v1.Operation\x12!\n\x04page\x18\x02 \x01(\x0b\x32\x13.usher.v1.PageReply\"8\n\x16\x43\x61ncelOperationRequest\x12\x1e\n\x0coperation_id\x18\x01 \x01(\tB\x08\xea\xe0\x18\x04($@\x01\"a\n\x1aReadOperationResultRequest\x12\x1e\n\x0coperation_id\x18\x01 \x01(\tB\x08\xea\xe0\x18\x04($@\x01\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.usher.v1.PageRequest\"2\n\rOperationItem\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x14\n\x04item\x18\x02 \x01(\tB\x06\xea\xe0\x18\x02\x18\x01\"\x8d\x01\n\x18ReadOperationResultReply\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.usher.v1.Operation\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.usher.v1.OperationItem\x12!\n\x04page\x18\x03 \x01(\x0b\x32\x13.usher.v1.PageReply*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_PENDING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05\x32\xe2\n\n\nOpsService\x12Q\n\tGetHealth\x12\x1a.usher.v1.GetHealthRequest\x1a\x18.usher.v1.GetHealthReply\"\x0e\xe2\xe0\x18\n\n\x02\x08\x01\x10\x01\x18\x01H\x01\x12^\n\x0eGetDescriptors\x12\x1f.usher.v1.GetDescriptorsRequest\x1a\x1d.usher.v1.GetDescriptorsReply\"\x0c\xe2\xe0\x18\x08\n\x02\x08\x01\x10\x01\x18\x01\x12y\n\tGetStatus\x12\x1a.usher.v1.GetStatusRequest\x1a\x18.usher.v1.GetStatusReply\"6\xe2\xe0\x18\x32\n\x0c\x32\nops.status\n\x0c*\nops.status\x10\x04\x18\x01R\x10\n\x0e/v1/ops/status\x12t\n\x08ListJobs\x12\x19.usher.v1.ListJobsRequest\x1a\x17.usher.v1.ListJobsReply\"4\xe2\xe0\x18\x30\n\x0c\x32\nops.status\n\x0c*\nops.status\x10\x03\x18\x01R\x0e\n\x0c/v1/ops/jobs\x12z\n\x06RunJob\x12\x17.usher.v1.RunJobRequest\x1a\x15.usher.v1.RunJobReply\"@\xe2\xe0\x18<\n\n2\x08jobs.run\n\n*\x08jobs.run\x10\x06\x18\x02(\x01\x38\xe0\xd4\x03R\x18\x1a\x16/v1/ops/jobs/{job}:run\x12\x95\x01\n\x0eStartOperation\x12\x1f.usher.v1.StartOperationRequest\x1a\x13.usher.v1.Operation\"M\xe2\xe0\x18I\n\x12\x32\x10operations.write\n\x12*\x10operations.write\x10\x03\x18\x02 \x01(\x01R\x17\x1a\x12/v1/ops/operations8\xc9\x01\x12\x99\x01\n\x0cGetOperation\x12\x1d.usher.v1.GetOperationRequest\x1a\x13.usher.v1.Operation\"U\xe2\xe0\x18Q\n\x11\x32\x0foperations.read\n\x11*\x0foperations.read\x10\x03\x18\x01H\x01R#\n!/v1/ops/operations/{operation_id}\x12\x96\x01\n\x0eListOperations\x12\x1f.usher.v1.ListOperationsRequest\x1a\x1d.usher.v1.ListOperationsReply\"D\xe2\xe0\x18@\n\x11\x32\x0foperations.read\n\x11*\x0foperations.read\x10\x04\x18\x01R\x14\n\x12/v1/ops/operations\x12\xa8\x01\n\x0f\x43\x61ncelOperation\x12 .usher.v1.CancelOperationRequest\x1a\x13.usher.v1.Operation\"^\xe2\xe0\x18Z\n\x12\x32\x10operations.write\n\x12*\x10operations.write\x10\x03\x18\x02(\x01R*\x1a(/v1/ops/operations/{operation_id}:cancel\x12\xbb\x01\n\x13ReadOperationResult\x12$.usher.v1.ReadOperationResultRequest\x1a\".usher.v1.ReadOperationResultReply\"Z\xe2\xe0\x18V\n\x11\x32\x0foperations.read\n\x11*\x0foperations.read\x10\x04\x18\x01R*\n(/v1/ops/operations/{operation_id}/resultB\x1eZ\x1cusher.internal/usher/usherv1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'usher.v1.ops_pb2', globals())
@@ -25,6 +26,22 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._serialized_options = b'Z\034usher.internal/usher/usherv1'
   _RUNJOBREQUEST.fields_by_name['job']._options = None
   _RUNJOBREQUEST.fields_by_name['job']._serialized_options = b'\352\340\030\004(@@\001'
+  _OPERATION.fields_by_name['parameters']._options = None
+  _OPERATION.fields_by_name['parameters']._serialized_options = b'\352\340\030\002\030\001'
+  _STARTOPERATIONREQUEST.fields_by_name['kind']._options = None
+  _STARTOPERATIONREQUEST.fields_by_name['kind']._serialized_options = b'\352\340\030\004(@@\001'
+  _STARTOPERATIONREQUEST.fields_by_name['parameters']._options = None
+  _STARTOPERATIONREQUEST.fields_by_name['parameters']._serialized_options = b'\352\340\030\006\030\001(\200\200\004'
+  _GETOPERATIONREQUEST.fields_by_name['operation_id']._options = None
+  _GETOPERATIONREQUEST.fields_by_name['operation_id']._serialized_options = b'\352\340\030\004($@\001'
+  _LISTOPERATIONSREQUEST.fields_by_name['kind']._options = None
+  _LISTOPERATIONSREQUEST.fields_by_name['kind']._serialized_options = b'\352\340\030\002(@'
+  _CANCELOPERATIONREQUEST.fields_by_name['operation_id']._options = None
+  _CANCELOPERATIONREQUEST.fields_by_name['operation_id']._serialized_options = b'\352\340\030\004($@\001'
+  _READOPERATIONRESULTREQUEST.fields_by_name['operation_id']._options = None
+  _READOPERATIONRESULTREQUEST.fields_by_name['operation_id']._serialized_options = b'\352\340\030\004($@\001'
+  _OPERATIONITEM.fields_by_name['item']._options = None
+  _OPERATIONITEM.fields_by_name['item']._serialized_options = b'\352\340\030\002\030\001'
   _OPSSERVICE.methods_by_name['GetHealth']._options = None
   _OPSSERVICE.methods_by_name['GetHealth']._serialized_options = b'\342\340\030\n\n\002\010\001\020\001\030\001H\001'
   _OPSSERVICE.methods_by_name['GetDescriptors']._options = None
@@ -35,36 +52,66 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _OPSSERVICE.methods_by_name['ListJobs']._serialized_options = b'\342\340\0300\n\0142\nops.status\n\014*\nops.status\020\003\030\001R\016\n\014/v1/ops/jobs'
   _OPSSERVICE.methods_by_name['RunJob']._options = None
   _OPSSERVICE.methods_by_name['RunJob']._serialized_options = b'\342\340\030<\n\n2\010jobs.run\n\n*\010jobs.run\020\006\030\002(\0018\340\324\003R\030\032\026/v1/ops/jobs/{job}:run'
-  _GETHEALTHREQUEST._serialized_start=89
-  _GETHEALTHREQUEST._serialized_end=107
-  _GETHEALTHREPLY._serialized_start=110
-  _GETHEALTHREPLY._serialized_end=334
-  _GETDESCRIPTORSREQUEST._serialized_start=336
-  _GETDESCRIPTORSREQUEST._serialized_end=359
-  _GETDESCRIPTORSREPLY._serialized_start=361
-  _GETDESCRIPTORSREPLY._serialized_end=429
-  _GETSTATUSREQUEST._serialized_start=431
-  _GETSTATUSREQUEST._serialized_end=471
-  _DATABASESTATUS._serialized_start=474
-  _DATABASESTATUS._serialized_end=669
-  _TABLESTATUS._serialized_start=671
-  _TABLESTATUS._serialized_end=746
-  _CACHESTATUS._serialized_start=748
-  _CACHESTATUS._serialized_end=873
-  _LANESTATUS._serialized_start=876
-  _LANESTATUS._serialized_end=1016
-  _JOBSTATUS._serialized_start=1019
-  _JOBSTATUS._serialized_end=1254
-  _LISTJOBSREQUEST._serialized_start=1256
-  _LISTJOBSREQUEST._serialized_end=1273
-  _LISTJOBSREPLY._serialized_start=1275
-  _LISTJOBSREPLY._serialized_end=1325
-  _RUNJOBREQUEST._serialized_start=1327
-  _RUNJOBREQUEST._serialized_end=1365
-  _RUNJOBREPLY._serialized_start=1367
-  _RUNJOBREPLY._serialized_end=1414
-  _GETSTATUSREPLY._serialized_start=1417
-  _GETSTATUSREPLY._serialized_end=1801
-  _OPSSERVICE._serialized_start=1804
-  _OPSSERVICE._serialized_end=2360
+  _OPSSERVICE.methods_by_name['StartOperation']._options = None
+  _OPSSERVICE.methods_by_name['StartOperation']._serialized_options = b'\342\340\030I\n\0222\020operations.write\n\022*\020operations.write\020\003\030\002 \001(\001R\027\032\022/v1/ops/operations8\311\001'
+  _OPSSERVICE.methods_by_name['GetOperation']._options = None
+  _OPSSERVICE.methods_by_name['GetOperation']._serialized_options = b'\342\340\030Q\n\0212\017operations.read\n\021*\017operations.read\020\003\030\001H\001R#\n!/v1/ops/operations/{operation_id}'
+  _OPSSERVICE.methods_by_name['ListOperations']._options = None
+  _OPSSERVICE.methods_by_name['ListOperations']._serialized_options = b'\342\340\030@\n\0212\017operations.read\n\021*\017operations.read\020\004\030\001R\024\n\022/v1/ops/operations'
+  _OPSSERVICE.methods_by_name['CancelOperation']._options = None
+  _OPSSERVICE.methods_by_name['CancelOperation']._serialized_options = b'\342\340\030Z\n\0222\020operations.write\n\022*\020operations.write\020\003\030\002(\001R*\032(/v1/ops/operations/{operation_id}:cancel'
+  _OPSSERVICE.methods_by_name['ReadOperationResult']._options = None
+  _OPSSERVICE.methods_by_name['ReadOperationResult']._serialized_options = b'\342\340\030V\n\0212\017operations.read\n\021*\017operations.read\020\004\030\001R*\n(/v1/ops/operations/{operation_id}/result'
+  _OPERATIONSTATE._serialized_start=2999
+  _OPERATIONSTATE._serialized_end=3196
+  _GETHEALTHREQUEST._serialized_start=112
+  _GETHEALTHREQUEST._serialized_end=130
+  _GETHEALTHREPLY._serialized_start=133
+  _GETHEALTHREPLY._serialized_end=357
+  _GETDESCRIPTORSREQUEST._serialized_start=359
+  _GETDESCRIPTORSREQUEST._serialized_end=382
+  _GETDESCRIPTORSREPLY._serialized_start=384
+  _GETDESCRIPTORSREPLY._serialized_end=452
+  _GETSTATUSREQUEST._serialized_start=454
+  _GETSTATUSREQUEST._serialized_end=494
+  _DATABASESTATUS._serialized_start=497
+  _DATABASESTATUS._serialized_end=692
+  _TABLESTATUS._serialized_start=694
+  _TABLESTATUS._serialized_end=769
+  _CACHESTATUS._serialized_start=771
+  _CACHESTATUS._serialized_end=896
+  _LANESTATUS._serialized_start=899
+  _LANESTATUS._serialized_end=1039
+  _JOBSTATUS._serialized_start=1042
+  _JOBSTATUS._serialized_end=1277
+  _LISTJOBSREQUEST._serialized_start=1279
+  _LISTJOBSREQUEST._serialized_end=1296
+  _LISTJOBSREPLY._serialized_start=1298
+  _LISTJOBSREPLY._serialized_end=1348
+  _RUNJOBREQUEST._serialized_start=1350
+  _RUNJOBREQUEST._serialized_end=1388
+  _RUNJOBREPLY._serialized_start=1390
+  _RUNJOBREPLY._serialized_end=1437
+  _GETSTATUSREPLY._serialized_start=1440
+  _GETSTATUSREPLY._serialized_end=1824
+  _OPERATION._serialized_start=1827
+  _OPERATION._serialized_end=2324
+  _STARTOPERATIONREQUEST._serialized_start=2326
+  _STARTOPERATIONREQUEST._serialized_end=2405
+  _GETOPERATIONREQUEST._serialized_start=2407
+  _GETOPERATIONREQUEST._serialized_end=2460
+  _LISTOPERATIONSREQUEST._serialized_start=2462
+  _LISTOPERATIONSREQUEST._serialized_end=2544
+  _LISTOPERATIONSREPLY._serialized_start=2546
+  _LISTOPERATIONSREPLY._serialized_end=2643
+  _CANCELOPERATIONREQUEST._serialized_start=2645
+  _CANCELOPERATIONREQUEST._serialized_end=2701
+  _READOPERATIONRESULTREQUEST._serialized_start=2703
+  _READOPERATIONRESULTREQUEST._serialized_end=2800
+  _OPERATIONITEM._serialized_start=2802
+  _OPERATIONITEM._serialized_end=2852
+  _READOPERATIONRESULTREPLY._serialized_start=2855
+  _READOPERATIONRESULTREPLY._serialized_end=2996
+  _OPSSERVICE._serialized_start=3199
+  _OPSSERVICE._serialized_end=4577
 # @@protoc_insertion_point(module_scope)

@@ -1,11 +1,19 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from usher.v1 import common_pb2 as _common_pb2
 from usher.v1 import options_pb2 as _options_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+OPERATION_STATE_CANCELLED: OperationState
+OPERATION_STATE_FAILED: OperationState
+OPERATION_STATE_PENDING: OperationState
+OPERATION_STATE_RUNNING: OperationState
+OPERATION_STATE_SUCCEEDED: OperationState
+OPERATION_STATE_UNSPECIFIED: OperationState
 
 class CacheStatus(_message.Message):
     __slots__ = ["bytes", "bytes_max", "dropped", "entries", "hits", "misses", "name"]
@@ -24,6 +32,12 @@ class CacheStatus(_message.Message):
     misses: int
     name: str
     def __init__(self, name: _Optional[str] = ..., entries: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_max: _Optional[int] = ..., hits: _Optional[int] = ..., misses: _Optional[int] = ..., dropped: _Optional[int] = ...) -> None: ...
+
+class CancelOperationRequest(_message.Message):
+    __slots__ = ["operation_id"]
+    OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    operation_id: str
+    def __init__(self, operation_id: _Optional[str] = ...) -> None: ...
 
 class DatabaseStatus(_message.Message):
     __slots__ = ["connections_max", "connections_used", "database", "host", "latency_ms", "port", "role", "schema_version", "server_version"]
@@ -86,6 +100,12 @@ class GetHealthReply(_message.Message):
 class GetHealthRequest(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
+
+class GetOperationRequest(_message.Message):
+    __slots__ = ["operation_id"]
+    OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    operation_id: str
+    def __init__(self, operation_id: _Optional[str] = ...) -> None: ...
 
 class GetStatusReply(_message.Message):
     __slots__ = ["caches", "database", "feed_age_ms", "jobs", "lanes", "live_nodes", "log_lines_dropped", "node_id", "resident_bytes", "started_at", "tables", "version"]
@@ -177,6 +197,86 @@ class ListJobsRequest(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
+class ListOperationsReply(_message.Message):
+    __slots__ = ["operations", "page"]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    operations: _containers.RepeatedCompositeFieldContainer[Operation]
+    page: _common_pb2.PageReply
+    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., page: _Optional[_Union[_common_pb2.PageReply, _Mapping]] = ...) -> None: ...
+
+class ListOperationsRequest(_message.Message):
+    __slots__ = ["kind", "page"]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    page: _common_pb2.PageRequest
+    def __init__(self, kind: _Optional[str] = ..., page: _Optional[_Union[_common_pb2.PageRequest, _Mapping]] = ...) -> None: ...
+
+class Operation(_message.Message):
+    __slots__ = ["cancel_requested", "created_at", "done", "error", "expires_at", "finished_at", "kind", "node_id", "operation_id", "org_id", "parameters", "results", "started_at", "started_by", "state", "total", "updated_at"]
+    CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_BY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    cancel_requested: bool
+    created_at: _timestamp_pb2.Timestamp
+    done: int
+    error: str
+    expires_at: _timestamp_pb2.Timestamp
+    finished_at: _timestamp_pb2.Timestamp
+    kind: str
+    node_id: str
+    operation_id: str
+    org_id: str
+    parameters: str
+    results: int
+    started_at: _timestamp_pb2.Timestamp
+    started_by: str
+    state: OperationState
+    total: int
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, operation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[_Union[OperationState, str]] = ..., parameters: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., results: _Optional[int] = ..., error: _Optional[str] = ..., cancel_requested: bool = ..., started_by: _Optional[str] = ..., node_id: _Optional[str] = ..., created_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class OperationItem(_message.Message):
+    __slots__ = ["item", "seq"]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    item: str
+    seq: int
+    def __init__(self, seq: _Optional[int] = ..., item: _Optional[str] = ...) -> None: ...
+
+class ReadOperationResultReply(_message.Message):
+    __slots__ = ["items", "operation", "page"]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[OperationItem]
+    operation: Operation
+    page: _common_pb2.PageReply
+    def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ..., items: _Optional[_Iterable[_Union[OperationItem, _Mapping]]] = ..., page: _Optional[_Union[_common_pb2.PageReply, _Mapping]] = ...) -> None: ...
+
+class ReadOperationResultRequest(_message.Message):
+    __slots__ = ["operation_id", "page"]
+    OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    operation_id: str
+    page: _common_pb2.PageRequest
+    def __init__(self, operation_id: _Optional[str] = ..., page: _Optional[_Union[_common_pb2.PageRequest, _Mapping]] = ...) -> None: ...
+
 class RunJobReply(_message.Message):
     __slots__ = ["job"]
     JOB_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +289,14 @@ class RunJobRequest(_message.Message):
     job: str
     def __init__(self, job: _Optional[str] = ...) -> None: ...
 
+class StartOperationRequest(_message.Message):
+    __slots__ = ["kind", "parameters"]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    parameters: str
+    def __init__(self, kind: _Optional[str] = ..., parameters: _Optional[str] = ...) -> None: ...
+
 class TableStatus(_message.Message):
     __slots__ = ["bytes", "estimated", "name", "rows"]
     BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -200,3 +308,6 @@ class TableStatus(_message.Message):
     name: str
     rows: int
     def __init__(self, name: _Optional[str] = ..., rows: _Optional[int] = ..., estimated: bool = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class OperationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []

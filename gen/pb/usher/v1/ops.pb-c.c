@@ -682,6 +682,411 @@ void   usher__v1__get_status_reply__free_unpacked
   assert(message->base.descriptor == &usher__v1__get_status_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   usher__v1__operation__init
+                     (Usher__V1__Operation         *message)
+{
+  static const Usher__V1__Operation init_value = USHER__V1__OPERATION__INIT;
+  *message = init_value;
+}
+size_t usher__v1__operation__get_packed_size
+                     (const Usher__V1__Operation *message)
+{
+  assert(message->base.descriptor == &usher__v1__operation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__operation__pack
+                     (const Usher__V1__Operation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__operation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__operation__pack_to_buffer
+                     (const Usher__V1__Operation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__operation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__Operation *
+       usher__v1__operation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__Operation *)
+     protobuf_c_message_unpack (&usher__v1__operation__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__operation__free_unpacked
+                     (Usher__V1__Operation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__operation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__start_operation_request__init
+                     (Usher__V1__StartOperationRequest         *message)
+{
+  static const Usher__V1__StartOperationRequest init_value = USHER__V1__START_OPERATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__start_operation_request__get_packed_size
+                     (const Usher__V1__StartOperationRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__start_operation_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__start_operation_request__pack
+                     (const Usher__V1__StartOperationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__start_operation_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__start_operation_request__pack_to_buffer
+                     (const Usher__V1__StartOperationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__start_operation_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__StartOperationRequest *
+       usher__v1__start_operation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__StartOperationRequest *)
+     protobuf_c_message_unpack (&usher__v1__start_operation_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__start_operation_request__free_unpacked
+                     (Usher__V1__StartOperationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__start_operation_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__get_operation_request__init
+                     (Usher__V1__GetOperationRequest         *message)
+{
+  static const Usher__V1__GetOperationRequest init_value = USHER__V1__GET_OPERATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__get_operation_request__get_packed_size
+                     (const Usher__V1__GetOperationRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__get_operation_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__get_operation_request__pack
+                     (const Usher__V1__GetOperationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__get_operation_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__get_operation_request__pack_to_buffer
+                     (const Usher__V1__GetOperationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__get_operation_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__GetOperationRequest *
+       usher__v1__get_operation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__GetOperationRequest *)
+     protobuf_c_message_unpack (&usher__v1__get_operation_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__get_operation_request__free_unpacked
+                     (Usher__V1__GetOperationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__get_operation_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__list_operations_request__init
+                     (Usher__V1__ListOperationsRequest         *message)
+{
+  static const Usher__V1__ListOperationsRequest init_value = USHER__V1__LIST_OPERATIONS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__list_operations_request__get_packed_size
+                     (const Usher__V1__ListOperationsRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__list_operations_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__list_operations_request__pack
+                     (const Usher__V1__ListOperationsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__list_operations_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__list_operations_request__pack_to_buffer
+                     (const Usher__V1__ListOperationsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__list_operations_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__ListOperationsRequest *
+       usher__v1__list_operations_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__ListOperationsRequest *)
+     protobuf_c_message_unpack (&usher__v1__list_operations_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__list_operations_request__free_unpacked
+                     (Usher__V1__ListOperationsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__list_operations_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__list_operations_reply__init
+                     (Usher__V1__ListOperationsReply         *message)
+{
+  static const Usher__V1__ListOperationsReply init_value = USHER__V1__LIST_OPERATIONS_REPLY__INIT;
+  *message = init_value;
+}
+size_t usher__v1__list_operations_reply__get_packed_size
+                     (const Usher__V1__ListOperationsReply *message)
+{
+  assert(message->base.descriptor == &usher__v1__list_operations_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__list_operations_reply__pack
+                     (const Usher__V1__ListOperationsReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__list_operations_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__list_operations_reply__pack_to_buffer
+                     (const Usher__V1__ListOperationsReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__list_operations_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__ListOperationsReply *
+       usher__v1__list_operations_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__ListOperationsReply *)
+     protobuf_c_message_unpack (&usher__v1__list_operations_reply__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__list_operations_reply__free_unpacked
+                     (Usher__V1__ListOperationsReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__list_operations_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__cancel_operation_request__init
+                     (Usher__V1__CancelOperationRequest         *message)
+{
+  static const Usher__V1__CancelOperationRequest init_value = USHER__V1__CANCEL_OPERATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__cancel_operation_request__get_packed_size
+                     (const Usher__V1__CancelOperationRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__cancel_operation_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__cancel_operation_request__pack
+                     (const Usher__V1__CancelOperationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__cancel_operation_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__cancel_operation_request__pack_to_buffer
+                     (const Usher__V1__CancelOperationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__cancel_operation_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__CancelOperationRequest *
+       usher__v1__cancel_operation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__CancelOperationRequest *)
+     protobuf_c_message_unpack (&usher__v1__cancel_operation_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__cancel_operation_request__free_unpacked
+                     (Usher__V1__CancelOperationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__cancel_operation_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__read_operation_result_request__init
+                     (Usher__V1__ReadOperationResultRequest         *message)
+{
+  static const Usher__V1__ReadOperationResultRequest init_value = USHER__V1__READ_OPERATION_RESULT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t usher__v1__read_operation_result_request__get_packed_size
+                     (const Usher__V1__ReadOperationResultRequest *message)
+{
+  assert(message->base.descriptor == &usher__v1__read_operation_result_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__read_operation_result_request__pack
+                     (const Usher__V1__ReadOperationResultRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__read_operation_result_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__read_operation_result_request__pack_to_buffer
+                     (const Usher__V1__ReadOperationResultRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__read_operation_result_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__ReadOperationResultRequest *
+       usher__v1__read_operation_result_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__ReadOperationResultRequest *)
+     protobuf_c_message_unpack (&usher__v1__read_operation_result_request__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__read_operation_result_request__free_unpacked
+                     (Usher__V1__ReadOperationResultRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__read_operation_result_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__operation_item__init
+                     (Usher__V1__OperationItem         *message)
+{
+  static const Usher__V1__OperationItem init_value = USHER__V1__OPERATION_ITEM__INIT;
+  *message = init_value;
+}
+size_t usher__v1__operation_item__get_packed_size
+                     (const Usher__V1__OperationItem *message)
+{
+  assert(message->base.descriptor == &usher__v1__operation_item__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__operation_item__pack
+                     (const Usher__V1__OperationItem *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__operation_item__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__operation_item__pack_to_buffer
+                     (const Usher__V1__OperationItem *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__operation_item__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__OperationItem *
+       usher__v1__operation_item__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__OperationItem *)
+     protobuf_c_message_unpack (&usher__v1__operation_item__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__operation_item__free_unpacked
+                     (Usher__V1__OperationItem *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__operation_item__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   usher__v1__read_operation_result_reply__init
+                     (Usher__V1__ReadOperationResultReply         *message)
+{
+  static const Usher__V1__ReadOperationResultReply init_value = USHER__V1__READ_OPERATION_RESULT_REPLY__INIT;
+  *message = init_value;
+}
+size_t usher__v1__read_operation_result_reply__get_packed_size
+                     (const Usher__V1__ReadOperationResultReply *message)
+{
+  assert(message->base.descriptor == &usher__v1__read_operation_result_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t usher__v1__read_operation_result_reply__pack
+                     (const Usher__V1__ReadOperationResultReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &usher__v1__read_operation_result_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t usher__v1__read_operation_result_reply__pack_to_buffer
+                     (const Usher__V1__ReadOperationResultReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &usher__v1__read_operation_result_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Usher__V1__ReadOperationResultReply *
+       usher__v1__read_operation_result_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Usher__V1__ReadOperationResultReply *)
+     protobuf_c_message_unpack (&usher__v1__read_operation_result_reply__descriptor,
+                                allocator, len, data);
+}
+void   usher__v1__read_operation_result_reply__free_unpacked
+                     (Usher__V1__ReadOperationResultReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &usher__v1__read_operation_result_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 #define usher__v1__get_health_request__field_descriptors NULL
 #define usher__v1__get_health_request__field_indices_by_name NULL
 #define usher__v1__get_health_request__number_ranges NULL
@@ -1907,20 +2312,707 @@ const ProtobufCMessageDescriptor usher__v1__get_status_reply__descriptor =
   (ProtobufCMessageInit) usher__v1__get_status_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor usher__v1__ops_service__method_descriptors[5] =
+static const ProtobufCFieldDescriptor usher__v1__operation__field_descriptors[17] =
+{
+  {
+    "operation_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, operation_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "org_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, org_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, state),
+    &usher__v1__operation_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parameters",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, parameters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "results",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, results),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cancel_requested",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, cancel_requested),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started_by",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, started_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "node_id",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, node_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_at",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, created_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started_at",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, started_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "updated_at",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, updated_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finished_at",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, finished_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Operation, expires_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__operation__field_indices_by_name[] = {
+  9,   /* field[9] = cancel_requested */
+  12,   /* field[12] = created_at */
+  5,   /* field[5] = done */
+  8,   /* field[8] = error */
+  16,   /* field[16] = expires_at */
+  15,   /* field[15] = finished_at */
+  2,   /* field[2] = kind */
+  11,   /* field[11] = node_id */
+  0,   /* field[0] = operation_id */
+  1,   /* field[1] = org_id */
+  4,   /* field[4] = parameters */
+  7,   /* field[7] = results */
+  13,   /* field[13] = started_at */
+  10,   /* field[10] = started_by */
+  3,   /* field[3] = state */
+  6,   /* field[6] = total */
+  14,   /* field[14] = updated_at */
+};
+static const ProtobufCIntRange usher__v1__operation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 17 }
+};
+const ProtobufCMessageDescriptor usher__v1__operation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.Operation",
+  "Operation",
+  "Usher__V1__Operation",
+  "usher.v1",
+  sizeof(Usher__V1__Operation),
+  17,
+  usher__v1__operation__field_descriptors,
+  usher__v1__operation__field_indices_by_name,
+  1,  usher__v1__operation__number_ranges,
+  (ProtobufCMessageInit) usher__v1__operation__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__start_operation_request__field_descriptors[2] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__StartOperationRequest, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parameters",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__StartOperationRequest, parameters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__start_operation_request__field_indices_by_name[] = {
+  0,   /* field[0] = kind */
+  1,   /* field[1] = parameters */
+};
+static const ProtobufCIntRange usher__v1__start_operation_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor usher__v1__start_operation_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.StartOperationRequest",
+  "StartOperationRequest",
+  "Usher__V1__StartOperationRequest",
+  "usher.v1",
+  sizeof(Usher__V1__StartOperationRequest),
+  2,
+  usher__v1__start_operation_request__field_descriptors,
+  usher__v1__start_operation_request__field_indices_by_name,
+  1,  usher__v1__start_operation_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__start_operation_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__get_operation_request__field_descriptors[1] =
+{
+  {
+    "operation_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__GetOperationRequest, operation_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__get_operation_request__field_indices_by_name[] = {
+  0,   /* field[0] = operation_id */
+};
+static const ProtobufCIntRange usher__v1__get_operation_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor usher__v1__get_operation_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.GetOperationRequest",
+  "GetOperationRequest",
+  "Usher__V1__GetOperationRequest",
+  "usher.v1",
+  sizeof(Usher__V1__GetOperationRequest),
+  1,
+  usher__v1__get_operation_request__field_descriptors,
+  usher__v1__get_operation_request__field_indices_by_name,
+  1,  usher__v1__get_operation_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__get_operation_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__list_operations_request__field_descriptors[2] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ListOperationsRequest, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ListOperationsRequest, page),
+    &usher__v1__page_request__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__list_operations_request__field_indices_by_name[] = {
+  0,   /* field[0] = kind */
+  1,   /* field[1] = page */
+};
+static const ProtobufCIntRange usher__v1__list_operations_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor usher__v1__list_operations_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.ListOperationsRequest",
+  "ListOperationsRequest",
+  "Usher__V1__ListOperationsRequest",
+  "usher.v1",
+  sizeof(Usher__V1__ListOperationsRequest),
+  2,
+  usher__v1__list_operations_request__field_descriptors,
+  usher__v1__list_operations_request__field_indices_by_name,
+  1,  usher__v1__list_operations_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__list_operations_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__list_operations_reply__field_descriptors[2] =
+{
+  {
+    "operations",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Usher__V1__ListOperationsReply, n_operations),
+    offsetof(Usher__V1__ListOperationsReply, operations),
+    &usher__v1__operation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ListOperationsReply, page),
+    &usher__v1__page_reply__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__list_operations_reply__field_indices_by_name[] = {
+  0,   /* field[0] = operations */
+  1,   /* field[1] = page */
+};
+static const ProtobufCIntRange usher__v1__list_operations_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor usher__v1__list_operations_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.ListOperationsReply",
+  "ListOperationsReply",
+  "Usher__V1__ListOperationsReply",
+  "usher.v1",
+  sizeof(Usher__V1__ListOperationsReply),
+  2,
+  usher__v1__list_operations_reply__field_descriptors,
+  usher__v1__list_operations_reply__field_indices_by_name,
+  1,  usher__v1__list_operations_reply__number_ranges,
+  (ProtobufCMessageInit) usher__v1__list_operations_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__cancel_operation_request__field_descriptors[1] =
+{
+  {
+    "operation_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__CancelOperationRequest, operation_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__cancel_operation_request__field_indices_by_name[] = {
+  0,   /* field[0] = operation_id */
+};
+static const ProtobufCIntRange usher__v1__cancel_operation_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor usher__v1__cancel_operation_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.CancelOperationRequest",
+  "CancelOperationRequest",
+  "Usher__V1__CancelOperationRequest",
+  "usher.v1",
+  sizeof(Usher__V1__CancelOperationRequest),
+  1,
+  usher__v1__cancel_operation_request__field_descriptors,
+  usher__v1__cancel_operation_request__field_indices_by_name,
+  1,  usher__v1__cancel_operation_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__cancel_operation_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__read_operation_result_request__field_descriptors[2] =
+{
+  {
+    "operation_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ReadOperationResultRequest, operation_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ReadOperationResultRequest, page),
+    &usher__v1__page_request__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__read_operation_result_request__field_indices_by_name[] = {
+  0,   /* field[0] = operation_id */
+  1,   /* field[1] = page */
+};
+static const ProtobufCIntRange usher__v1__read_operation_result_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor usher__v1__read_operation_result_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.ReadOperationResultRequest",
+  "ReadOperationResultRequest",
+  "Usher__V1__ReadOperationResultRequest",
+  "usher.v1",
+  sizeof(Usher__V1__ReadOperationResultRequest),
+  2,
+  usher__v1__read_operation_result_request__field_descriptors,
+  usher__v1__read_operation_result_request__field_indices_by_name,
+  1,  usher__v1__read_operation_result_request__number_ranges,
+  (ProtobufCMessageInit) usher__v1__read_operation_result_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__operation_item__field_descriptors[2] =
+{
+  {
+    "seq",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__OperationItem, seq),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "item",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__OperationItem, item),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__operation_item__field_indices_by_name[] = {
+  1,   /* field[1] = item */
+  0,   /* field[0] = seq */
+};
+static const ProtobufCIntRange usher__v1__operation_item__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor usher__v1__operation_item__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.OperationItem",
+  "OperationItem",
+  "Usher__V1__OperationItem",
+  "usher.v1",
+  sizeof(Usher__V1__OperationItem),
+  2,
+  usher__v1__operation_item__field_descriptors,
+  usher__v1__operation_item__field_indices_by_name,
+  1,  usher__v1__operation_item__number_ranges,
+  (ProtobufCMessageInit) usher__v1__operation_item__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor usher__v1__read_operation_result_reply__field_descriptors[3] =
+{
+  {
+    "operation",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ReadOperationResultReply, operation),
+    &usher__v1__operation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "items",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Usher__V1__ReadOperationResultReply, n_items),
+    offsetof(Usher__V1__ReadOperationResultReply, items),
+    &usher__v1__operation_item__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__ReadOperationResultReply, page),
+    &usher__v1__page_reply__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned usher__v1__read_operation_result_reply__field_indices_by_name[] = {
+  1,   /* field[1] = items */
+  0,   /* field[0] = operation */
+  2,   /* field[2] = page */
+};
+static const ProtobufCIntRange usher__v1__read_operation_result_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor usher__v1__read_operation_result_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "usher.v1.ReadOperationResultReply",
+  "ReadOperationResultReply",
+  "Usher__V1__ReadOperationResultReply",
+  "usher.v1",
+  sizeof(Usher__V1__ReadOperationResultReply),
+  3,
+  usher__v1__read_operation_result_reply__field_descriptors,
+  usher__v1__read_operation_result_reply__field_indices_by_name,
+  1,  usher__v1__read_operation_result_reply__number_ranges,
+  (ProtobufCMessageInit) usher__v1__read_operation_result_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue usher__v1__operation_state__enum_values_by_number[6] =
+{
+  { "OPERATION_STATE_UNSPECIFIED", "USHER__V1__OPERATION_STATE__OPERATION_STATE_UNSPECIFIED", 0 },
+  { "OPERATION_STATE_PENDING", "USHER__V1__OPERATION_STATE__OPERATION_STATE_PENDING", 1 },
+  { "OPERATION_STATE_RUNNING", "USHER__V1__OPERATION_STATE__OPERATION_STATE_RUNNING", 2 },
+  { "OPERATION_STATE_SUCCEEDED", "USHER__V1__OPERATION_STATE__OPERATION_STATE_SUCCEEDED", 3 },
+  { "OPERATION_STATE_FAILED", "USHER__V1__OPERATION_STATE__OPERATION_STATE_FAILED", 4 },
+  { "OPERATION_STATE_CANCELLED", "USHER__V1__OPERATION_STATE__OPERATION_STATE_CANCELLED", 5 },
+};
+static const ProtobufCIntRange usher__v1__operation_state__value_ranges[] = {
+{0, 0},{0, 6}
+};
+static const ProtobufCEnumValueIndex usher__v1__operation_state__enum_values_by_name[6] =
+{
+  { "OPERATION_STATE_CANCELLED", 5 },
+  { "OPERATION_STATE_FAILED", 4 },
+  { "OPERATION_STATE_PENDING", 1 },
+  { "OPERATION_STATE_RUNNING", 2 },
+  { "OPERATION_STATE_SUCCEEDED", 3 },
+  { "OPERATION_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor usher__v1__operation_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "usher.v1.OperationState",
+  "OperationState",
+  "Usher__V1__OperationState",
+  "usher.v1",
+  6,
+  usher__v1__operation_state__enum_values_by_number,
+  6,
+  usher__v1__operation_state__enum_values_by_name,
+  1,
+  usher__v1__operation_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor usher__v1__ops_service__method_descriptors[10] =
 {
   { "GetHealth", &usher__v1__get_health_request__descriptor, &usher__v1__get_health_reply__descriptor },
   { "GetDescriptors", &usher__v1__get_descriptors_request__descriptor, &usher__v1__get_descriptors_reply__descriptor },
   { "GetStatus", &usher__v1__get_status_request__descriptor, &usher__v1__get_status_reply__descriptor },
   { "ListJobs", &usher__v1__list_jobs_request__descriptor, &usher__v1__list_jobs_reply__descriptor },
   { "RunJob", &usher__v1__run_job_request__descriptor, &usher__v1__run_job_reply__descriptor },
+  { "StartOperation", &usher__v1__start_operation_request__descriptor, &usher__v1__operation__descriptor },
+  { "GetOperation", &usher__v1__get_operation_request__descriptor, &usher__v1__operation__descriptor },
+  { "ListOperations", &usher__v1__list_operations_request__descriptor, &usher__v1__list_operations_reply__descriptor },
+  { "CancelOperation", &usher__v1__cancel_operation_request__descriptor, &usher__v1__operation__descriptor },
+  { "ReadOperationResult", &usher__v1__read_operation_result_request__descriptor, &usher__v1__read_operation_result_reply__descriptor },
 };
 const unsigned usher__v1__ops_service__method_indices_by_name[] = {
+  8,        /* CancelOperation */
   1,        /* GetDescriptors */
   0,        /* GetHealth */
+  6,        /* GetOperation */
   2,        /* GetStatus */
   3,        /* ListJobs */
-  4         /* RunJob */
+  7,        /* ListOperations */
+  9,        /* ReadOperationResult */
+  4,        /* RunJob */
+  5         /* StartOperation */
 };
 const ProtobufCServiceDescriptor usher__v1__ops_service__descriptor =
 {
@@ -1929,7 +3021,7 @@ const ProtobufCServiceDescriptor usher__v1__ops_service__descriptor =
   "OpsService",
   "Usher__V1__OpsService",
   "usher.v1",
-  5,
+  10,
   usher__v1__ops_service__method_descriptors,
   usher__v1__ops_service__method_indices_by_name
 };
@@ -1972,6 +3064,46 @@ void usher__v1__ops_service__run_job(ProtobufCService *service,
 {
   assert(service->descriptor == &usher__v1__ops_service__descriptor);
   service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__start_operation(ProtobufCService *service,
+                                             const Usher__V1__StartOperationRequest *input,
+                                             Usher__V1__Operation_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__get_operation(ProtobufCService *service,
+                                           const Usher__V1__GetOperationRequest *input,
+                                           Usher__V1__Operation_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__list_operations(ProtobufCService *service,
+                                             const Usher__V1__ListOperationsRequest *input,
+                                             Usher__V1__ListOperationsReply_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__cancel_operation(ProtobufCService *service,
+                                              const Usher__V1__CancelOperationRequest *input,
+                                              Usher__V1__Operation_Closure closure,
+                                              void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void usher__v1__ops_service__read_operation_result(ProtobufCService *service,
+                                                   const Usher__V1__ReadOperationResultRequest *input,
+                                                   Usher__V1__ReadOperationResultReply_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &usher__v1__ops_service__descriptor);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void usher__v1__ops_service__init (Usher__V1__OpsService_Service *service,
                                    Usher__V1__OpsService_ServiceDestroy destroy)

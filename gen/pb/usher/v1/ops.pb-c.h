@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "google/protobuf/timestamp.pb-c.h"
+#include "usher/v1/common.pb-c.h"
 #include "usher/v1/options.pb-c.h"
 
 typedef struct Usher__V1__GetHealthRequest Usher__V1__GetHealthRequest;
@@ -32,10 +33,28 @@ typedef struct Usher__V1__ListJobsReply Usher__V1__ListJobsReply;
 typedef struct Usher__V1__RunJobRequest Usher__V1__RunJobRequest;
 typedef struct Usher__V1__RunJobReply Usher__V1__RunJobReply;
 typedef struct Usher__V1__GetStatusReply Usher__V1__GetStatusReply;
+typedef struct Usher__V1__Operation Usher__V1__Operation;
+typedef struct Usher__V1__StartOperationRequest Usher__V1__StartOperationRequest;
+typedef struct Usher__V1__GetOperationRequest Usher__V1__GetOperationRequest;
+typedef struct Usher__V1__ListOperationsRequest Usher__V1__ListOperationsRequest;
+typedef struct Usher__V1__ListOperationsReply Usher__V1__ListOperationsReply;
+typedef struct Usher__V1__CancelOperationRequest Usher__V1__CancelOperationRequest;
+typedef struct Usher__V1__ReadOperationResultRequest Usher__V1__ReadOperationResultRequest;
+typedef struct Usher__V1__OperationItem Usher__V1__OperationItem;
+typedef struct Usher__V1__ReadOperationResultReply Usher__V1__ReadOperationResultReply;
 
 
 /* --- enums --- */
 
+typedef enum _Usher__V1__OperationState {
+  USHER__V1__OPERATION_STATE__OPERATION_STATE_UNSPECIFIED = 0,
+  USHER__V1__OPERATION_STATE__OPERATION_STATE_PENDING = 1,
+  USHER__V1__OPERATION_STATE__OPERATION_STATE_RUNNING = 2,
+  USHER__V1__OPERATION_STATE__OPERATION_STATE_SUCCEEDED = 3,
+  USHER__V1__OPERATION_STATE__OPERATION_STATE_FAILED = 4,
+  USHER__V1__OPERATION_STATE__OPERATION_STATE_CANCELLED = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(USHER__V1__OPERATION_STATE)
+} Usher__V1__OperationState;
 
 /* --- messages --- */
 
@@ -291,6 +310,157 @@ struct  Usher__V1__GetStatusReply
 #define USHER__V1__GET_STATUS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__get_status_reply__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0 }
+
+
+struct  Usher__V1__Operation
+{
+  ProtobufCMessage base;
+  char *operation_id;
+  char *org_id;
+  char *kind;
+  Usher__V1__OperationState state;
+  /*
+   * A JSON object.
+   */
+  char *parameters;
+  /*
+   * In the kind's own unit; total is 0 as long as it is not known, and may change.
+   */
+  int64_t done;
+  int64_t total;
+  /*
+   * Items of the result so far.
+   */
+  int64_t results;
+  /*
+   * Of FAILED why; of RUNNING why the last step is tried again.
+   */
+  char *error;
+  protobuf_c_boolean cancel_requested;
+  /*
+   * An account or a key.
+   */
+  char *started_by;
+  /*
+   * Who works on it now.
+   */
+  char *node_id;
+  Google__Protobuf__Timestamp *created_at;
+  Google__Protobuf__Timestamp *started_at;
+  Google__Protobuf__Timestamp *updated_at;
+  Google__Protobuf__Timestamp *finished_at;
+  /*
+   * It is removed then, with its result.
+   */
+  Google__Protobuf__Timestamp *expires_at;
+};
+#define USHER__V1__OPERATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__operation__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, USHER__V1__OPERATION_STATE__OPERATION_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, NULL, NULL, NULL }
+
+
+struct  Usher__V1__StartOperationRequest
+{
+  ProtobufCMessage base;
+  char *kind;
+  /*
+   * A JSON object.
+   */
+  char *parameters;
+};
+#define USHER__V1__START_OPERATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__start_operation_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Usher__V1__GetOperationRequest
+{
+  ProtobufCMessage base;
+  char *operation_id;
+};
+#define USHER__V1__GET_OPERATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__get_operation_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Usher__V1__ListOperationsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Empty: all.
+   */
+  char *kind;
+  Usher__V1__PageRequest *page;
+};
+#define USHER__V1__LIST_OPERATIONS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__list_operations_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Usher__V1__ListOperationsReply
+{
+  ProtobufCMessage base;
+  size_t n_operations;
+  Usher__V1__Operation **operations;
+  Usher__V1__PageReply *page;
+};
+#define USHER__V1__LIST_OPERATIONS_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__list_operations_reply__descriptor) \
+    , 0,NULL, NULL }
+
+
+struct  Usher__V1__CancelOperationRequest
+{
+  ProtobufCMessage base;
+  char *operation_id;
+};
+#define USHER__V1__CANCEL_OPERATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__cancel_operation_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Usher__V1__ReadOperationResultRequest
+{
+  ProtobufCMessage base;
+  char *operation_id;
+  Usher__V1__PageRequest *page;
+};
+#define USHER__V1__READ_OPERATION_RESULT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__read_operation_result_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Usher__V1__OperationItem
+{
+  ProtobufCMessage base;
+  /*
+   * From 1, without a gap.
+   */
+  int64_t seq;
+  /*
+   * A JSON object.
+   */
+  char *item;
+};
+#define USHER__V1__OPERATION_ITEM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__operation_item__descriptor) \
+    , 0, (char *)protobuf_c_empty_string }
+
+
+struct  Usher__V1__ReadOperationResultReply
+{
+  ProtobufCMessage base;
+  /*
+   * As it is now: more may come while it runs.
+   */
+  Usher__V1__Operation *operation;
+  size_t n_items;
+  Usher__V1__OperationItem **items;
+  Usher__V1__PageReply *page;
+};
+#define USHER__V1__READ_OPERATION_RESULT_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&usher__v1__read_operation_result_reply__descriptor) \
+    , NULL, 0,NULL, NULL }
 
 
 /* Usher__V1__GetHealthRequest methods */
@@ -578,6 +748,177 @@ Usher__V1__GetStatusReply *
 void   usher__v1__get_status_reply__free_unpacked
                      (Usher__V1__GetStatusReply *message,
                       ProtobufCAllocator *allocator);
+/* Usher__V1__Operation methods */
+void   usher__v1__operation__init
+                     (Usher__V1__Operation         *message);
+size_t usher__v1__operation__get_packed_size
+                     (const Usher__V1__Operation   *message);
+size_t usher__v1__operation__pack
+                     (const Usher__V1__Operation   *message,
+                      uint8_t             *out);
+size_t usher__v1__operation__pack_to_buffer
+                     (const Usher__V1__Operation   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__Operation *
+       usher__v1__operation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__operation__free_unpacked
+                     (Usher__V1__Operation *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__StartOperationRequest methods */
+void   usher__v1__start_operation_request__init
+                     (Usher__V1__StartOperationRequest         *message);
+size_t usher__v1__start_operation_request__get_packed_size
+                     (const Usher__V1__StartOperationRequest   *message);
+size_t usher__v1__start_operation_request__pack
+                     (const Usher__V1__StartOperationRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__start_operation_request__pack_to_buffer
+                     (const Usher__V1__StartOperationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__StartOperationRequest *
+       usher__v1__start_operation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__start_operation_request__free_unpacked
+                     (Usher__V1__StartOperationRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__GetOperationRequest methods */
+void   usher__v1__get_operation_request__init
+                     (Usher__V1__GetOperationRequest         *message);
+size_t usher__v1__get_operation_request__get_packed_size
+                     (const Usher__V1__GetOperationRequest   *message);
+size_t usher__v1__get_operation_request__pack
+                     (const Usher__V1__GetOperationRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__get_operation_request__pack_to_buffer
+                     (const Usher__V1__GetOperationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__GetOperationRequest *
+       usher__v1__get_operation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__get_operation_request__free_unpacked
+                     (Usher__V1__GetOperationRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__ListOperationsRequest methods */
+void   usher__v1__list_operations_request__init
+                     (Usher__V1__ListOperationsRequest         *message);
+size_t usher__v1__list_operations_request__get_packed_size
+                     (const Usher__V1__ListOperationsRequest   *message);
+size_t usher__v1__list_operations_request__pack
+                     (const Usher__V1__ListOperationsRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__list_operations_request__pack_to_buffer
+                     (const Usher__V1__ListOperationsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__ListOperationsRequest *
+       usher__v1__list_operations_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__list_operations_request__free_unpacked
+                     (Usher__V1__ListOperationsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__ListOperationsReply methods */
+void   usher__v1__list_operations_reply__init
+                     (Usher__V1__ListOperationsReply         *message);
+size_t usher__v1__list_operations_reply__get_packed_size
+                     (const Usher__V1__ListOperationsReply   *message);
+size_t usher__v1__list_operations_reply__pack
+                     (const Usher__V1__ListOperationsReply   *message,
+                      uint8_t             *out);
+size_t usher__v1__list_operations_reply__pack_to_buffer
+                     (const Usher__V1__ListOperationsReply   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__ListOperationsReply *
+       usher__v1__list_operations_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__list_operations_reply__free_unpacked
+                     (Usher__V1__ListOperationsReply *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__CancelOperationRequest methods */
+void   usher__v1__cancel_operation_request__init
+                     (Usher__V1__CancelOperationRequest         *message);
+size_t usher__v1__cancel_operation_request__get_packed_size
+                     (const Usher__V1__CancelOperationRequest   *message);
+size_t usher__v1__cancel_operation_request__pack
+                     (const Usher__V1__CancelOperationRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__cancel_operation_request__pack_to_buffer
+                     (const Usher__V1__CancelOperationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__CancelOperationRequest *
+       usher__v1__cancel_operation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__cancel_operation_request__free_unpacked
+                     (Usher__V1__CancelOperationRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__ReadOperationResultRequest methods */
+void   usher__v1__read_operation_result_request__init
+                     (Usher__V1__ReadOperationResultRequest         *message);
+size_t usher__v1__read_operation_result_request__get_packed_size
+                     (const Usher__V1__ReadOperationResultRequest   *message);
+size_t usher__v1__read_operation_result_request__pack
+                     (const Usher__V1__ReadOperationResultRequest   *message,
+                      uint8_t             *out);
+size_t usher__v1__read_operation_result_request__pack_to_buffer
+                     (const Usher__V1__ReadOperationResultRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__ReadOperationResultRequest *
+       usher__v1__read_operation_result_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__read_operation_result_request__free_unpacked
+                     (Usher__V1__ReadOperationResultRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__OperationItem methods */
+void   usher__v1__operation_item__init
+                     (Usher__V1__OperationItem         *message);
+size_t usher__v1__operation_item__get_packed_size
+                     (const Usher__V1__OperationItem   *message);
+size_t usher__v1__operation_item__pack
+                     (const Usher__V1__OperationItem   *message,
+                      uint8_t             *out);
+size_t usher__v1__operation_item__pack_to_buffer
+                     (const Usher__V1__OperationItem   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__OperationItem *
+       usher__v1__operation_item__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__operation_item__free_unpacked
+                     (Usher__V1__OperationItem *message,
+                      ProtobufCAllocator *allocator);
+/* Usher__V1__ReadOperationResultReply methods */
+void   usher__v1__read_operation_result_reply__init
+                     (Usher__V1__ReadOperationResultReply         *message);
+size_t usher__v1__read_operation_result_reply__get_packed_size
+                     (const Usher__V1__ReadOperationResultReply   *message);
+size_t usher__v1__read_operation_result_reply__pack
+                     (const Usher__V1__ReadOperationResultReply   *message,
+                      uint8_t             *out);
+size_t usher__v1__read_operation_result_reply__pack_to_buffer
+                     (const Usher__V1__ReadOperationResultReply   *message,
+                      ProtobufCBuffer     *buffer);
+Usher__V1__ReadOperationResultReply *
+       usher__v1__read_operation_result_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   usher__v1__read_operation_result_reply__free_unpacked
+                     (Usher__V1__ReadOperationResultReply *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Usher__V1__GetHealthRequest_Closure)
@@ -625,6 +966,33 @@ typedef void (*Usher__V1__RunJobReply_Closure)
 typedef void (*Usher__V1__GetStatusReply_Closure)
                  (const Usher__V1__GetStatusReply *message,
                   void *closure_data);
+typedef void (*Usher__V1__Operation_Closure)
+                 (const Usher__V1__Operation *message,
+                  void *closure_data);
+typedef void (*Usher__V1__StartOperationRequest_Closure)
+                 (const Usher__V1__StartOperationRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__GetOperationRequest_Closure)
+                 (const Usher__V1__GetOperationRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__ListOperationsRequest_Closure)
+                 (const Usher__V1__ListOperationsRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__ListOperationsReply_Closure)
+                 (const Usher__V1__ListOperationsReply *message,
+                  void *closure_data);
+typedef void (*Usher__V1__CancelOperationRequest_Closure)
+                 (const Usher__V1__CancelOperationRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__ReadOperationResultRequest_Closure)
+                 (const Usher__V1__ReadOperationResultRequest *message,
+                  void *closure_data);
+typedef void (*Usher__V1__OperationItem_Closure)
+                 (const Usher__V1__OperationItem *message,
+                  void *closure_data);
+typedef void (*Usher__V1__ReadOperationResultReply_Closure)
+                 (const Usher__V1__ReadOperationResultReply *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -652,6 +1020,26 @@ struct Usher__V1__OpsService_Service
                   const Usher__V1__RunJobRequest *input,
                   Usher__V1__RunJobReply_Closure closure,
                   void *closure_data);
+  void (*start_operation)(Usher__V1__OpsService_Service *service,
+                          const Usher__V1__StartOperationRequest *input,
+                          Usher__V1__Operation_Closure closure,
+                          void *closure_data);
+  void (*get_operation)(Usher__V1__OpsService_Service *service,
+                        const Usher__V1__GetOperationRequest *input,
+                        Usher__V1__Operation_Closure closure,
+                        void *closure_data);
+  void (*list_operations)(Usher__V1__OpsService_Service *service,
+                          const Usher__V1__ListOperationsRequest *input,
+                          Usher__V1__ListOperationsReply_Closure closure,
+                          void *closure_data);
+  void (*cancel_operation)(Usher__V1__OpsService_Service *service,
+                           const Usher__V1__CancelOperationRequest *input,
+                           Usher__V1__Operation_Closure closure,
+                           void *closure_data);
+  void (*read_operation_result)(Usher__V1__OpsService_Service *service,
+                                const Usher__V1__ReadOperationResultRequest *input,
+                                Usher__V1__ReadOperationResultReply_Closure closure,
+                                void *closure_data);
 };
 typedef void (*Usher__V1__OpsService_ServiceDestroy)(Usher__V1__OpsService_Service *);
 void usher__v1__ops_service__init (Usher__V1__OpsService_Service *service,
@@ -664,7 +1052,12 @@ void usher__v1__ops_service__init (Usher__V1__OpsService_Service *service,
       function_prefix__ ## get_descriptors,\
       function_prefix__ ## get_status,\
       function_prefix__ ## list_jobs,\
-      function_prefix__ ## run_job  }
+      function_prefix__ ## run_job,\
+      function_prefix__ ## start_operation,\
+      function_prefix__ ## get_operation,\
+      function_prefix__ ## list_operations,\
+      function_prefix__ ## cancel_operation,\
+      function_prefix__ ## read_operation_result  }
 void usher__v1__ops_service__get_health(ProtobufCService *service,
                                         const Usher__V1__GetHealthRequest *input,
                                         Usher__V1__GetHealthReply_Closure closure,
@@ -685,9 +1078,30 @@ void usher__v1__ops_service__run_job(ProtobufCService *service,
                                      const Usher__V1__RunJobRequest *input,
                                      Usher__V1__RunJobReply_Closure closure,
                                      void *closure_data);
+void usher__v1__ops_service__start_operation(ProtobufCService *service,
+                                             const Usher__V1__StartOperationRequest *input,
+                                             Usher__V1__Operation_Closure closure,
+                                             void *closure_data);
+void usher__v1__ops_service__get_operation(ProtobufCService *service,
+                                           const Usher__V1__GetOperationRequest *input,
+                                           Usher__V1__Operation_Closure closure,
+                                           void *closure_data);
+void usher__v1__ops_service__list_operations(ProtobufCService *service,
+                                             const Usher__V1__ListOperationsRequest *input,
+                                             Usher__V1__ListOperationsReply_Closure closure,
+                                             void *closure_data);
+void usher__v1__ops_service__cancel_operation(ProtobufCService *service,
+                                              const Usher__V1__CancelOperationRequest *input,
+                                              Usher__V1__Operation_Closure closure,
+                                              void *closure_data);
+void usher__v1__ops_service__read_operation_result(ProtobufCService *service,
+                                                   const Usher__V1__ReadOperationResultRequest *input,
+                                                   Usher__V1__ReadOperationResultReply_Closure closure,
+                                                   void *closure_data);
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    usher__v1__operation_state__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__get_health_request__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__get_health_reply__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__get_descriptors_request__descriptor;
@@ -703,6 +1117,15 @@ extern const ProtobufCMessageDescriptor usher__v1__list_jobs_reply__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__run_job_request__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__run_job_reply__descriptor;
 extern const ProtobufCMessageDescriptor usher__v1__get_status_reply__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__operation__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__start_operation_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__get_operation_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__list_operations_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__list_operations_reply__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__cancel_operation_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__read_operation_result_request__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__operation_item__descriptor;
+extern const ProtobufCMessageDescriptor usher__v1__read_operation_result_reply__descriptor;
 extern const ProtobufCServiceDescriptor usher__v1__ops_service__descriptor;
 
 PROTOBUF_C__END_DECLS
