@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import usher
-from usher_testing.process import BUILD, SLOWER, wait_until
+from usher_testing.process import BINARIES, BUILD, SLOWER, wait_until
 from usher_testing.system import Node, System
 
 CLOCK_SHIFT = BUILD / "preload" / "clock_shift.so"
@@ -80,7 +80,14 @@ class FleetNode(Node):
     """A usherd with a link to its database (link=True) and a clock of its own (clock=True)."""
 
     def __init__(
-        self, system: System, name: str, settings: dict[str, str], *, link: bool, clock: bool
+        self,
+        system: System,
+        name: str,
+        settings: dict[str, str],
+        *,
+        link: bool,
+        clock: bool,
+        program: str,
     ):
         self.link: Link | None = None
         self._clock: pathlib.Path | None = None
@@ -92,6 +99,7 @@ class FleetNode(Node):
                 **settings,
             }
         super().__init__(system, name, settings)
+        self._words = [str(BINARIES / program)]
         if clock:
             assert CLOCK_SHIFT.exists(), "no clock can be moved in this build"
             self._clock = system.folder / f"{name}.clock"
@@ -140,17 +148,26 @@ class Fleet:
     def __init__(self, system: System):
         self.system = system
         self.nodes: list[FleetNode] = []
+        self._made = 0
 
     def add(
-        self, name: str = "", *, link: bool = False, clock: bool = False, **settings: str
+        self,
+        name: str = "",
+        *,
+        link: bool = False,
+        clock: bool = False,
+        program: str = "usherd",
+        **settings: str,
     ) -> FleetNode:
         """Another node, started. Settings with their dots as __."""
+        self._made += 1
         node = FleetNode(
             self.system,
-            name or f"node{len(self.nodes) + 1}",
+            name or f"node{self._made}",
             {k.replace("__", "."): v for k, v in settings.items()},
             link=link,
             clock=clock,
+            program=program,
         )
         self.system.processes().append(node)
         self.nodes.append(node)
