@@ -31,7 +31,7 @@ def _company(calls: usher.Calls) -> str:
 def cluster(workspace: pathlib.Path) -> Iterator[Cluster]:
     made = Cluster(workspace / "backup-cluster", ("fsync=off",))
     yield made
-    made.stop()
+    made.stop("immediate")
 
 
 @pytest.fixture(scope="module")
