@@ -150,9 +150,7 @@ def test_a_node_that_stands_still_costs_no_call(nodes: list[Node], both: usher.C
         patient = both.using(timeout=20.0)
 
         async def ask() -> None:
-            await asyncio.gather(
-                *(patient.aio.context.resolve(message="Hello") for _ in range(20))
-            )
+            await asyncio.gather(*(patient.aio.context.resolve(message="Hello") for _ in range(20)))
 
         asyncio.run(ask())
         for _ in range(20):
