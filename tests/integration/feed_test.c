@@ -624,6 +624,63 @@ a_deadline_or_the_end_of_the_barrier_says_committed_not_everywhere(void **state)
 	PQfinish(pg);
 }
 
+/* The nodes that are looked at are those of the server that the feed reads: of what was committed
+ * on another one, they say nothing. */
+static void
+a_change_on_another_server_passes_no_barrier(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *pg = session(f);
+	struct waiting elsewhere, here;
+	uint64_t xid = change(pg, 1, true);
+
+	begin(node);
+	wait_for(&elsewhere, node, xid, 500 * US_PER_MS);
+	elsewhere.waiter.revision.epoch++;
+	wait_for(&here, node, xid, 500 * US_PER_MS);
+	for (int i = 0; i < 10; i++)
+		turn(node);
+	assert_int_equal(here.answers, 1);
+	assert_int_equal(here.result.code, ST_OK);
+	assert_int_equal(elsewhere.answers, 0);
+	atomic_fetch_add(&node->ahead_us, 500 * US_PER_MS);
+	turn(node);
+	assert_int_equal(elsewhere.answers, 1);
+	assert_string_equal(elsewhere.result.reason, "COMMITTED_NOT_EVERYWHERE");
+	PQfinish(pg);
+}
+
+/* As a dump brings them: with numbers that this server has not given yet. */
+static void
+changes_of_another_server_are_no_news_and_are_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *pg = session(f);
+	struct store_conn *conn;
+	int64_t changes, nodes;
+
+	begin(node);
+	run_sql(pg, "INSERT INTO usher.changes (xid, kind, restricts)"
+		    " SELECT (pg_current_xact_id()::text::int8 + 1000 + n)::text::xid8, 1, true"
+		    " FROM generate_series(1, 20) AS n");
+	for (int i = 0; i < 5; i++)
+		turn(node);
+	assert_int_equal(node->seen_count, 0);
+	change(pg, 3, false);
+	turn(node);
+	assert_int_equal(node->seen_count, 1);
+	assert_ok(store_lease(node->store, INT64_MAX, &conn));
+	assert_ok(feed_prune(node->feed, conn, &changes, &nodes));
+	store_return(&conn);
+	assert_true(changes >= 20);
+	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.changes WHERE xid >"
+				     " pg_snapshot_xmax(pg_current_snapshot())"),
+	    0);
+	PQfinish(pg);
+}
+
 static void
 after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last(void **state)
 {
@@ -716,6 +773,8 @@ main(void)
 	    TEST(an_older_transaction_that_stays_open_holds_no_barrier_up),
 	    TEST(a_dead_node_is_waited_for_as_long_as_its_lease_may_last),
 	    TEST(a_deadline_or_the_end_of_the_barrier_says_committed_not_everywhere),
+	    TEST(a_change_on_another_server_passes_no_barrier),
+	    TEST(changes_of_another_server_are_no_news_and_are_removed),
 	    TEST(after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last),
 	    TEST(running_nodes_answer_a_barrier_within_the_time_that_was_promised),
 	};
