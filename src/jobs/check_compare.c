@@ -60,7 +60,7 @@ goes_with_table(
 		return false;
 	split(object->name, &bytes, &part);
 	snprintf(table, sizeof(table), "%.*s", bytes, object->name);
-	return !bsearch(&key, objects, count, sizeof(*objects), order_of);
+	return count == 0 || !bsearch(&key, objects, count, sizeof(*objects), order_of);
 }
 
 static status
