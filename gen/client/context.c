@@ -123,6 +123,7 @@ const struct client_method context_resolve_method = {
 	.effect = CLIENT_READ,
 	.idempotent_by_key = true,
 	.batchable = true,
+	.write_field = 4,
 };
 
 const struct client_method context_get_context_method = {

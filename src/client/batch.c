@@ -89,6 +89,18 @@ batch_timeout_ms(const struct client_item *items, size_t count)
 	return longest;
 }
 
+/* May all of it be repeated? */
+static bool
+batch_is_safe(const struct client_item *items, size_t count)
+{
+	bool is_safe = true;
+
+	for (size_t i = 0; i < count && is_safe; i++)
+		is_safe = retry_is_safe(
+		    items[i].method, items[i].options.idempotency_key.bytes > 0, items[i].payload);
+	return is_safe;
+}
+
 void
 client_batch_async(struct client *client, const struct client_options *options,
     struct client_item *items, size_t items_count, client_batch_callback *callback, void *arg)
@@ -110,7 +122,12 @@ client_batch_async(struct client *client, const struct client_options *options,
 	*batch = (struct batch_call){items, items_count, callback, arg};
 	if (own.timeout_ms == 0)
 		own.timeout_ms = batch_timeout_ms(items, items_count);
-	client_call_raw_async(client, &batch_method, &own, payload, batch_end, batch);
+	call_start(client, &(struct call_plan){.method = &batch_method,
+			       .options = &own,
+			       .payload = payload,
+			       .is_safe = batch_is_safe(items, items_count),
+			       .callback = batch_end,
+			       .arg = batch});
 	/* Credentials may be in it. */
 	explicit_bzero((void *)(uintptr_t)payload.data, payload.bytes);
 	free((void *)(uintptr_t)payload.data);

@@ -1,4 +1,4 @@
-/* client.h - call one usherd.
+/* client.h - call usherd: one, or any of several that serve the same database.
  *
  *     TRY(client_new(&(struct client_settings){.url = "tcp://127.0.0.1:7700"}, &client));
  *     client_call(client, &user_get_me_method, &options, &request.base, &result);
@@ -6,16 +6,24 @@
  *             use((Usher__V1__GetMeReply *)result.reply);
  *     client_result_done(&result);
  *
- * Connects in the background and again when the connection is lost; a call waits for it as long as
- * its deadline allows. A call is sent once: when the connection is lost underneath it, the answer
- * is UNAVAILABLE CONNECTION_LOST, and whether to repeat it is the caller's choice.
+ * Connects in the background and again when a connection is lost; a call waits for one as long as
+ * its deadline allows. Of several servers the one with the fewest calls under way gets the next;
+ * one that is in trouble (connection lost, no answer, UNAVAILABLE) rests for a while, and one that
+ * holds its connection and says nothing is asked after a second, and then given up.
+ *
+ * What is safe to repeat is repeated, on another server if there is one: a READ, and a WRITE or
+ * RESTRICT under an idempotency key. Four attempts at most, with pauses that grow, all within the
+ * call's deadline; while too much fails, none. Anything else is sent once: when the connection is
+ * lost underneath it, the answer is UNAVAILABLE CONNECTION_LOST, and it may have been done.
+ *
  * Threads: any, at once. Blocks: client_call and client_call_raw; the asynchronous forms do not.
  * Lifetime: client_free() waits for the calls under way to end (they are cut off).
- * Source: docs/protocol.md. */
+ * Source: docs/protocol.md, "Several servers, and calling again". */
 #ifndef USHER_CLIENT_CLIENT_H
 #define USHER_CLIENT_CLIENT_H
 
 #include "base/clock.h"
+#include "base/rand.h"
 #include "base/status.h"
 #include "base/str.h"
 #include "client/method.h"
@@ -25,12 +33,15 @@
 
 struct client;
 
+#define CLIENT_SERVERS_MAX 16
 struct client_settings {
-	const char *url;           /* tcp://, tls+tcp://, ipc:// */
+	const char *url;           /* tcp://, tls+tcp://, ipc://; several with commas or blanks */
 	const char *tls_ca_file;   /* tls+tcp: whom to trust; NULL: nobody, so it is refused */
 	const struct clock *clock; /* NULL: the system's */
-	uint32_t calls_max;        /* under way at once; 0: 1024. More are refused, not queued */
-	size_t reply_bytes_max;    /* 0: MESSAGE_BYTES_MAX */
+	const struct rand_source *rand; /* NULL: the system's; spreads the pauses */
+	uint32_t calls_max;     /* under way at once; 0: 1024. More are refused, not queued */
+	size_t reply_bytes_max; /* 0: MESSAGE_BYTES_MAX */
+	unsigned attempts_max;  /* of a call; 0: 4, 1: nothing is repeated */
 };
 
 /* Does not wait for the connection.
@@ -85,8 +96,9 @@ struct client_pair {
 
 /* What came of a call. status is the server's or, when none answered, our own:
  *   UNAVAILABLE NOT_CONNECTED (nothing was sent), UNAVAILABLE CONNECTION_LOST (it may have been
- *   done), DEADLINE_EXCEEDED (likewise), RESOURCE_EXHAUSTED TOO_MANY_CALLS or REQUEST_TOO_LARGE,
- *   INTERNAL MALFORMED_REPLY.
+ *   done), DEADLINE_EXCEEDED NO_ANSWER (likewise), DEADLINE_EXCEEDED NOT_SENT (nothing was sent),
+ *   RESOURCE_EXHAUSTED TOO_MANY_CALLS or REQUEST_TOO_LARGE, INTERNAL MALFORMED_REPLY, CANCELLED
+ *   CLIENT_CLOSED. Of several attempts it is the last one's.
  * Lifetime: everything in it, until client_result_done(). */
 struct client_result {
 	status status;
@@ -94,6 +106,7 @@ struct client_result {
 	struct slice payload;    /* the encoded reply */
 	uint64_t call_id;
 	uint32_t retry_after_ms; /* 0: repeating is no use, or nothing is known */
+	uint32_t attempts;       /* how often it was sent */
 	bool replayed;
 	bool has_revision;
 	uint8_t revision[CLIENT_REVISION_BYTES];
@@ -145,6 +158,21 @@ typedef void client_batch_callback(void *arg, struct client_result *result);
 void client_batch_async(struct client *client, const struct client_options *options,
     struct client_item *items, size_t items_count, client_batch_callback *callback, void *arg);
 
+/* Is there a connection to any server? */
 bool client_is_connected(struct client *client);
+
+/* How the servers are doing, for people and metrics. index < client_servers_count(). */
+struct client_server {
+	const char *url; /* the client's */
+	bool is_connected;
+	bool is_resting;   /* passed over for a while, as long as there is another */
+	uint32_t calls;    /* under way */
+	uint64_t attempts; /* messages that it was given */
+	uint64_t failures; /* of those: connection lost, no answer, UNAVAILABLE */
+};
+unsigned client_servers_count(const struct client *client);
+void client_server_at(struct client *client, unsigned index, struct client_server *out);
+/* How many attempts were not their call's first. */
+uint64_t client_repeats(struct client *client);
 
 #endif

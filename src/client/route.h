@@ -4,6 +4,7 @@
 #define USHER_CLIENT_ROUTE_H
 
 #include "base/meta.h"
+#include "client/method.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,9 @@ struct route_row {
 	uint32_t method_id;
 	uint32_t deadline_ms;
 	uint32_t bytes_max;
-	bool inline_read; /* may travel in a Batch with others of its kind */
+	enum client_effect effect;
+	uint32_t write_field; /* as client_method has it */
+	bool inline_read;     /* may travel in a Batch with others of its kind */
 	bool idempotent_by_key;
 	const struct meta_message *request_meta;
 	const struct meta_message *reply_meta;

@@ -60,6 +60,15 @@ effect_text(Usher__V1__Effect effect)
 	}
 }
 
+/* The field of the request that makes a READ a WRITE; 0: there is none. */
+static unsigned
+write_field_of(const struct model_method *method)
+{
+	const char *name = method->rules->write_with;
+
+	return *name ? (unsigned)model_field_find(method->request, name)->number : 0;
+}
+
 static status
 emit_source(const struct model_service *service, struct output *output)
 {
@@ -86,6 +95,8 @@ emit_source(const struct model_service *service, struct output *output)
 			strbuf_add_text(&out, "\t.idempotent_by_key = true,\n");
 		if (rules->batchable)
 			strbuf_add_text(&out, "\t.batchable = true,\n");
+		if (write_field_of(method))
+			strbuf_add_format(&out, "\t.write_field = %u,\n", write_field_of(method));
 		strbuf_add_text(&out, "};\n");
 	}
 	return output_add(output, name, &out);
@@ -102,9 +113,12 @@ add_route(struct strbuf *out, const struct model_route *route)
 	    route->path.text, route->body);
 	strbuf_add_format(out,
 	    "\t\t.success_status = %u,\n\t\t.method = \"%s\",\n"
-	    "\t\t.method_id = UINT32_C(0x%08x),\n\t\t.deadline_ms = %u,\n\t\t.bytes_max = %u,\n",
+	    "\t\t.method_id = UINT32_C(0x%08x),\n\t\t.deadline_ms = %u,\n\t\t.bytes_max = %u,\n"
+	    "\t\t.effect = %s,\n",
 	    (unsigned)route->success_status, method->full_name, (unsigned)method->id,
-	    (unsigned)method->deadline_ms, (unsigned)method->bytes_max);
+	    (unsigned)method->deadline_ms, (unsigned)method->bytes_max, effect_text(rules->effect));
+	if (write_field_of(method))
+		strbuf_add_format(out, "\t\t.write_field = %u,\n", write_field_of(method));
 	if (rules->lane == USHER__V1__LANE__LANE_INLINE && rules->batchable &&
 	    rules->effect == USHER__V1__EFFECT__EFFECT_READ)
 		strbuf_add_text(out, "\t\t.inline_read = true,\n");

@@ -1,0 +1,535 @@
+/* A call: its attempts, and the pauses between them.
+ *
+ * It is sent, and received only when the send is complete: nng 1.5 does not bear both at once. The
+ * pauses have an aio of their own: on one that has slept nng 1.5 takes a later timeout for a
+ * success, without a message. */
+#include "base/limits.h"
+#include "client/internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Waited beyond the deadline that the server was told, so that its own answer can arrive. */
+#define ANSWER_GRACE_US (200 * US_PER_MS)
+/* A connected server takes a message at once; one that does not may have just been lost. */
+#define SEND_US_MAX (250 * US_PER_MS)
+
+struct call {
+	struct client *client;
+	nng_aio *aio;     /* of the attempt */
+	nng_aio *pause;   /* for a connection, or for the next attempt */
+	struct list list; /* of the free ones, of those that wait for a connection */
+	struct list all;
+	struct list here; /* of the server's */
+
+	struct server *server; /* of the attempt that is under way */
+	struct line *line;
+	_Atomic int64_t sent_us; /* 0: not yet */
+
+	nng_msg *request; /* for the next attempt; NULL: there can be none */
+	bool is_fresh;    /* the request is as it should go out */
+	bool is_safe;     /* to repeat */
+	struct server *pinned;
+	uint32_t tried; /* a bit a server */
+	unsigned attempts;
+	unsigned pauses;
+	int64_t deadline_us;
+	const ProtobufCMessageDescriptor *reply;
+	struct causal_session *session;
+	client_callback *callback;
+	void *arg;
+};
+
+static void call_step(void *arg);
+static void call_wakes(void *arg);
+static void call_free(struct call *call);
+
+static status
+call_new(struct client *client, struct call **out)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
+	call->client = client;
+	list_init(&call->list);
+	list_init(&call->all);
+	list_init(&call->here);
+	if (nng_aio_alloc(&call->aio, call_step, call) != 0 ||
+	    nng_aio_alloc(&call->pause, call_wakes, call) != 0) {
+		call_free(call);
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
+	}
+	(void)pthread_mutex_lock(&client->lock);
+	list_add_last(&client->calls_all, &call->all);
+	(void)pthread_mutex_unlock(&client->lock);
+	*out = call;
+	return STATUS_OK;
+}
+
+static status
+call_take(struct client *client, const struct call_plan *plan, struct call **out)
+{
+	struct list *node = NULL;
+	bool has_room = false;
+
+	(void)pthread_mutex_lock(&client->lock);
+	const bool is_closing = atomic_load(&client->is_closing);
+	if (!is_closing) {
+		/* The one that was idle longest: nng may still be putting away its timeout. */
+		node = list_take_first(&client->calls_free);
+		has_room = node || plan->pinned || client->calls_open < client->calls_max;
+		client->calls_under_way += has_room;
+		client->calls_open += !node && has_room;
+	}
+	(void)pthread_mutex_unlock(&client->lock);
+	if (is_closing)
+		return REFUSE_FOR(ST_CANCELLED, "CLIENT_CLOSED", "the client is being closed");
+	if (!has_room)
+		return REFUSE_FOR(
+		    ST_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", "too many calls are under way");
+	if (node) {
+		*out = container_of(node, struct call, list);
+		return STATUS_OK;
+	}
+	const status st = call_new(client, out);
+	if (st.code != ST_OK) {
+		(void)pthread_mutex_lock(&client->lock);
+		client->calls_under_way--;
+		client->calls_open--;
+		(void)pthread_cond_broadcast(&client->idle);
+		(void)pthread_mutex_unlock(&client->lock);
+	}
+	return st;
+}
+
+static void
+call_end(struct call *call, struct client_result *result)
+{
+	struct client *client = call->client;
+
+	if (call->request)
+		nng_msg_free(call->request);
+	call->request = NULL;
+	result->attempts = call->attempts;
+	if (call->session && result->has_revision)
+		causal_session_note(
+		    call->session, slice_of(result->revision, CLIENT_REVISION_BYTES));
+	call->callback(call->arg, result);
+	(void)pthread_mutex_lock(&client->lock);
+	list_add_last(&client->calls_free, &call->list);
+	client->calls_under_way--;
+	if (client->calls_under_way == 0)
+		(void)pthread_cond_broadcast(&client->idle);
+	(void)pthread_mutex_unlock(&client->lock);
+}
+
+static void
+call_fail(struct call *call, status failure)
+{
+	call_end(call, &(struct client_result){.status = failure});
+}
+
+#define CLOSED REFUSE_FOR(ST_CANCELLED, "CLIENT_CLOSED", "the client is being closed")
+
+/* Nothing was sent, and the time is over. */
+static status
+too_late(const struct call *call)
+{
+	if (atomic_load(&call->client->connections) > 0)
+		return REFUSE_FOR(ST_DEADLINE_EXCEEDED, "NOT_SENT",
+		    "the connection was busy until the deadline; nothing was sent");
+	return REFUSE_FOR(ST_UNAVAILABLE, "NOT_CONNECTED",
+	    "there is no connection to the server; nothing was sent");
+}
+
+/* No answer came: why not? */
+static status
+failure_of(const struct call *call, int error)
+{
+	if (error == NNG_ETIMEDOUT)
+		return REFUSE_FOR(ST_DEADLINE_EXCEEDED, "NO_ANSWER",
+		    "no answer came in time; the call may have been done");
+	if (error == NNG_ENOMEM)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call");
+	if (atomic_load(&call->client->is_closing))
+		return CLOSED;
+	return REFUSE_FOR(ST_UNAVAILABLE, "CONNECTION_LOST",
+	    "the connection was lost; the call may have been done");
+}
+
+static nng_duration
+duration_of(int64_t us)
+{
+	/* Zero would be "at once or not at all", less than that "for ever". */
+	return us < US_PER_MS ? 1 : (nng_duration)(us / US_PER_MS);
+}
+
+/* Sleeps, to look again afterwards. */
+static void
+call_wait(struct call *call, int64_t us)
+{
+	nng_sleep_aio(duration_of(us), call->pause);
+}
+
+/* The message for this attempt. A request that may be needed again stays. */
+static status
+call_message(struct call *call, int64_t left_us, nng_msg **out)
+{
+	if (!call->is_fresh)
+		return request_pack_again(call->request, (uint32_t)duration_of(left_us), out);
+	call->is_fresh = false;
+	if (!call->is_safe) {
+		*out = call->request;
+		call->request = NULL;
+		return STATUS_OK;
+	}
+	if (nng_msg_dup(out, call->request) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the request");
+	return STATUS_OK;
+}
+
+/* Who gets it; false: nobody can, and the call waits. The lock is held. */
+static bool
+call_choose(struct call *call, int64_t now_us)
+{
+	struct client *client = call->client;
+	int at = call->pinned ? (int)call->pinned->index
+			      : health_choose(client->health, client->servers_count, call->tried,
+				    client->turn++, now_us);
+	struct list *node;
+
+	if (at < 0) {
+		list_add_last(&client->calls_waiting, &call->list);
+		/* Under the lock, so that whoever wakes it finds it asleep. */
+		call_wait(call, call->deadline_us - now_us);
+		return false;
+	}
+	struct server *server = &client->servers[at];
+	call->server = server;
+	call->tried |= UINT32_C(1) << at;
+	if (client->health[at].calls++ == 0)
+		server->heard_us = now_us;
+	server->attempts++;
+	list_add_last(&server->calls, &call->here);
+	node = list_take_first(&server->lines_free);
+	call->line = node ? container_of(node, struct line, list) : NULL;
+	return true;
+}
+
+/* The attempt is over. The lock is held. */
+static void
+call_leave(struct call *call)
+{
+	struct server *server = call->server;
+
+	list_remove(&call->here);
+	call->client->health[server->index].calls--;
+	if (call->line)
+		list_add_last(&server->lines_free, &call->line->list);
+	call->line = NULL;
+	call->server = NULL;
+}
+
+static status
+call_send(struct call *call, int64_t left_us)
+{
+	nng_msg *message;
+
+	if (!call->line)
+		TRY(line_open(call->server, &call->line));
+	TRY(call_message(call, left_us, &message));
+	atomic_store(&call->sent_us, 0);
+	nng_aio_set_msg(call->aio, message);
+	nng_aio_set_timeout(
+	    call->aio, duration_of(call->pinned || left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
+	nng_ctx_send(call->line->ctx, call->aio);
+	return STATUS_OK;
+}
+
+/* The next attempt, or the end. */
+static void
+call_attempt(struct call *call)
+{
+	struct client *client = call->client;
+	const int64_t now_us = clock_boot_us(client->clock);
+	const int64_t left_us = call->deadline_us - now_us;
+	bool has_server;
+
+	if (atomic_load(&client->is_closing)) {
+		call_fail(call, CLOSED);
+		return;
+	}
+	if (left_us <= 0) {
+		call_fail(call, too_late(call));
+		return;
+	}
+	(void)pthread_mutex_lock(&client->lock);
+	has_server = call_choose(call, now_us);
+	(void)pthread_mutex_unlock(&client->lock);
+	if (!has_server)
+		return;
+	const status st = call_send(call, left_us);
+	if (st.code == ST_OK)
+		return;
+	(void)pthread_mutex_lock(&client->lock);
+	call_leave(call);
+	(void)pthread_mutex_unlock(&client->lock);
+	call_fail(call, st);
+}
+
+/* What the attempt says about its server, and whether there is another. The lock is held.
+ * pause_us: until then. */
+static bool
+call_judge(struct call *call, const struct client_result *result, int64_t now_us, int64_t *pause_us)
+{
+	struct client *client = call->client;
+	struct server *server = call->server;
+	struct server_health *health = &client->health[server->index];
+	const bool has_answered = result->internal_message != NULL;
+	const bool is_passing = retry_is_worth_it(result->status, result->retry_after_ms);
+	const bool is_ill = has_answered ? result->status.code == ST_UNAVAILABLE && is_passing
+					 : result->status.code != ST_CANCELLED;
+	bool is_new = true;
+	uint32_t random = 0;
+
+	if (has_answered)
+		server->heard_us = now_us;
+	server->failures += is_ill;
+	if (is_ill)
+		is_new = health_begin_rest(health, now_us) || has_answered;
+	else
+		health_end_rest(health);
+	if (!is_passing) {
+		if (has_answered)
+			retry_budget_return(&client->budget);
+		return false;
+	}
+	/* What one lost connection takes along costs as much as one call. */
+	if (is_new)
+		retry_budget_take(&client->budget);
+	if (!call->is_safe || call->pinned || call->attempts >= client->attempts_max ||
+	    !retry_budget_suffices(&client->budget) || atomic_load(&client->is_closing))
+		return false;
+	if (result->retry_after_ms > 0) {
+		call->pauses = 0;
+		*pause_us = result->retry_after_ms * US_PER_MS;
+	} else {
+		/* Without randomness the pause is the shortest there is. */
+		if (rand_fill(client->rand, &random, sizeof(random)).code != ST_OK)
+			random = 0;
+		*pause_us = retry_pause_us(call->pauses++, random);
+	}
+	if (now_us + *pause_us >= call->deadline_us)
+		return false;
+	client->repeats++;
+	return true;
+}
+
+/* The attempt was made. */
+static void
+call_conclude(struct call *call, struct client_result *result)
+{
+	struct client *client = call->client;
+	const int64_t now_us = clock_boot_us(client->clock);
+	int64_t pause_us = 0;
+
+	call->attempts++;
+	(void)pthread_mutex_lock(&client->lock);
+	const bool goes_on = call_judge(call, result, now_us, &pause_us);
+	call_leave(call);
+	(void)pthread_mutex_unlock(&client->lock);
+	if (!goes_on) {
+		call_end(call, result);
+		return;
+	}
+	client_result_done(result);
+	call_wait(call, pause_us);
+}
+
+/* The send is over. */
+static void
+call_sent(struct call *call, int error)
+{
+	struct client *client = call->client;
+	const int64_t now_us = clock_boot_us(client->clock);
+
+	if (error == 0) {
+		nng_aio_set_timeout(
+		    call->aio, duration_of(call->deadline_us + ANSWER_GRACE_US - now_us));
+		/* Whoever gives it up from here on cuts the receive off, now or next time. */
+		atomic_store(&call->sent_us, now_us);
+		nng_ctx_recv(call->line->ctx, call->aio);
+		return;
+	}
+	nng_msg *unsent = nng_aio_get_msg(call->aio);
+	nng_aio_set_msg(call->aio, NULL);
+	if (call->request) {
+		if (unsent)
+			nng_msg_free(unsent);
+	} else {
+		call->request = unsent;
+	}
+	(void)pthread_mutex_lock(&client->lock);
+	call->server->attempts--;
+	call_leave(call);
+	(void)pthread_mutex_unlock(&client->lock);
+	/* Nobody was asked: choose again. That is no attempt. */
+	if (error == NNG_ETIMEDOUT && call->request && !call->pinned)
+		call_attempt(call);
+	else
+		call_fail(call, error == NNG_ETIMEDOUT ? too_late(call) : failure_of(call, error));
+}
+
+static void
+call_received(struct call *call, int error)
+{
+	struct client_result result = {.status = STATUS_OK};
+
+	if (error != 0) {
+		result.status = failure_of(call, error);
+	} else {
+		nng_msg *message = nng_aio_get_msg(call->aio);
+		nng_aio_set_msg(call->aio, NULL);
+		client_result_read(&result, message, call->reply);
+	}
+	call_conclude(call, &result);
+}
+
+/* The send, or the receive, is over. */
+static void
+call_step(void *arg)
+{
+	struct call *call = arg;
+	const int error = nng_aio_result(call->aio);
+
+	if (atomic_load(&call->sent_us) == 0)
+		call_sent(call, error);
+	else
+		call_received(call, error);
+}
+
+/* The pause is over. */
+static void
+call_wakes(void *arg)
+{
+	struct call *call = arg;
+
+	(void)pthread_mutex_lock(&call->client->lock);
+	list_remove(&call->list);
+	(void)pthread_mutex_unlock(&call->client->lock);
+	call_attempt(call);
+}
+
+static status
+call_prepare(struct client *client, const struct call_plan *plan, struct call **out)
+{
+	const struct client_options *options = plan->options;
+	struct slice payload;
+	nng_msg *request = NULL;
+	struct call *call = NULL;
+
+	TRY(request_pack(plan, &request, &payload));
+	const status st = call_take(client, plan, &call);
+	if (st.code != ST_OK) {
+		nng_msg_free(request);
+		return st;
+	}
+	call->request = request;
+	call->is_fresh = true;
+	call->is_safe = plan->is_safe ||
+			retry_is_safe(plan->method, options->idempotency_key.bytes > 0, payload);
+	call->pinned = plan->pinned;
+	call->tried = 0;
+	call->attempts = call->pauses = 0;
+	call->reply = plan->reply;
+	call->session = options->session;
+	call->callback = plan->callback;
+	call->arg = plan->arg;
+	call->deadline_us =
+	    clock_boot_us(client->clock) + client_timeout_ms(plan->method, options) * US_PER_MS;
+	*out = call;
+	return STATUS_OK;
+}
+
+void
+call_start(struct client *client, const struct call_plan *plan)
+{
+	struct call *call = NULL;
+	const status st = call_prepare(client, plan, &call);
+
+	if (st.code == ST_OK)
+		call_attempt(call);
+	else
+		plan->callback(plan->arg, &(struct client_result){.status = st});
+}
+
+void
+calls_give_up(struct server *server, int64_t before_us)
+{
+	struct client *client = server->client;
+
+	(void)pthread_mutex_lock(&client->lock);
+	list_for_each (node, &server->calls) {
+		struct call *call = container_of(node, struct call, here);
+		const int64_t sent_us = atomic_load(&call->sent_us);
+
+		if (sent_us == 0 || sent_us > before_us)
+			continue;
+		nng_aio_cancel(call->aio);
+	}
+	(void)pthread_mutex_unlock(&client->lock);
+}
+
+void
+calls_wake(struct client *client)
+{
+	list_for_each (node, &client->calls_waiting)
+		nng_aio_cancel(container_of(node, struct call, list)->pause);
+}
+
+/* One that is between its send and its receive has nothing to cancel just then, so this is done
+ * again until they are all through. */
+#define CANCEL_AGAIN_NS (10 * 1000 * 1000)
+
+static void
+call_free(struct call *call)
+{
+	if (call->pause) {
+		nng_aio_stop(call->pause);
+		nng_aio_free(call->pause);
+	}
+	if (call->aio) {
+		nng_aio_stop(call->aio);
+		nng_aio_free(call->aio);
+	}
+	free(call);
+}
+
+void
+calls_end(struct client *client)
+{
+	struct list *node;
+
+	(void)pthread_mutex_lock(&client->lock);
+	while (client->calls_under_way > 0) {
+		struct timespec until;
+
+		list_for_each (each, &client->calls_all) {
+			struct call *call = container_of(each, struct call, all);
+
+			nng_aio_cancel(call->pause);
+			nng_aio_cancel(call->aio);
+		}
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += CANCEL_AGAIN_NS;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+		(void)pthread_cond_timedwait(&client->idle, &client->lock, &until);
+	}
+	(void)pthread_mutex_unlock(&client->lock);
+	while ((node = list_take_first(&client->calls_all)))
+		call_free(container_of(node, struct call, all));
+}

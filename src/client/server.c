@@ -1,0 +1,198 @@
+/* A client's servers: a socket each, and who among them stands still. */
+#include "base/limits.h"
+#include "client/close.h"
+#include "client/internal.h"
+
+#include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/util/platform.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECONNECT_MIN_MS 50
+#define RECONNECT_MAX_MS 2000
+#define ENVELOPE_ROOM_BYTES 65536
+#define WATCH_MS 250
+/* A server that has calls and says nothing for so long is asked whether it is alive. */
+#define SILENCE_US (1 * US_PER_S)
+#define ASK_MS 1000
+
+static void
+pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	struct server *server = arg;
+	struct client *client = server->client;
+
+	(void)pipe;
+	(void)pthread_mutex_lock(&client->lock);
+	if (event == NNG_PIPE_EV_ADD_POST) {
+		server->pipes++;
+		(void)atomic_fetch_add(&client->connections, 1);
+	} else if (server->pipes > 0) {
+		server->pipes--;
+		(void)atomic_fetch_sub(&client->connections, 1);
+	}
+	client->health[server->index].is_connected = server->pipes > 0;
+	if (server->pipes > 0)
+		calls_wake(client);
+	(void)pthread_mutex_unlock(&client->lock);
+}
+
+static status
+socket_set(nng_socket socket, const struct client_settings *settings)
+{
+	const size_t most =
+	    (settings->reply_bytes_max ? settings->reply_bytes_max : MESSAGE_BYTES_MAX) +
+	    ENVELOPE_ROOM_BYTES;
+	int failed = 0;
+
+	/* A lost connection must not send a call a second time: that is for us to decide. */
+	failed |= nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+	failed |= nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+	failed |= nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+	failed |= nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
+	return failed ? REFUSE(ST_INTERNAL, "nng refuses an option of the client's socket")
+		      : STATUS_OK;
+}
+
+static status
+socket_dial(const struct server *server, const struct client_settings *settings)
+{
+	nng_dialer dialer;
+
+	if (nng_dialer_create(&dialer, server->socket, server->url) != 0)
+		return REFUSE_FOR(
+		    ST_INVALID_ARGUMENT, "BAD_URL", "the URL is none that nng can dial");
+	/* Not every transport has these. */
+	(void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
+	(void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true);
+	if (strncmp(server->url, "tls+", 4) == 0 &&
+	    (!settings->tls_ca_file ||
+		nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, settings->tls_ca_file) != 0))
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_TLS_FILE",
+		    "tls+tcp:// needs a PEM file with the certificates to trust (the setting "
+		    "bridge.upstream_ca)");
+	if (nng_dialer_start(dialer, NNG_FLAG_NONBLOCK) != 0)
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_URL", "the URL can't be dialled");
+	return STATUS_OK;
+}
+
+status
+server_open(struct client *client, const struct client_settings *settings, struct slice url)
+{
+	if (client->servers_count == CLIENT_SERVERS_MAX)
+		return REFUSE_FOR(
+		    ST_INVALID_ARGUMENT, "TOO_MANY_SERVERS", "a client has 16 servers at most");
+	if (url.bytes >= SERVER_URL_BYTES)
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_URL", "the URL is too long");
+	struct server *server = &client->servers[client->servers_count];
+	if (nng_req0_open(&server->socket) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
+	server->client = client;
+	server->index = client->servers_count++;
+	server->is_open = true;
+	memcpy(server->url, url.data, url.bytes);
+	list_init(&server->lines_free);
+	list_init(&server->calls);
+	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_POST, pipe_changed, server);
+	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, pipe_changed, server);
+	TRY(socket_set(server->socket, settings));
+	return socket_dial(server, settings);
+}
+
+status
+line_open(struct server *server, struct line **out)
+{
+	struct line *line = calloc(1, sizeof(*line));
+
+	if (!line || nng_ctx_open(&line->ctx, server->socket) != 0) {
+		free(line);
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
+	}
+	list_init(&line->list);
+	*out = line;
+	return STATUS_OK;
+}
+
+void
+server_close(struct server *server)
+{
+	struct list *node;
+
+	if (!server->is_open)
+		return;
+	/* Lines first: nng before 1.6 panics when a socket is closed while a context of it is being
+	 * used. */
+	while ((node = list_take_first(&server->lines_free))) {
+		struct line *line = container_of(node, struct line, list);
+		(void)nng_ctx_close(line->ctx);
+		free(line);
+	}
+	(void)socket_close(server->socket);
+	server->is_open = false;
+}
+
+/* It answered, whatever it said; or it did not, and its connection stands all the same. */
+static void
+asked_end(void *arg, struct client_result *result)
+{
+	struct server *server = arg;
+	struct client *client = server->client;
+	const bool has_answered = result->internal_message != NULL;
+	const bool is_over = result->status.code == ST_CANCELLED;
+
+	client_result_done(result);
+	(void)pthread_mutex_lock(&client->lock);
+	server->is_asked = false;
+	(void)pthread_mutex_unlock(&client->lock);
+	if (!has_answered && !is_over)
+		/* One that was only just sent is left to the next round. */
+		calls_give_up(server, clock_boot_us(client->clock) - SILENCE_US);
+}
+
+static void
+server_ask(struct server *server)
+{
+	static const struct client_method health = {
+	    .name = "usher.v1.OpsService/GetHealth", .effect = CLIENT_READ};
+	const struct client_options options = {.timeout_ms = ASK_MS};
+
+	call_start(server->client, &(struct call_plan){.method = &health,
+				       .options = &options,
+				       .pinned = server,
+				       .callback = asked_end,
+				       .arg = server});
+}
+
+/* A machine that stands still or is cut off keeps its connections: ask it. */
+static void
+watch_step(void *arg)
+{
+	struct client *client = arg;
+	uint32_t silent = 0;
+
+	if (atomic_load(&client->is_closing))
+		return;
+	(void)pthread_mutex_lock(&client->lock);
+	const int64_t since_us = clock_boot_us(client->clock) - SILENCE_US;
+	for (unsigned i = 0; i < client->servers_count; i++) {
+		struct server *server = &client->servers[i];
+		if (client->health[i].calls == 0 || server->is_asked || server->heard_us > since_us)
+			continue;
+		server->is_asked = true;
+		silent |= UINT32_C(1) << i;
+	}
+	(void)pthread_mutex_unlock(&client->lock);
+	for (unsigned i = 0; silent >> i; i++)
+		if (silent >> i & 1)
+			server_ask(&client->servers[i]);
+	nng_sleep_aio(WATCH_MS, client->watch);
+}
+
+status
+servers_watch(struct client *client)
+{
+	if (nng_aio_alloc(&client->watch, watch_step, client) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
+	nng_sleep_aio(WATCH_MS, client->watch);
+	return STATUS_OK;
+}

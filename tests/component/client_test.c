@@ -1,0 +1,737 @@
+/* A client of two servers that the test scripts: who is called, what is repeated, what is not. */
+#include "base/limits.h"
+#include "client/client.h"
+#include "tests/lib/upstream.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define WAIT_US_MAX (20 * US_PER_S)
+
+static const struct client_method read_method = {
+    .name = "test.v1.Echo/Read", .effect = CLIENT_READ, .batchable = true};
+static const struct client_method write_method = {
+    .name = "test.v1.Echo/Write", .effect = CLIENT_WRITE, .idempotent_by_key = true};
+static const struct client_options with_key = {
+    .idempotency_key = {(const uint8_t *)"0123456789abcdef", 16}};
+
+/* Bars whoever comes until it is opened. */
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_open;
+	unsigned waiting;
+};
+
+struct pair {
+	struct upstream servers[2];
+	bool is_up[2];
+	struct client *client;
+	struct gate gates[2];
+};
+
+static struct pair pair;
+
+static void
+until(bool (*holds)(void), const char *what)
+{
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
+
+	while (!holds()) {
+		if (clock_boot_us(&clock_system) > give_up_us)
+			fail_msg("waited in vain until %s", what);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+}
+
+static bool
+both_are_connected(void)
+{
+	struct client_server server;
+
+	for (unsigned i = 0; i < client_servers_count(pair.client); i++) {
+		client_server_at(pair.client, i, &server);
+		if (pair.is_up[i] && !server.is_connected)
+			return false;
+	}
+	return true;
+}
+
+static void
+pair_open(const struct client_settings *wanted)
+{
+	struct client_settings settings = wanted ? *wanted : (struct client_settings){0};
+	char urls[2 * UPSTREAM_URL_BYTES + 2];
+
+	pair = (struct pair){.client = NULL};
+	for (int i = 0; i < 2; i++) {
+		pthread_mutex_init(&pair.gates[i].lock, NULL);
+		pthread_cond_init(&pair.gates[i].changed, NULL);
+		upstream_open(&pair.servers[i], "tcp://127.0.0.1:0");
+		pair.is_up[i] = true;
+	}
+	snprintf(urls, sizeof urls, "%s, %s", pair.servers[0].url, pair.servers[1].url);
+	settings.url = urls;
+	assert_int_equal(client_new(&settings, &pair.client).code, ST_OK);
+	until(both_are_connected, "both servers are connected");
+}
+
+static void
+gate_open(int i)
+{
+	pthread_mutex_lock(&pair.gates[i].lock);
+	pair.gates[i].is_open = true;
+	pthread_cond_broadcast(&pair.gates[i].changed);
+	pthread_mutex_unlock(&pair.gates[i].lock);
+}
+
+static void
+server_down(int i)
+{
+	upstream_close(&pair.servers[i]);
+	pair.is_up[i] = false;
+}
+
+static void
+pair_close(void)
+{
+	gate_open(0);
+	gate_open(1);
+	client_free(&pair.client);
+	for (int i = 0; i < 2; i++)
+		if (pair.is_up[i])
+			server_down(i);
+}
+
+static struct client_server
+server_at(unsigned i)
+{
+	struct client_server server;
+
+	client_server_at(pair.client, i, &server);
+	return server;
+}
+
+static struct client_result
+call_raw(const struct client_method *method, const struct client_options *options)
+{
+	struct client_result result;
+
+	client_call_raw(pair.client, method, options, slice_text("\x0a\x01x"), &result);
+	return result;
+}
+
+static void
+answer_unavailable(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	(void)env;
+	(void)request;
+	(void)arena;
+	out->code = ST_UNAVAILABLE;
+	out->reason = slice_text("DATABASE_AWAY");
+}
+
+/* Fails so many times, then not. */
+struct failing {
+	_Atomic int left;
+	uint32_t code;
+	const char *reason;
+	uint32_t retry_after_ms;
+};
+
+static void
+answer_failing(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	struct failing *failing = env;
+
+	(void)request;
+	(void)arena;
+	if (atomic_fetch_sub(&failing->left, 1) <= 0)
+		return;
+	out->code = failing->code;
+	out->reason = slice_text(failing->reason);
+	out->retry_after_ms = failing->retry_after_ms;
+}
+
+static void
+answer_at_the_gate(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	struct gate *gate = env;
+
+	(void)arena;
+	(void)out;
+	/* Health is told meanwhile. */
+	if (slice_equals_text(request->method, "usher.v1.OpsService/GetHealth"))
+		return;
+	pthread_mutex_lock(&gate->lock);
+	gate->waiting++;
+	while (!gate->is_open)
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	gate->waiting--;
+	pthread_mutex_unlock(&gate->lock);
+}
+
+static unsigned
+calls_in_all(void)
+{
+	return upstream_calls(&pair.servers[0]) + upstream_calls(&pair.servers[1]);
+}
+
+static void
+script_both(upstream_answer *answer, void *env)
+{
+	for (int i = 0; i < 2; i++)
+		upstream_script(&pair.servers[i], answer, env);
+}
+
+/* Calls under way, and what came of them. */
+#define STARTED_MAX 64
+static struct {
+	pthread_mutex_t lock;
+	unsigned done, failed;
+	struct client_result first_failure;
+} ended = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static unsigned started;
+
+static void
+call_ended(void *arg, struct client_result *result)
+{
+	(void)arg;
+	pthread_mutex_lock(&ended.lock);
+	ended.failed += result->status.code != ST_OK;
+	ended.done++;
+	pthread_mutex_unlock(&ended.lock);
+	client_result_done(result);
+}
+
+static void
+start(const struct client_method *method, unsigned count)
+{
+	pthread_mutex_lock(&ended.lock);
+	ended.done = ended.failed = 0;
+	pthread_mutex_unlock(&ended.lock);
+	started = count;
+	for (unsigned i = 0; i < count; i++)
+		client_call_raw_async(
+		    pair.client, method, NULL, slice_text("\x0a\x01x"), call_ended, NULL);
+}
+
+static bool
+all_have_ended(void)
+{
+	pthread_mutex_lock(&ended.lock);
+	const bool all = ended.done == started;
+	pthread_mutex_unlock(&ended.lock);
+	return all;
+}
+
+static unsigned
+waiting_at(int i)
+{
+	pthread_mutex_lock(&pair.gates[i].lock);
+	const unsigned waiting = pair.gates[i].waiting;
+	pthread_mutex_unlock(&pair.gates[i].lock);
+	return waiting;
+}
+
+static bool
+four_wait_at_each_gate(void)
+{
+	return waiting_at(0) == 4 && waiting_at(1) == 4;
+}
+
+/* Four calls under way on each server. */
+static void
+start_at_the_gates(const struct client_method *method)
+{
+	for (int i = 0; i < 2; i++)
+		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
+	start(method, 8);
+	until(four_wait_at_each_gate, "four calls are under way on each server");
+}
+
+static bool
+one_has_ended(void)
+{
+	pthread_mutex_lock(&ended.lock);
+	const bool one = ended.done == 1;
+	pthread_mutex_unlock(&ended.lock);
+	return one;
+}
+
+static void
+calls_are_shared_by_both_servers(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	for (int i = 0; i < 20; i++) {
+		struct client_result result = call_raw(&read_method, NULL);
+		assert_int_equal(result.status.code, ST_OK);
+		assert_int_equal(result.attempts, 1);
+		client_result_done(&result);
+	}
+	assert_int_equal(upstream_calls(&pair.servers[0]), 10);
+	assert_int_equal(upstream_calls(&pair.servers[1]), 10);
+	assert_int_equal(server_at(0).attempts, 10);
+	assert_int_equal(server_at(0).failures, 0);
+	pair_close();
+}
+
+static void
+the_server_that_answers_faster_gets_more(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	upstream_script(&pair.servers[0], answer_at_the_gate, &pair.gates[0]);
+	start(&read_method, 2);
+	until(one_has_ended, "the one that the gate does not hold has ended");
+	for (int i = 0; i < 20; i++) {
+		struct client_result result = call_raw(&read_method, NULL);
+		client_result_done(&result);
+	}
+	/* One stands before the gate, and none goes behind it while the other server is free. */
+	assert_int_equal(server_at(0).attempts, 1);
+	assert_int_equal(server_at(1).attempts, 21);
+	gate_open(0);
+	until(all_have_ended, "the calls have ended");
+	pair_close();
+}
+
+static void
+a_read_that_one_refuses_is_answered_by_the_other(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	upstream_script(&pair.servers[0], answer_unavailable, NULL);
+	for (int i = 0; i < 10; i++) {
+		struct client_result result = call_raw(&read_method, NULL);
+		assert_int_equal(result.status.code, ST_OK);
+		assert_in_range(result.attempts, 1, 2);
+		client_result_done(&result);
+	}
+	/* It rests, and is not asked meanwhile (or a few times, on a machine that is slow). */
+	assert_in_range(server_at(0).failures, 1, 5);
+	assert_int_equal(client_repeats(pair.client), server_at(0).failures);
+	pair_close();
+}
+
+static void
+a_write_is_repeated_under_a_key_alone(void **state)
+{
+	struct failing once = {.left = 1, .code = ST_UNAVAILABLE, .reason = "DATABASE_AWAY"};
+
+	(void)state;
+	pair_open(NULL);
+	script_both(answer_failing, &once);
+	struct client_result result = call_raw(&write_method, NULL);
+	assert_int_equal(result.status.code, ST_UNAVAILABLE);
+	assert_string_equal(result.status.reason, "DATABASE_AWAY");
+	assert_int_equal(result.attempts, 1);
+	client_result_done(&result);
+	assert_int_equal(calls_in_all(), 1);
+
+	atomic_store(&once.left, 1);
+	result = call_raw(&write_method, &with_key);
+	assert_int_equal(result.status.code, ST_OK);
+	assert_int_equal(result.attempts, 2);
+	client_result_done(&result);
+	pair_close();
+}
+
+static void
+each_attempt_carries_the_key_and_what_is_left_of_the_time(void **state)
+{
+	struct failing once = {.left = 1, .code = ST_UNAVAILABLE, .reason = "DATABASE_AWAY"};
+	struct client_options options = with_key;
+
+	(void)state;
+	options.timeout_ms = 60000;
+	options.credential = slice_text("ush_live_key");
+	options.call_id = 77;
+	pair_open(&(struct client_settings){0});
+	script_both(answer_failing, &once);
+	struct client_result result = call_raw(&write_method, &options);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	const int second = upstream_calls(&pair.servers[0]) && server_at(0).failures == 0 ? 0 : 1;
+	const struct request_envelope *last = upstream_last(&pair.servers[second]);
+	assert_true(slice_equals(last->idempotency_key, with_key.idempotency_key));
+	assert_true(slice_equals_text(last->credential, "ush_live_key"));
+	assert_true(slice_equals_text(last->payload, "\x0a\x01x"));
+	assert_int_equal(last->call_id, 77);
+	assert_in_range(last->timeout_ms, 1, 60000 - 40);
+	pair_close();
+}
+
+static void
+four_attempts_are_enough(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	script_both(answer_unavailable, NULL);
+	struct client_result result = call_raw(&read_method, NULL);
+	assert_int_equal(result.status.code, ST_UNAVAILABLE);
+	assert_int_equal(result.attempts, 4);
+	client_result_done(&result);
+	assert_int_equal(calls_in_all(), 4);
+	pair_close();
+
+	pair_open(&(struct client_settings){.attempts_max = 1});
+	script_both(answer_unavailable, NULL);
+	result = call_raw(&read_method, NULL);
+	assert_int_equal(result.attempts, 1);
+	client_result_done(&result);
+	pair_close();
+}
+
+static void
+what_repeating_does_not_help_is_not_repeated(void **state)
+{
+	static const struct failing table[] = {
+	    {1, ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD", 0},
+	    {1, ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_COSTLY", 0},
+	    {1, ST_ABORTED, "VERSION_MISMATCH", 0},
+	    {1, ST_INTERNAL, "INTERNAL", 0},
+	    {1, ST_DEADLINE_EXCEEDED, "TOO_LATE", 0},
+	};
+
+	(void)state;
+	pair_open(NULL);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct failing once = table[i];
+		script_both(answer_failing, &once);
+		struct client_result result = call_raw(&read_method, NULL);
+		assert_int_equal(result.status.code, table[i].code);
+		assert_int_equal(result.attempts, 1);
+		client_result_done(&result);
+	}
+	assert_int_equal(server_at(0).failures + server_at(1).failures, 0);
+	pair_close();
+}
+
+static void
+the_server_says_when_to_come_again(void **state)
+{
+	struct failing once = {.left = 1,
+	    .code = ST_RESOURCE_EXHAUSTED,
+	    .reason = "OVERLOADED",
+	    .retry_after_ms = 300};
+	const struct client_options hurried = {.timeout_ms = 250};
+
+	(void)state;
+	pair_open(NULL);
+	script_both(answer_failing, &once);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	struct client_result result = call_raw(&read_method, NULL);
+	assert_int_equal(result.status.code, ST_OK);
+	assert_true(clock_boot_us(&clock_system) - began_us >= 300 * US_PER_MS);
+	client_result_done(&result);
+
+	/* Not before the deadline: then the failure is the caller's at once. */
+	atomic_store(&once.left, 1);
+	result = call_raw(&read_method, &hurried);
+	assert_int_equal(result.status.code, ST_RESOURCE_EXHAUSTED);
+	assert_int_equal(result.attempts, 1);
+	client_result_done(&result);
+	pair_close();
+}
+
+static void
+when_too_much_fails_nothing_is_repeated(void **state)
+{
+	struct failing always = {.left = 1000000,
+	    .code = ST_RESOURCE_EXHAUSTED,
+	    .reason = "OVERLOADED",
+	    .retry_after_ms = 1};
+
+	(void)state;
+	pair_open(NULL);
+	script_both(answer_failing, &always);
+	for (int i = 0; i < 100; i++) {
+		struct client_result result = call_raw(&read_method, NULL);
+		assert_int_equal(result.status.code, ST_RESOURCE_EXHAUSTED);
+		client_result_done(&result);
+	}
+	/* 100 tokens, of which half are for repeats. */
+	assert_in_range(client_repeats(pair.client), 1, 49);
+	assert_int_equal(calls_in_all(), 100 + client_repeats(pair.client));
+	pair_close();
+}
+
+static void
+a_server_that_dies_takes_no_read_along(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	start_at_the_gates(&read_method);
+	(void)nng_close(pair.servers[0].socket);
+	gate_open(1);
+	until(all_have_ended, "all have ended");
+	assert_int_equal(ended.failed, 0);
+	assert_int_equal(server_at(0).failures, 4);
+	assert_int_equal(client_repeats(pair.client), 4);
+	assert_int_equal(upstream_calls(&pair.servers[1]), 8);
+	pair_close();
+}
+
+static void
+a_server_that_dies_takes_writes_without_a_key_along(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	start_at_the_gates(&write_method);
+	(void)nng_close(pair.servers[0].socket);
+	gate_open(1);
+	until(all_have_ended, "all have ended");
+	assert_int_equal(ended.failed, 4);
+	assert_int_equal(client_repeats(pair.client), 0);
+	assert_int_equal(upstream_calls(&pair.servers[1]), 4);
+	pair_close();
+}
+
+static bool
+the_first_is_connected_again(void)
+{
+	return server_at(0).is_connected && !server_at(0).is_resting;
+}
+
+static bool
+the_first_answers_again(void)
+{
+	struct client_result result = call_raw(&read_method, NULL);
+
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	return upstream_calls(&pair.servers[0]) > 0;
+}
+
+static void
+a_server_that_comes_back_gets_calls_again(void **state)
+{
+	char url[UPSTREAM_URL_BYTES];
+
+	(void)state;
+	pair_open(NULL);
+	memcpy(url, pair.servers[0].url, sizeof url);
+	server_down(0);
+	for (int i = 0; i < 10; i++) {
+		struct client_result result = call_raw(&read_method, NULL);
+		assert_int_equal(result.status.code, ST_OK);
+		client_result_done(&result);
+	}
+	assert_false(server_at(0).is_connected);
+	upstream_open(&pair.servers[0], url);
+	pair.is_up[0] = true;
+	until(the_first_is_connected_again, "the first is connected again");
+	until(the_first_answers_again, "the first answers again");
+	pair_close();
+}
+
+static void
+calls_wait_for_the_first_connection(void **state)
+{
+	char urls[2][UPSTREAM_URL_BYTES];
+	const struct client_options hurried = {.timeout_ms = 100};
+
+	(void)state;
+	pair_open(NULL);
+	for (int i = 0; i < 2; i++) {
+		memcpy(urls[i], pair.servers[i].url, sizeof urls[i]);
+		server_down(i);
+	}
+	struct client_result result = call_raw(&read_method, &hurried);
+	assert_int_equal(result.status.code, ST_UNAVAILABLE);
+	assert_string_equal(result.status.reason, "NOT_CONNECTED");
+	assert_int_equal(result.attempts, 0);
+	client_result_done(&result);
+
+	/* Not one of them is lost, with a key or without. */
+	start(&write_method, 8);
+	upstream_open(&pair.servers[1], urls[1]);
+	pair.is_up[1] = true;
+	until(all_have_ended, "all have ended");
+	assert_int_equal(ended.failed, 0);
+	assert_int_equal(upstream_calls(&pair.servers[1]), 8);
+	pair_close();
+}
+
+static void
+a_server_that_says_nothing_is_given_up(void **state)
+{
+	(void)state;
+	pair_open(NULL);
+	/* All of its workers stand, so that it does not even tell its health. */
+	start_at_the_gates(&read_method);
+	gate_open(1);
+	until(all_have_ended, "all have ended");
+	assert_int_equal(ended.failed, 0);
+	assert_true(server_at(0).is_connected);
+	assert_int_equal(server_at(0).failures, 5); /* the question too */
+	assert_int_equal(client_repeats(pair.client), 4);
+	pair_close();
+}
+
+static void
+a_server_that_is_slow_but_alive_is_waited_for(void **state)
+{
+	const int64_t wait_us = 5 * US_PER_S / 2;
+
+	(void)state;
+	pair_open(NULL);
+	for (int i = 0; i < 2; i++)
+		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
+	start(&read_method, 2);
+	const int64_t until_us = clock_boot_us(&clock_system) + wait_us;
+	while (clock_boot_us(&clock_system) < until_us)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	assert_false(all_have_ended());
+	gate_open(0);
+	gate_open(1);
+	until(all_have_ended, "both have ended");
+	assert_int_equal(ended.failed, 0);
+	assert_int_equal(client_repeats(pair.client), 0);
+	pair_close();
+}
+
+/* nng 1.5 must not take the timeout for an answer because the call had paused before. */
+static void
+a_repeat_that_nobody_answers_ends_with_the_deadline(void **state)
+{
+	const struct client_options hurried = {.timeout_ms = 900};
+
+	(void)state;
+	pair_open(NULL);
+	upstream_script(&pair.servers[0], answer_unavailable, NULL);
+	upstream_script(&pair.servers[1], answer_at_the_gate, &pair.gates[1]);
+	for (int i = 0; i < 2; i++) {
+		struct client_result result = call_raw(&read_method, &hurried);
+		assert_int_equal(result.status.code, ST_DEADLINE_EXCEEDED);
+		assert_string_equal(result.status.reason, "NO_ANSWER");
+		client_result_done(&result);
+		gate_open(1);
+		pair.gates[1].is_open = false;
+	}
+	pair_close();
+}
+
+static void
+a_batch_is_repeated_if_each_of_its_items_may_be(void **state)
+{
+	struct client_item items[2] = {
+	    {.method = &read_method}, {.method = &write_method, .options = with_key}};
+
+	(void)state;
+	pair_open(NULL);
+	script_both(answer_unavailable, NULL);
+	started = 1;
+	ended.done = ended.failed = 0;
+	client_batch_async(pair.client, NULL, items, 2, call_ended, NULL);
+	until(all_have_ended, "the batch has ended");
+	assert_int_equal(calls_in_all(), 4);
+	items[1].options = (struct client_options){0};
+	ended.done = 0;
+	client_batch_async(pair.client, NULL, items, 2, call_ended, NULL);
+	until(all_have_ended, "the batch has ended");
+	assert_int_equal(calls_in_all(), 5);
+	pair_close();
+}
+
+static bool
+all_stand_between_attempts(void)
+{
+	return calls_in_all() == started && server_at(0).calls + server_at(1).calls == 0;
+}
+
+/* Nothing travels while it is freed: nng 1.5 may hang for ever on a connection that is closed in
+ * the middle of a message (its issue 1636). */
+static void
+a_client_can_be_freed_whatever_its_calls_do(void **state)
+{
+	struct failing always = {.left = 1000,
+	    .code = ST_RESOURCE_EXHAUSTED,
+	    .reason = "OVERLOADED",
+	    .retry_after_ms = 4000};
+
+	(void)state;
+	pair_open(NULL);
+	start_at_the_gates(&read_method);
+	client_free(&pair.client);
+	assert_true(all_have_ended());
+	assert_int_equal(ended.failed, 8);
+	pair_close();
+
+	pair_open(NULL);
+	script_both(answer_failing, &always);
+	start(&read_method, 16);
+	until(all_stand_between_attempts, "all calls stand between attempts");
+	client_free(&pair.client);
+	assert_true(all_have_ended());
+	assert_int_equal(ended.failed, 16);
+	pair_close();
+
+	pair_open(NULL);
+	server_down(0);
+	server_down(1);
+	start(&read_method, 16); /* without a connection */
+	client_free(&pair.client);
+	assert_true(all_have_ended());
+	assert_int_equal(ended.failed, 16);
+	pair_close();
+}
+
+static void
+urls_that_are_none_are_refused(void **state)
+{
+	static const char *const urls[] = {"", " , ", "tcp://127.0.0.1:1 nonsense",
+	    "tcp://127.0.0.1:1,tls+tcp://127.0.0.1:2",
+	    "tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 "
+	    "tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 "
+	    "tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 "
+	    "tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 tcp://127.0.0.1:1 "
+	    "tcp://127.0.0.1:1"};
+	struct client *client = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		const struct client_settings settings = {.url = urls[i]};
+		assert_int_equal(client_new(&settings, &client).code, ST_INVALID_ARGUMENT);
+		assert_null(client);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(calls_are_shared_by_both_servers),
+	    cmocka_unit_test(the_server_that_answers_faster_gets_more),
+	    cmocka_unit_test(a_read_that_one_refuses_is_answered_by_the_other),
+	    cmocka_unit_test(a_write_is_repeated_under_a_key_alone),
+	    cmocka_unit_test(each_attempt_carries_the_key_and_what_is_left_of_the_time),
+	    cmocka_unit_test(four_attempts_are_enough),
+	    cmocka_unit_test(what_repeating_does_not_help_is_not_repeated),
+	    cmocka_unit_test(the_server_says_when_to_come_again),
+	    cmocka_unit_test(when_too_much_fails_nothing_is_repeated),
+	    cmocka_unit_test(a_server_that_dies_takes_no_read_along),
+	    cmocka_unit_test(a_server_that_dies_takes_writes_without_a_key_along),
+	    cmocka_unit_test(a_server_that_comes_back_gets_calls_again),
+	    cmocka_unit_test(calls_wait_for_the_first_connection),
+	    cmocka_unit_test(a_server_that_says_nothing_is_given_up),
+	    cmocka_unit_test(a_server_that_is_slow_but_alive_is_waited_for),
+	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
+	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
+	    cmocka_unit_test(a_client_can_be_freed_whatever_its_calls_do),
+	    cmocka_unit_test(urls_that_are_none_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
