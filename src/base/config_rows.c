@@ -74,7 +74,7 @@ const struct config_row config_rows[] = {
 	TEXT("http.trusted_proxies", "",
 	    "Networks whose X-Forwarded-For is believed, separated by commas."),
 	TEXT("http.cors_origins", "", "Origins that browsers may call from, separated by commas."),
-	TEXT("bridge.upstream", "tcp://127.0.0.1:7700", "The usherd that the bridge calls."),
+	TEXT("bridge.upstream", "tcp://127.0.0.1:7700", "The usherd that the bridge calls; several with commas."),
 	TEXT("bridge.upstream_ca", "",
 	    "A PEM file with the certificates to trust at a tls+tcp:// upstream."),
 	SECRET("bridge.key", 0, 512, "The bridge's own service key."),

@@ -245,6 +245,8 @@ call(struct visit *visit, const struct client_options *options, struct slice pay
 	    .name = row->method,
 	    .deadline_ms = row->deadline_ms,
 	    .bytes_max = row->bytes_max,
+	    .effect = row->effect,
+	    .write_field = row->write_field,
 	    .idempotent_by_key = row->idempotent_by_key,
 	};
 	struct client_options patient = *options;

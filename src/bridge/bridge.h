@@ -14,7 +14,7 @@
 #include "http/server.h"
 
 struct bridge_config {
-	const char *upstream;         /* usherd's URL */
+	const char *upstream;         /* usherd's URL; of several, with commas or blanks */
 	const char *upstream_ca_file; /* whom to trust at tls+tcp://; "" or NULL: nobody */
 	const char *key;              /* the bridge's own, by which client_ip is believed; "" */
 	const char *trusted_proxies;  /* networks, separated by commas; "" */

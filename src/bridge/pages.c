@@ -103,6 +103,51 @@ write_gauge(struct strbuf *out, const char *name, const char *help, uint64_t val
 	    out, "# HELP %s %s\n# TYPE %s gauge\n%s %" PRIu64 "\n", name, help, name, name, value);
 }
 
+/* A label's value: what Prometheus would take for its end is left out. */
+static void
+write_label(struct strbuf *out, const char *text)
+{
+	for (; *text; text++)
+		if (*text != '"' && *text != '\\' && *text >= ' ')
+			strbuf_add_char(out, *text);
+}
+
+static void
+write_upstreams(struct strbuf *out, struct client *client)
+{
+	static const struct {
+		const char *name, *type, *help;
+	} rows[] = {
+	    {"up", "gauge", "Is there a connection to this usherd?"},
+	    {"resting", "gauge", "Is it passed over for a while, because it was in trouble?"},
+	    {"calls", "gauge", "Calls that it has not answered yet."},
+	    {"attempts_total", "counter", "Messages that it was given."},
+	    {"failures_total", "counter",
+		"Of those: connection lost, no answer in time, UNAVAILABLE."},
+	};
+
+	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+		strbuf_add_format(out,
+		    "# HELP usher_bridge_upstream_%s %s\n# TYPE usher_bridge_upstream_%s %s\n",
+		    rows[r].name, rows[r].help, rows[r].name, rows[r].type);
+		for (unsigned i = 0; i < client_servers_count(client); i++) {
+			struct client_server server;
+
+			client_server_at(client, i, &server);
+			const uint64_t values[] = {server.is_connected, server.is_resting,
+			    server.calls, server.attempts, server.failures};
+			strbuf_add_format(
+			    out, "usher_bridge_upstream_%s{upstream=\"", rows[r].name);
+			write_label(out, server.url);
+			strbuf_add_format(out, "\"} %" PRIu64 "\n", values[r]);
+		}
+	}
+	strbuf_add_format(out,
+	    "# HELP usher_bridge_repeats_total Calls made again after a failure.\n"
+	    "# TYPE usher_bridge_repeats_total counter\nusher_bridge_repeats_total %" PRIu64 "\n",
+	    client_repeats(client));
+}
+
 static void
 serve_metrics(struct visit *visit)
 {
@@ -115,8 +160,9 @@ serve_metrics(struct visit *visit)
 			       "# TYPE usher_bridge_info gauge\n"
 			       "usher_bridge_info{version=\"" USHER_VERSION "\"} 1\n");
 	figures_write(bridge->figures, &body);
-	write_gauge(&body, "usher_bridge_upstream_connected", "Is there a connection to usherd?",
-	    client_is_connected(bridge->client));
+	write_gauge(&body, "usher_bridge_upstream_connected",
+	    "Is there a connection to any usherd?", client_is_connected(bridge->client));
+	write_upstreams(&body, bridge->client);
 	write_gauge(
 	    &body, "usher_bridge_up_seconds", "Since the start.", (uint64_t)(up_us / US_PER_S));
 	write_gauge(&body, "usher_bridge_log_lines_dropped", "Lines that the log had no room for.",

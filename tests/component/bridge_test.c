@@ -586,6 +586,9 @@ metrics_count_routes_and_never_paths(void **state)
 	    "\"+Inf\"} 3\n");
 	assert_says(text, "usher_bridge_requests_in_flight 1\n");
 	assert_says(text, "usher_bridge_upstream_connected 1\n");
+	assert_says(text, "usher_bridge_upstream_up{upstream=\"tcp://127.0.0.1:");
+	assert_says(text, "# TYPE usher_bridge_upstream_failures_total counter\n");
+	assert_says(text, "usher_bridge_repeats_total 0\n");
 	assert_says(text, "process_resident_memory_bytes ");
 	assert_null(strstr(text, "u-secret"));
 	assert_null(strstr(text, "/made/up"));
