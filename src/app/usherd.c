@@ -447,6 +447,7 @@ main(int argc, char **argv)
 	strbuf_init(&message, 4096);
 	if (config_load(argc, argv, NULL, &node.config, &rest, &message).code != ST_OK) {
 		fprintf(stderr, "usherd: %s\n", strbuf_text(&message));
+		strbuf_done(&message);
 		return 2;
 	}
 	strbuf_done(&message);
