@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define RUN_DEADLINE_US (30 * US_PER_S)
+/* A stop waits so long for the run that it meets, and as long for the last ones. */
+#define STOP_US (1 * US_PER_S)
 #define RETRY_US US_PER_S /* after a failure */
 #define ARENA_BYTES_MAX (64u << 20)
 /* How long the thread sleeps at most: then it looks at the clock again. */
@@ -149,7 +151,8 @@ run_for_cluster(const struct job *job, struct job_run *run)
 static status
 run_leased(struct jobs *jobs, const struct job *job, struct job_run *run)
 {
-	int64_t deadline_us = clock_boot_us(jobs->clock) + RUN_DEADLINE_US;
+	int64_t deadline_us =
+	    clock_boot_us(jobs->clock) + (jobs_are_stopping(jobs) ? STOP_US : RUN_DEADLINE_US);
 	status st;
 
 	TRY(store_lease(jobs->store, deadline_us, &run->conn));
@@ -288,20 +291,32 @@ jobs_start(struct jobs *jobs)
 	return STATUS_OK;
 }
 
+/* A run that waits for somebody's lock would hold up the stop: its connection is cut. */
+static void
+runner_join(struct runner *runner, const struct timespec *until)
+{
+	if (!runner->running)
+		return;
+	if (pthread_clockjoin_np(runner->thread, NULL, CLOCK_MONOTONIC, until) != 0) {
+		store_cut(runner->jobs->store);
+		pthread_join(runner->thread, NULL);
+	}
+	runner->running = false;
+}
+
 void
 jobs_stop(struct jobs *jobs)
 {
+	struct timespec until;
+
 	pthread_mutex_lock(&jobs->lock);
 	jobs->stop = true;
 	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
-	for (size_t i = 0; i < JOBS_THREADS; i++) {
-		struct runner *runner = &jobs->runners[i];
-
-		if (runner->running)
-			pthread_join(runner->thread, NULL);
-		runner->running = false;
-	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_US / US_PER_S;
+	for (size_t i = 0; i < JOBS_THREADS; i++)
+		runner_join(&jobs->runners[i], &until);
 }
 
 bool

@@ -5,7 +5,8 @@
  * opens and commits, and only if this node gets the job's advisory lock: the others pass.
  * Jobs that may take long have a thread of their own, so that receipts and mail need not wait.
  * Threads: jobs_add() before jobs_start(); jobs_wake() and jobs_get_figures() from any.
- * Blocks: jobs_stop(), until the job that is running has ended. */
+ * Blocks: jobs_stop(), until the jobs that run have ended; one that takes longer than a second
+ * loses its connections, and its transaction with them. */
 #ifndef USHER_JOBS_JOBS_H
 #define USHER_JOBS_JOBS_H
 

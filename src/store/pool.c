@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* A pool whose size nobody set. */
@@ -423,6 +424,15 @@ store_free(struct store **store)
 	close_all(*store, idle);
 	pthread_mutex_unlock(&(*store)->lock);
 	free_parts(store);
+}
+
+void
+store_cut(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	list_for_each (node, &store->all)
+		(void)shutdown(container_of(node, struct store_conn, node)->socket, SHUT_RDWR);
+	pthread_mutex_unlock(&store->lock);
 }
 
 /* Why there is no connection to be had now; OK when there may be one. */

@@ -9,6 +9,7 @@ import pytest
 
 import usher
 from usher_testing import Bridge, Node, Organisation, System, wait_until
+from usher_testing.locks import TableLock
 from usher_testing.process import SANITIZED
 
 MIB = 1 << 20
@@ -50,3 +51,24 @@ def test_a_stop_is_quick_and_answers_what_is_under_way(system: System, org_a: Or
     began = time.monotonic()
     node.done()
     assert time.monotonic() - began < 5
+
+
+def test_a_stop_does_not_wait_for_a_lock_that_somebody_holds(system: System, org_a: Organisation):
+    """The receipts stay in the spool's file; the next node on that folder stores them."""
+    node = system.node("held")
+    keyed = org_a.keyed(node.client())
+    keyed.context.resolve(message="x")
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        f" AND datname = '{system.database.name}'"
+    )
+    with TableLock(system, "usher.reads"):
+        receipt = keyed.context.resolve(message="x").read_id
+        wait_until(lambda: system.database.cluster.sql("postgres", waiting) != "0", "a job waits")
+        began = time.monotonic()
+        node.done()
+        assert time.monotonic() - began < 5
+    node.start_and_wait()
+    wait_until(
+        lambda: system.database.count("reads", f"read_id = '{receipt}'") == 1, "the receipt is stored"
+    )
