@@ -2,9 +2,9 @@
  * messages merge that way, so each part only has to see that nobody said its fields before. */
 #include "bridge/internal.h"
 
+#include "base/wire.h"
 #include "bridge/url.h"
 #include "pbjson/pbjson.h"
-#include "wire/field.h"
 
 #include <string.h>
 #include <strings.h>

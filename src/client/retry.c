@@ -1,6 +1,6 @@
 #include "client/retry.h"
 
-#include "wire/field.h"
+#include "base/wire.h"
 
 #include <string.h>
 

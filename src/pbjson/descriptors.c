@@ -61,10 +61,10 @@ keep(void *arena, void *memory)
 static bool
 nesting_is_bounded(struct slice encoded, uint32_t number, unsigned left)
 {
-	struct wire_cursor cursor = wire_cursor_of(encoded);
+	struct wire_reader reader = wire_reader_of(encoded);
 	struct wire_field found;
 
-	while (wire_next(&cursor, &found)) {
+	while (wire_next(&reader, &found)) {
 		if (found.number != number || found.type != WIRE_BYTES)
 			continue;
 		if (left == 0 || !nesting_is_bounded(found.bytes, 3, left - 1))
@@ -76,15 +76,15 @@ nesting_is_bounded(struct slice encoded, uint32_t number, unsigned left)
 static bool
 set_is_bounded(struct slice set)
 {
-	struct wire_cursor cursor = wire_cursor_of(set);
+	struct wire_reader reader = wire_reader_of(set);
 	struct wire_field found;
 
-	while (wire_next(&cursor, &found)) {
+	while (wire_next(&reader, &found)) {
 		/* FileDescriptorSet.file, and in it message_type = 4. */
 		if (found.type == WIRE_BYTES && !nesting_is_bounded(found.bytes, 4, NESTING_MAX))
 			return false;
 	}
-	return cursor.at == cursor.end;
+	return !reader.failed;
 }
 
 /* An option of ours is an unknown field to protobuf-c, its length still in front. protoc may write
@@ -104,15 +104,15 @@ join_option(
 	bytes = 0;
 	for (size_t i = 0; i < count; i++) {
 		const ProtobufCMessageUnknownField *field = &options->unknown_fields[i];
-		struct wire_cursor cursor = {field->data, field->data + field->len};
+		struct wire_reader reader = {.at = field->data, .end = field->data + field->len};
 		uint64_t length;
 		if (field->tag != number ||
 		    field->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
 			continue;
-		if (!wire_next_packed(&cursor, WIRE_VARINT, &length))
+		if (!wire_read_varint(&reader, &length))
 			return NO_SET;
-		memcpy(joined + bytes, cursor.at, (size_t)(cursor.end - cursor.at));
-		bytes += (size_t)(cursor.end - cursor.at);
+		memcpy(joined + bytes, reader.at, (size_t)(reader.end - reader.at));
+		bytes += (size_t)(reader.end - reader.at);
 	}
 	*out = slice_of(joined, bytes);
 	return STATUS_OK;

@@ -296,12 +296,12 @@ from_single(const struct from *from, const struct place *place, const struct met
 	} else if (type == WIRE_BYTES) {
 		TRY(from_bytes(from, place, field, token, &bytes));
 		if (always || bytes.bytes)
-			wire_put_bytes(from->out, field->number, bytes);
+			wire_append_bytes(from->out, field->number, bytes);
 	} else {
 		TRY(from_number(from, place, field, token, &number));
 		if (always || number) {
-			wire_put_tag(from->out, field->number, type);
-			wire_put_number(from->out, type, number);
+			wire_append_tag(from->out, field->number, type);
+			wire_append_number(from->out, type, number);
 		}
 	}
 	return STATUS_OK;
@@ -338,7 +338,7 @@ from_array(const struct from *from, const struct place *place, const struct meta
 			return complain(from, &item, "null may not stand here");
 		if (packed) {
 			TRY(from_number(from, &item, field, token, &number));
-			wire_put_number(from->out, wire_type_of(field), number);
+			wire_append_number(from->out, wire_type_of(field), number);
 		} else {
 			TRY(from_single(from, &item, field, token));
 		}
@@ -501,12 +501,12 @@ from_time(const struct from *from, const struct place *place, bool is_duration, 
 		return complain(from, place, "expected a time, as in \"2026-01-31T12:00:00Z\"");
 	}
 	if (seconds) {
-		wire_put_tag(from->out, 1, WIRE_VARINT);
-		wire_put_varint(from->out, (uint64_t)seconds);
+		wire_append_tag(from->out, 1, WIRE_VARINT);
+		wire_append_varint(from->out, (uint64_t)seconds);
 	}
 	if (nanos) {
-		wire_put_tag(from->out, 2, WIRE_VARINT);
-		wire_put_varint(from->out, (uint64_t)(int64_t)nanos);
+		wire_append_tag(from->out, 2, WIRE_VARINT);
+		wire_append_varint(from->out, (uint64_t)(int64_t)nanos);
 	}
 	return STATUS_OK;
 }
@@ -549,7 +549,7 @@ from_struct(const struct from *from, const struct place *place, struct token tok
 			return STATUS_OK;
 		entry.name = token.value;
 		size_t entry_at = wire_open(from->out, 1);
-		wire_put_bytes(from->out, 1, token.value);
+		wire_append_bytes(from->out, 1, token.value);
 		size_t value_at = wire_open(from->out, 2);
 		TRY(next_token(from, &token));
 		TRY(from_value(from, &entry, token));
@@ -586,21 +586,21 @@ from_value(const struct from *from, const struct place *place, struct token toke
 
 	switch (token.kind) {
 	case READER_NULL:
-		wire_put_tag(from->out, 1, WIRE_VARINT);
-		wire_put_varint(from->out, 0);
+		wire_append_tag(from->out, 1, WIRE_VARINT);
+		wire_append_varint(from->out, 0);
 		return STATUS_OK;
 	case READER_NUMBER:
 		TRY(from_float(from, place, META_DOUBLE, token, &number));
-		wire_put_tag(from->out, 2, WIRE_FIXED64);
-		wire_put_number(from->out, WIRE_FIXED64, number);
+		wire_append_tag(from->out, 2, WIRE_FIXED64);
+		wire_append_number(from->out, WIRE_FIXED64, number);
 		return STATUS_OK;
 	case READER_STRING:
-		wire_put_bytes(from->out, 3, token.value);
+		wire_append_bytes(from->out, 3, token.value);
 		return STATUS_OK;
 	case READER_TRUE:
 	case READER_FALSE:
-		wire_put_tag(from->out, 4, WIRE_VARINT);
-		wire_put_varint(from->out, token.kind == READER_TRUE);
+		wire_append_tag(from->out, 4, WIRE_VARINT);
+		wire_append_varint(from->out, token.kind == READER_TRUE);
 		return STATUS_OK;
 	case READER_OBJECT_BEGIN:
 		opened_at = wire_open(from->out, 5);

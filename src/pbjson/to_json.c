@@ -60,7 +60,7 @@ static status
 slots_fill(struct slots *slots, const struct meta_message *message, struct slice encoded,
     struct arena *arena)
 {
-	struct wire_cursor cursor = wire_cursor_of(encoded);
+	struct wire_reader reader = wire_reader_of(encoded);
 	struct wire_field found;
 
 	slots->of = slots->on_stack;
@@ -70,9 +70,9 @@ slots_fill(struct slots *slots, const struct meta_message *message, struct slice
 		memset(slots->on_stack, 0, message->fields_count * sizeof(struct slot));
 	if (!slots->of)
 		return ARENA_EXHAUSTED;
-	while (cursor.at < cursor.end) {
-		const uint8_t *at = cursor.at;
-		if (!wire_next(&cursor, &found))
+	while (reader.at < reader.end) {
+		const uint8_t *at = reader.at;
+		if (!wire_next(&reader, &found))
 			return MALFORMED;
 		const struct meta_field *field = meta_field_by_number(message, found.number);
 		if (!field || (found.type != wire_type_of(field) && !is_packed(field, &found)))
@@ -94,7 +94,7 @@ static status
 slot_merge(
     const struct meta_field *field, struct slot *slot, const uint8_t *end, struct arena *arena)
 {
-	struct wire_cursor cursor = {slot->first, end};
+	struct wire_reader reader = {.at = slot->first, .end = end};
 	struct wire_field found;
 	size_t bytes = 0;
 	uint8_t *whole;
@@ -104,7 +104,7 @@ slot_merge(
 	whole = arena_alloc(arena, (size_t)(end - slot->first));
 	if (!whole)
 		return ARENA_EXHAUSTED;
-	while (cursor.at < cursor.end && wire_next(&cursor, &found)) {
+	while (reader.at < reader.end && wire_next(&reader, &found)) {
 		if (found.number != field->number || found.type != WIRE_BYTES)
 			continue;
 		memcpy(whole + bytes, found.bytes.data, found.bytes.bytes);
@@ -264,11 +264,11 @@ to_single(struct to *to, const struct meta_field *field, struct slot *slot, cons
 static status
 to_packed(struct to *to, const struct meta_field *field, struct slice bytes)
 {
-	struct wire_cursor cursor = wire_cursor_of(bytes);
+	struct wire_reader reader = wire_reader_of(bytes);
 	uint64_t value;
 
-	while (cursor.at < cursor.end) {
-		if (!wire_next_packed(&cursor, wire_type_of(field), &value))
+	while (reader.at < reader.end) {
+		if (!wire_next_packed(&reader, wire_type_of(field), &value))
 			return MALFORMED;
 		to_number(to, field, value);
 	}
@@ -278,12 +278,12 @@ to_packed(struct to *to, const struct meta_field *field, struct slice bytes)
 static status
 to_array(struct to *to, const struct meta_field *field, const struct slot *slot, const uint8_t *end)
 {
-	struct wire_cursor cursor = {slot->first, end};
+	struct wire_reader reader = {.at = slot->first, .end = end};
 	struct wire_field found;
 	size_t left = slot->count;
 
 	writer_array_begin(to->writer);
-	while (left > 0 && wire_next(&cursor, &found)) {
+	while (left > 0 && wire_next(&reader, &found)) {
 		if (found.number != field->number)
 			continue;
 		if (is_packed(field, &found))
@@ -351,12 +351,12 @@ entries_take(struct to *to, const struct meta_field *field, const struct slot *s
     const uint8_t *end, struct entry *entries)
 {
 	const struct meta_field *key = meta_field_by_number(field->message, 1);
-	struct wire_cursor cursor = {slot->first, end};
+	struct wire_reader reader = {.at = slot->first, .end = end};
 	struct wire_field found;
 	struct slots slots;
 	size_t count = 0;
 
-	while (count < slot->count && wire_next(&cursor, &found)) {
+	while (count < slot->count && wire_next(&reader, &found)) {
 		if (found.number != field->number || found.type != WIRE_BYTES)
 			continue;
 		TRY(slots_fill(&slots, field->message, found.bytes, to->arena));
@@ -432,15 +432,15 @@ to_plain(struct to *to, const struct meta_message *message, struct slice encoded
 static status
 to_time(struct to *to, bool is_duration, struct slice encoded)
 {
-	struct wire_cursor cursor = wire_cursor_of(encoded);
+	struct wire_reader reader = wire_reader_of(encoded);
 	struct wire_field found;
 	int64_t seconds = 0;
 	int32_t nanos = 0;
 	char text[TEXT_TIME_BYTES];
 	bool written;
 
-	while (cursor.at < cursor.end) {
-		if (!wire_next(&cursor, &found))
+	while (reader.at < reader.end) {
+		if (!wire_next(&reader, &found))
 			return MALFORMED;
 		if (found.number == 1 && found.type == WIRE_VARINT)
 			seconds = (int64_t)found.value;
@@ -458,11 +458,11 @@ to_time(struct to *to, bool is_duration, struct slice encoded)
 static status
 mask_write(struct slice encoded, struct strbuf *text)
 {
-	struct wire_cursor cursor = wire_cursor_of(encoded);
+	struct wire_reader reader = wire_reader_of(encoded);
 	struct wire_field found;
 
-	while (cursor.at < cursor.end) {
-		if (!wire_next(&cursor, &found))
+	while (reader.at < reader.end) {
+		if (!wire_next(&reader, &found))
 			return MALFORMED;
 		if (found.number != 1 || found.type != WIRE_BYTES)
 			continue;

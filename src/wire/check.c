@@ -135,13 +135,11 @@ integer_of(enum meta_type type, uint64_t raw, int64_t *out)
 	case META_FIXED32:
 		*out = (int64_t)(uint32_t)raw;
 		return true;
-	case META_SINT32: {
-		const uint32_t zigzag = (uint32_t)raw;
-		*out = (int32_t)((zigzag >> 1) ^ (~(zigzag & 1) + 1));
+	case META_SINT32:
+		*out = wire_unzigzag((uint32_t)raw);
 		return true;
-	}
 	case META_SINT64:
-		*out = (int64_t)((raw >> 1) ^ (~(raw & 1) + 1));
+		*out = wire_unzigzag(raw);
 		return true;
 	case META_INT64:
 	case META_SFIXED64:
@@ -173,27 +171,6 @@ check_number(struct checker *checker, const struct frame *frame, uint64_t raw)
 	return STATUS_OK;
 }
 
-static enum wire_type
-wire_type_of(enum meta_type type)
-{
-	switch (type) {
-	case META_DOUBLE:
-	case META_FIXED64:
-	case META_SFIXED64:
-		return WIRE_FIXED64;
-	case META_FLOAT:
-	case META_FIXED32:
-	case META_SFIXED32:
-		return WIRE_FIXED32;
-	case META_STRING:
-	case META_BYTES:
-	case META_MESSAGE:
-		return WIRE_BYTES;
-	default:
-		return WIRE_VARINT;
-	}
-}
-
 static status check_message(struct checker *checker, const struct frame *frame,
     const struct meta_message *message, struct slice bytes);
 
@@ -202,16 +179,13 @@ static status
 check_packed(struct checker *checker, const struct frame *frame, struct slice bytes,
     struct presence *presence)
 {
-	const enum wire_type type = wire_type_of((enum meta_type)frame->field->type);
+	const enum wire_type type = wire_type_of(frame->field);
 	struct wire_reader reader = wire_reader_of(bytes);
 	struct frame item = *frame;
 
 	while (reader.at < reader.end) {
 		uint64_t raw = 0;
-		const bool read = type == WIRE_VARINT ? wire_read_varint(&reader, &raw)
-						      : wire_read_fixed(&reader,
-							    type == WIRE_FIXED64 ? 8 : 4, &raw);
-		if (!read)
+		if (!wire_next_packed(&reader, type, &raw))
 			return MALFORMED("the payload has packed numbers that are cut short");
 		if (++checker->fields > MESSAGE_FIELDS_MAX)
 			return MALFORMED("the payload has too many fields");
@@ -250,7 +224,7 @@ static status
 check_field(struct checker *checker, const struct frame *parent, const struct meta_field *field,
     const struct wire_field *value, struct presence *presence)
 {
-	const enum wire_type type = wire_type_of((enum meta_type)field->type);
+	const enum wire_type type = wire_type_of(field);
 	const struct frame frame = {parent, field, presence->items};
 
 	if (value->type != type) {

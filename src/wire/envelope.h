@@ -7,7 +7,7 @@
 #define USHER_WIRE_ENVELOPE_H
 
 #include "base/str.h"
-#include "wire/field.h"
+#include "base/wire.h"
 
 #define ENVELOPE_PAIRS_MAX 16      /* metadata in one envelope */
 #define ENVELOPE_VIOLATIONS_MAX 16 /* of a BadRequest; more are left out */

@@ -1,6 +1,6 @@
 #include "wire/unpack.h"
 
-#include "wire/field.h"
+#include "base/wire.h"
 
 /* protobuf-c gives up with NULL for both reasons; which it was is noted here. */
 struct arena_allocator {

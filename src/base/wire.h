@@ -1,4 +1,4 @@
-/* field.h - Protobuf's encoding, one field at a time.
+/* wire.h - Protobuf's encoding, one field at a time.
  *
  *     struct wire_reader reader = wire_reader_of(bytes);
  *     while (wire_next(&reader, &field)) ...
@@ -7,9 +7,10 @@
  * Refused: fields cut short, varints of more than 64 bits, field number 0, groups; tags and lengths
  * of more than 32 bits or written in more than 5 bytes, as Protobuf's own parsers refuse them.
  * Lifetime: fields borrow the bytes. Threads: any. Source: protobuf.dev, "Encoding". */
-#ifndef USHER_WIRE_FIELD_H
-#define USHER_WIRE_FIELD_H
+#ifndef USHER_BASE_WIRE_H
+#define USHER_BASE_WIRE_H
 
+#include "base/meta.h"
 #include "base/str.h"
 
 #include <endian.h>
@@ -20,6 +21,28 @@ enum wire_type {
 	WIRE_BYTES = 2,
 	WIRE_FIXED32 = 5,
 };
+
+/* How values of a field are encoded when they are not packed. */
+static inline enum wire_type
+wire_type_of(const struct meta_field *field)
+{
+	switch (field->type) {
+	case META_DOUBLE:
+	case META_FIXED64:
+	case META_SFIXED64:
+		return WIRE_FIXED64;
+	case META_FLOAT:
+	case META_FIXED32:
+	case META_SFIXED32:
+		return WIRE_FIXED32;
+	case META_STRING:
+	case META_BYTES:
+	case META_MESSAGE:
+		return WIRE_BYTES;
+	default:
+		return WIRE_VARINT;
+	}
+}
 
 struct wire_field {
 	uint32_t number;
@@ -114,6 +137,15 @@ wire_read_bytes(struct wire_reader *reader, struct slice *out)
 	return true;
 }
 
+/* The next of the numbers that stand in one field, packed; of no other type than these three. */
+static inline bool
+wire_next_packed(struct wire_reader *reader, enum wire_type type, uint64_t *out)
+{
+	if (type == WIRE_VARINT)
+		return wire_read_varint(reader, out);
+	return wire_read_fixed(reader, type == WIRE_FIXED64 ? 8 : 4, out);
+}
+
 /* The next field; false at the end, and when what follows is none (failed is set). */
 static inline bool
 wire_next(struct wire_reader *reader, struct wire_field *field)
@@ -140,6 +172,18 @@ wire_next(struct wire_reader *reader, struct wire_field *field)
 	}
 	reader->failed = true;
 	return false;
+}
+
+/* Signed numbers of the sint types: small whatever their sign. */
+static inline uint64_t
+wire_zigzag(int64_t value)
+{
+	return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+}
+static inline int64_t
+wire_unzigzag(uint64_t value)
+{
+	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
 /* Writing: size first, then into room that is known to suffice. Each put returns where the next
