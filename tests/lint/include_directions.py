@@ -28,6 +28,8 @@ LAYERS = [
 NARROWER = {
     # The generator knows options, not servers: it is built before all that is generated.
     "src/plugin": ["src/base", "gen/pb"],
+    # Programs of people who use the client: what it offers, and what that is made of.
+    "clients/c": ["src/base", "src/client", "gen/client", "gen/pb"],
 }
 NEVER = {
     # What browsers and foreign programs reach stays away from the database and its secrets.
@@ -105,7 +107,7 @@ def check_file(source, complaints):
 
 def main():
     complaints = []
-    sources = [path for folder in ("src", "gen") for path in sorted((TOP / folder).rglob("*.[ch]"))]
+    sources = [path for folder in ("src", "gen", "clients/c") for path in sorted((TOP / folder).rglob("*.[ch]"))]
     for source in sources:
         check_file(source, complaints)
     for complaint in complaints:
