@@ -62,7 +62,8 @@ type Error struct {
 	Attempts   int           // how often the call was sent
 	IsAnswer   bool          // the server said it, not we
 
-	cause error
+	cause  error
+	isPaid bool // it was lost in the same trouble as another, which cost a token
 }
 
 func (e *Error) Error() string {

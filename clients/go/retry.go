@@ -36,13 +36,18 @@ func (b *budget) succeeded() {
 	}
 }
 
-// failed takes note; true: there is enough left for a repeat.
-func (b *budget) failed() bool {
+func (b *budget) failed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.spent += budgetFailure; b.spent > budgetMax {
 		b.spent = budgetMax
 	}
+}
+
+// suffices: is there enough left for a repeat?
+func (b *budget) suffices() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return b.spent < budgetMax/2
 }
 
@@ -98,7 +103,10 @@ func (a *attempts) pauseAfter(e *Error, left time.Duration) (time.Duration, bool
 		}
 		return 0, false
 	}
-	if !a.budget.failed() || !a.isRepeatable || a.made >= a.most {
+	if !e.isPaid {
+		a.budget.failed()
+	}
+	if !a.isRepeatable || a.made >= a.most || !a.budget.suffices() {
 		return 0, false
 	}
 	pause := e.RetryAfter

@@ -42,6 +42,7 @@ type server struct {
 	exchanges  map[*exchange]struct{}
 	failures   int
 	restsUntil time.Time
+	hasLost    bool // a call, with its connection, since this rest began
 	heardAt    time.Time
 	isClosed   bool
 }
@@ -112,17 +113,36 @@ func (s *server) rank(tried bool) ([3]int, bool) {
 	return rank, s.pipes > 0
 }
 
-// rest: it could not do its work, or was not heard of.
-func (s *server) rest() {
+// rest: it could not do its work, or was not heard of. If it rests already, that is the same trouble.
+func (s *server) rest(now time.Time) {
+	s.mu.Lock()
+	s.beginRest(now)
+	s.mu.Unlock()
+}
+
+// lose: a call was lost with its connection, which takes many along. True: it is the first.
+func (s *server) lose(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.beginRest(now)
+	isFirst := !s.hasLost
+	s.hasLost = true
+	return isFirst
+}
+
+// beginRest is called with the lock held.
+func (s *server) beginRest(now time.Time) {
+	if s.failures > 0 && now.Before(s.restsUntil) {
+		return
+	}
 	pause := restFirst << s.failures
 	if pause > restMax {
 		pause = restMax
 	} else {
 		s.failures++
 	}
-	s.restsUntil = time.Now().Add(pause)
+	s.restsUntil = now.Add(pause)
+	s.hasLost = false
 }
 
 func (s *server) isWell() {
@@ -208,7 +228,7 @@ func (s *server) failure(ctx context.Context, x *exchange, err error) *Error {
 	switch {
 	case ctx.Err() != nil:
 		if isSent && ctx.Err() == context.DeadlineExceeded {
-			s.rest()
+			s.rest(time.Now())
 		}
 		return ended(ctx)
 	case isClosed:
@@ -216,7 +236,7 @@ func (s *server) failure(ctx context.Context, x *exchange, err error) *Error {
 	case !isSent:
 		return refuse(Unavailable, "NOT_SENT", s.url+" did not take the message")
 	case err == mangos.ErrRecvTimeout:
-		s.rest()
+		s.rest(time.Now())
 		return refuse(DeadlineExceeded, "NO_ANSWER",
 			"no answer came in time; the call may have been carried out")
 	}
@@ -232,7 +252,7 @@ func (s *server) isSilent() bool {
 
 // giveUp: it is dead, though its connection stands. Cuts off whoever waits for it.
 func (s *server) giveUp() {
-	s.rest()
+	s.rest(time.Now())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for x := range s.exchanges {

@@ -259,8 +259,10 @@ func (c *Client) attempt(
 		failure = fromResponse(response)
 	}
 	switch {
+	case failure.Reason == "CONNECTION_LOST" && !failure.IsAnswer:
+		failure.isPaid = !chosen.lose(time.Now())
 	case failure.Code == Unavailable:
-		chosen.rest()
+		chosen.rest(time.Now())
 	case failure.IsAnswer:
 		chosen.isWell()
 	}

@@ -31,14 +31,20 @@ func script(t *testing.T, answers ...*usherv1.Response) *scripted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripted{url: "tcp://" + free.Addr().String(), answers: answers}
+	url := "tcp://" + free.Addr().String()
 	_ = free.Close()
+	return scriptAt(t, url, answers...)
+}
+
+func scriptAt(t *testing.T, url string, answers ...*usherv1.Response) *scripted {
+	t.Helper()
+	s := &scripted{url: url, answers: answers}
+	var err error
 	if s.socket, err = rep.NewSocket(); err != nil {
 		t.Fatal(err)
 	}
-	if err = s.socket.Listen(s.url); err != nil {
-		t.Fatal(err)
-	}
+	// An outgoing connection may have the port for a moment.
+	await(t, "the port is free", func() bool { return s.socket.Listen(s.url) == nil })
 	t.Cleanup(func() { _ = s.socket.Close() })
 	go s.serve()
 	return s
@@ -285,15 +291,96 @@ func TestWithoutAServerTheDeadlineIsTheEnd(t *testing.T) {
 
 func TestWhenTooMuchFailsNothingIsRepeated(t *testing.T) {
 	b := &budget{}
-	allowed := 0
-	for b.failed() {
-		allowed++
+	failures := 0
+	for ; b.suffices(); failures++ {
+		b.failed()
+	}
+	if failures != 50 {
+		t.Fatal(failures)
 	}
 	for i := 0; i < 20; i++ {
 		b.succeeded()
 	}
-	if allowed != 49 || !b.failed() || b.failed() {
-		t.Fatal(allowed)
+	for _, suffices := range []bool{true, true, false} {
+		if b.suffices() != suffices {
+			t.Fatal(b.spent)
+		}
+		b.failed()
+	}
+}
+
+// await waits for what will be so before long.
+func await(t *testing.T, what string, isSo func() bool) {
+	t.Helper()
+	for ends := time.Now().Add(30 * time.Second); !isSo(); time.Sleep(time.Millisecond) {
+		if time.Now().After(ends) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
+// More of them than there are tokens to spend, so that each would not get its repeat if each cost one.
+func TestCallsThatAreLostWithOneConnectionAreOneTrouble(t *testing.T) {
+	const calls = 64
+	silent := script(t, nil)
+	client := clientOf(t, silent)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for i := 0; i < calls; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if _, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{}); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	await(t, "all calls are under way", func() bool { return silent.count() == calls })
+	_ = silent.socket.Close()
+	s := client.servers.all[0]
+	await(t, "all of them are lost", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.exchanges) == 0 && s.failures > 0
+	})
+	lostAt := time.Now()
+	again := scriptAt(t, silent.url, fine)
+	all.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Where the last is noticed more than a second after the first, it may be the second step's.
+	if rest := s.restsUntil.Sub(lostAt); again.count() != calls || rest > restMax/2 {
+		t.Fatal(again.count(), rest)
+	}
+}
+
+func TestWhatFailsAtAServerThatRestsDoesNotLengthenItsRest(t *testing.T) {
+	s := &server{}
+	now := time.Now()
+	// The first of those that are lost costs a token, the others are the same trouble.
+	lose := func(losses int) {
+		t.Helper()
+		for i := 0; i < losses; i++ {
+			if s.lose(now) != (i == 0) {
+				t.Fatal(i)
+			}
+		}
+	}
+	for _, seconds := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		lose(100)
+		s.rest(now)
+		if rest := s.restsUntil.Sub(now); rest != seconds*time.Second {
+			t.Fatal(rest)
+		}
+		now = s.restsUntil
+	}
+	// Rests for what it said, which was paid for; the loss of its connection is another trouble.
+	s.isWell()
+	s.rest(now)
+	lose(3)
+	if rest := s.restsUntil.Sub(now); rest != restFirst {
+		t.Fatal(rest)
 	}
 }
 

@@ -13,13 +13,16 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import usher
-from usher import retry
+from usher import retry, servers
 from usher.v1 import context_pb2, envelope_pb2
 from usher_testing import SOURCE, Node, Organisation, System, wait_until
 from usher_testing.process import run
@@ -262,13 +265,66 @@ def test_what_is_repeated_depends_on_the_answer(answer: envelope_pb2.Response, t
 def test_when_too_much_fails_nothing_is_repeated():
     """What is left for repeats comes back with what succeeds."""
     budget = retry.Budget()
-    allowed = 0
-    while budget.failed():
-        allowed += 1
-    assert allowed == 49
+    failures = 0
+    while budget.suffices():
+        budget.failed()
+        failures += 1
+    assert failures == 50
     for _ in range(20):
         budget.succeeded()
-    assert budget.failed() and not budget.failed()
+    assert budget.suffices()
+    budget.failed()
+    assert budget.suffices()
+    budget.failed()
+    assert not budget.suffices()
+
+
+def test_calls_that_are_lost_with_one_connection_are_one_trouble(monkeypatch: pytest.MonkeyPatch):
+    """More of them than there are tokens to spend, so that each would not get its repeat if each
+    cost one; and the rest is the first step's, whenever the last of them is noticed."""
+    calls = 64
+    monkeypatch.setattr(servers, "_REST_FIRST", 1000.0)
+    monkeypatch.setattr(servers, "_REST_MAX", 30000.0)
+    with (
+        ScriptedServer(in_turn(None)) as silent,
+        usher.Client(silent.url, timeout=60.0) as client,
+        ThreadPoolExecutor(calls) as threads,
+    ):
+        server = client.servers[0]
+        asked = [threads.submit(client.ops.get_health) for _ in range(calls)]
+        wait_until(lambda: len(silent.requests) == calls, "all calls are under way", 30)
+        silent.close()
+        wait_until(lambda: server.load == 0 and server.is_resting(), "all of them are lost", 30)
+        with ScriptedServer(in_turn(FINE), silent.url) as fine:
+            failures = [error for call in asked if (error := call.exception())]
+            assert failures == []
+            assert len(fine.requests) == calls
+        assert 0 < server._rests_until - time.monotonic() <= 1000.0
+
+
+def test_what_fails_at_a_server_that_rests_does_not_lengthen_its_rest(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    now = 5000.0
+    monkeypatch.setattr(servers, "time", SimpleNamespace(monotonic=lambda: now))
+    server = servers.Server("tcp://127.0.0.1:1", None, lambda: None)
+    try:
+        for seconds in (1, 2, 4, 8, 16, 30, 30):
+            # The first of those that are lost costs a token, the others are the same trouble.
+            assert [server.lose() for _ in range(100)] == [True] + [False] * 99
+            server.rest()
+            now += seconds - 0.125
+            assert server.is_resting()
+            now += 0.125
+            assert not server.is_resting()
+        # Rests for what it said, which was paid for; the loss of its connection is another trouble.
+        server.is_well()
+        server.rest()
+        assert [server.lose() for _ in range(3)] == [True, False, False]
+        now += 1
+        assert not server.is_resting()
+    finally:
+        server.close()
 
 
 def test_without_a_server_the_deadline_is_the_end():

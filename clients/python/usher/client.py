@@ -142,13 +142,16 @@ class _Call:
 
     def pause_after(self, server: Server | None, error: Error) -> float:
         """Seconds until the next attempt; raises error if there is none."""
+        is_new = True
         if server:
             self.tried.add(server)
-            if error.code == error.code.UNAVAILABLE:
+            if error.response is None and error.reason == "CONNECTION_LOST":
+                is_new = server.lose()
+            elif error.code == error.code.UNAVAILABLE:
                 server.rest()
             elif error.response is not None:
                 server.is_well()
-        return self.attempts.pause_after(error)
+        return self.attempts.pause_after(error, is_new)
 
 
 class _View:

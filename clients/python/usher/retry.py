@@ -35,11 +35,13 @@ class Budget:
         with self._lock:
             self._tenths = min(self._MAX, self._tenths + self._SUCCESS)
 
-    def failed(self) -> bool:
-        """Takes note; True: there is enough left for a repeat."""
+    def failed(self) -> None:
         with self._lock:
             self._tenths = max(0, self._tenths - self._FAILURE)
-            return self._tenths > self._MAX // 2
+
+    def suffices(self) -> bool:
+        """Is there enough left for a repeat?"""
+        return self._tenths > self._MAX // 2
 
 
 def is_repeatable(method: methods.Method, request: Message, has_key: bool) -> bool:
@@ -93,8 +95,9 @@ class Attempts:
     def succeeded(self) -> None:
         self._budget.succeeded()
 
-    def pause_after(self, error: Error) -> float:
-        """Seconds to wait before the next attempt. Raises error if there is to be none."""
+    def pause_after(self, error: Error, is_new: bool) -> float:
+        """Seconds to wait before the next attempt. Raises error if there is to be none.
+        is_new: it has not been paid for as part of the same trouble."""
         if error.reason == "NOT_SENT" and self.left() > 0:
             return 0.0
         self.made += 1
@@ -104,8 +107,9 @@ class Attempts:
             if error.response is not None:
                 self._budget.succeeded()
             raise error
-        has_tokens = self._budget.failed()
-        if not (self._repeatable and has_tokens and self.made < self._attempts_max):
+        if is_new:
+            self._budget.failed()
+        if not (self._repeatable and self.made < self._attempts_max and self._budget.suffices()):
             raise error
         pause = self._pause(error.retry_after)
         if pause >= self.left():

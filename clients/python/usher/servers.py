@@ -92,6 +92,7 @@ class Server:
         self._exchanges: set[Exchange] = set()
         self._failures = 0
         self._rests_until = 0.0
+        self._has_lost = False  # a call, with its connection, since this rest began
         self._heard_at = 0.0
         self._socket = pynng.Req0(
             resend_time=-1,
@@ -131,11 +132,26 @@ class Server:
         return time.monotonic() < self._rests_until or self.load > 0
 
     def rest(self) -> None:
-        """It could not do its work, or was not heard of."""
+        """It could not do its work, or was not heard of. If it rests already, that is the same
+        trouble."""
         with self._lock:
-            seconds = min(_REST_FIRST * 2**self._failures, _REST_MAX)
-            self._failures = min(self._failures + 1, 16)
-            self._rests_until = time.monotonic() + seconds
+            self._begin_rest()
+
+    def lose(self) -> bool:
+        """A call was lost with its connection, which takes many along. True: it is the first."""
+        with self._lock:
+            self._begin_rest()
+            is_first = not self._has_lost
+            self._has_lost = True
+            return is_first
+
+    def _begin_rest(self) -> None:
+        now = time.monotonic()
+        if self._failures and now < self._rests_until:
+            return
+        self._rests_until = now + min(_REST_FIRST * 2**self._failures, _REST_MAX)
+        self._failures = min(self._failures + 1, 16)
+        self._has_lost = False
 
     def is_well(self) -> None:
         self._failures = 0

@@ -16,8 +16,8 @@ Answer = envelope_pb2.Response | None
 class ScriptedServer:
     """Answers each request by the function; None leaves it unanswered. Keeps what it was asked."""
 
-    def __init__(self, answer: Callable[[envelope_pb2.Request], Answer]):
-        self.url = f"tcp://127.0.0.1:{free_port()}"
+    def __init__(self, answer: Callable[[envelope_pb2.Request], Answer], url: str = ""):
+        self.url = url or f"tcp://127.0.0.1:{free_port()}"
         self.requests: list[envelope_pb2.Request] = []
         self._answer = answer
         self._socket = pynng.Rep0(listen=self.url)
