@@ -50,28 +50,42 @@ answer(struct upstream *upstream, nng_msg *message, struct arena *arena)
 	return reply;
 }
 
+typedef void operation(nng_ctx ctx, nng_aio *aio);
+
+/* Starts it, and waits for its end. Did it succeed? Nothing starts once the socket is being closed:
+ * nng 1.5.2's close frees what an operation that starts just then still locks. */
+static bool
+perform(struct upstream_worker *worker, operation *start)
+{
+	struct upstream *upstream = worker->upstream;
+
+	pthread_mutex_lock(&upstream->lock);
+	const bool starts = !upstream->is_closing;
+	if (starts)
+		start(worker->ctx, worker->aio);
+	pthread_mutex_unlock(&upstream->lock);
+	if (!starts)
+		return false;
+	nng_aio_wait(worker->aio);
+	return nng_aio_result(worker->aio) == 0;
+}
+
 static void *
 work(void *arg)
 {
 	struct upstream_worker *worker = arg;
 	nng_aio *aio = worker->aio;
 
-	for (;;) {
-		nng_msg *message;
+	while (perform(worker, nng_ctx_recv)) {
+		nng_msg *message = nng_aio_get_msg(aio);
 
-		nng_ctx_recv(worker->ctx, aio);
-		nng_aio_wait(aio);
-		if (nng_aio_result(aio) != 0)
-			return NULL;
-		message = nng_aio_get_msg(aio);
 		nng_aio_set_msg(aio, answer(worker->upstream, message, &worker->arena));
 		nng_msg_free(message);
 		arena_reset(&worker->arena);
-		nng_ctx_send(worker->ctx, aio);
-		nng_aio_wait(aio);
-		if (nng_aio_result(aio) != 0)
+		if (!perform(worker, nng_ctx_send))
 			nng_msg_free(nng_aio_get_msg(aio));
 	}
+	return NULL;
 }
 
 /* All that can fail does so here: in a thread of its own a failed assertion ends the program. */
@@ -113,6 +127,9 @@ upstream_open(struct upstream *upstream, const char *url)
 void
 upstream_close(struct upstream *upstream)
 {
+	pthread_mutex_lock(&upstream->lock);
+	upstream->is_closing = true;
+	pthread_mutex_unlock(&upstream->lock);
 	(void)nng_close(upstream->socket);
 	for (int i = 0; i < UPSTREAM_WORKERS; i++)
 		worker_close(&upstream->workers[i]);

@@ -36,6 +36,7 @@ struct upstream {
 	nng_msg *last; /* the call that came last */
 	struct request_envelope request;
 	unsigned calls;
+	bool is_closing;
 };
 
 /* url: tcp://127.0.0.1:0, or one whose port is free. Fails the test when it can't. */
