@@ -19,6 +19,14 @@ from usher_testing.system import Bridge, Cluster, Database, Node, System
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest keeps the folders of its last runs; ours go with the run."""
+    if not config.option.basetemp:
+        config.option.basetemp = tempfile.mkdtemp(prefix="usher-pytest.")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
+
+
 @pytest.fixture(scope="session")
 def workspace() -> Iterator[pathlib.Path]:
     """A folder for this run, gone afterwards."""
