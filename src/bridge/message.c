@@ -94,12 +94,13 @@ static status
 check_body_headers(const struct http_request *request)
 {
 	const char *encoding = http_request_header(request, "Content-Encoding");
+	size_t encodings = http_request_header_count(request, "Content-Encoding");
 
 	if (http_request_header_count(request, "Content-Type") > 1 ||
 	    !is_json_type(http_request_header(request, "Content-Type")))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE",
 		    "the body must be JSON, and Content-Type say so: application/json");
-	if (encoding && strcasecmp(encoding, "identity") != 0)
+	if (encodings > 1 || (encoding && strcasecmp(encoding, "identity") != 0))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE",
 		    "the body must not be compressed");
 	return STATUS_OK;

@@ -1,5 +1,6 @@
 /* What of a request's header is accepted. Everything here fails closed: a header that could be read
  * in two ways is refused, and its connection with it. */
+#include "base/network.h"
 #include "http/internal.h"
 
 #include <stdlib.h>
@@ -45,7 +46,8 @@ struct header_walk {
 	size_t count;
 	size_t bytes;
 	size_t hosts, lengths, codings;
-	const char *host, *length, *coding, *expect; /* as sent, not trimmed */
+	const char *host, *length, *coding; /* as sent, not trimmed */
+	bool expects_more;                  /* than 100-continue */
 	bool misplaced;
 	bool bad_name;
 	bool bad_value;
@@ -136,7 +138,7 @@ walk_look(void *cls, enum MHD_ValueKind kind, const char *name, const char *valu
 		walk->codings++;
 		walk->coding = value;
 	} else if (strcasecmp(name, "expect") == 0) {
-		walk->expect = value;
+		walk->expects_more |= strcasecmp(value, "100-continue") != 0;
 	}
 	return MHD_YES;
 }
@@ -248,27 +250,47 @@ check_framing(struct exchange *exchange, const struct header_walk *walk, bool is
 	    (!number_parse_u64(slice_text(walk->length), &exchange->content_length) ||
 		exchange->content_length > exchange->server->config.body_bytes_max))
 		return refuse(413, "BODY_TOO_LARGE", "the request's body is too large");
-	if (walk->expect && strcasecmp(walk->expect, "100-continue") != 0)
+	if (walk->expects_more)
 		return refuse(
 		    417, "EXPECTATION_UNKNOWN", "the only expectation known here is 100-continue");
 	return ACCEPTED;
 }
 
-/* A name, an address or a bracketed IPv6 address, perhaps with a port. */
+static bool
+is_host(struct slice text)
+{
+	struct network address;
+
+	if (text.bytes && text.data[0] == '[')
+		return text.bytes > 2 && text.data[text.bytes - 1] == ']' &&
+		       memchr(text.data, ':', text.bytes) &&
+		       address_parse(slice_of(text.data + 1, text.bytes - 2), &address);
+	for (size_t i = 0; i < text.bytes; i++) {
+		char c = (char)text.data[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+			return false;
+	}
+	return text.bytes > 0 && text.bytes <= 255;
+}
+
+/* A name, an address or a bracketed IPv6 address, perhaps with a port, which may be empty. */
 static bool
 is_authority(const char *text, size_t bytes)
 {
-	if (bytes == 0 || bytes > 261)
+	size_t port_bytes = 0;
+	uint64_t port;
+
+	while (port_bytes < bytes && text[bytes - port_bytes - 1] >= '0' &&
+	       text[bytes - port_bytes - 1] <= '9')
+		port_bytes++;
+	if (port_bytes == bytes || text[bytes - port_bytes - 1] != ':')
+		return is_host(slice_of(text, bytes));
+	if (port_bytes &&
+	    (!number_parse_u64(slice_of(text + bytes - port_bytes, port_bytes), &port) ||
+		port > 65535))
 		return false;
-	for (size_t i = 0; i < bytes; i++) {
-		char c = text[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!letter && !(c >= '0' && c <= '9') && !strchr("-._:[]", c))
-			return false;
-		if (c == '\0')
-			return false;
-	}
-	return true;
+	return is_host(slice_of(text, bytes - port_bytes - 1));
 }
 
 /* Where the request is going, in parts that point into what was sent. */
@@ -278,9 +300,31 @@ struct target {
 };
 
 static struct refusal
+check_method(struct exchange *exchange, const char *method)
+{
+	static const char *const known[] = {
+	    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+	const char *found = NULL;
+
+	if (!is_token(method))
+		return malformed("the request's method has a character that may not stand in one");
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(method, known[i]) == 0)
+			found = known[i];
+	}
+	if (!found)
+		return refuse(501, "METHOD_UNKNOWN", "the request's method is not known here");
+	exchange->request.is_head = strcmp(found, "HEAD") == 0;
+	exchange->request.method = exchange->request.is_head ? "GET" : found;
+	return ACCEPTED;
+}
+
+static struct refusal
 check_target(const struct exchange *exchange, struct target *out)
 {
 	const char *target = exchange->target, *end = target + exchange->target_bytes;
+	bool is_everything =
+	    strcmp(target, "*") == 0 && strcmp(exchange->request.method, "OPTIONS") == 0;
 
 	if (exchange->target_bytes > HTTP_TARGET_BYTES_MAX)
 		return refuse(414, "TARGET_TOO_LONG", "the request's address is too long");
@@ -295,7 +339,7 @@ check_target(const struct exchange *exchange, struct target *out)
 		target = out->authority + out->authority_bytes;
 		if (!is_authority(out->authority, out->authority_bytes))
 			return malformed("the request's address names no proper host");
-	} else if (target[0] != '/' && strcmp(target, "*") != 0) {
+	} else if (target[0] != '/' && !is_everything) {
 		return malformed("the request's address does not begin with a slash");
 	}
 	out->path = target;
@@ -329,26 +373,6 @@ check_host(const struct header_walk *walk, struct target *target, bool is_http_1
 		return malformed("the host in the request's address is not the one in Host");
 	target->authority = walk->host;
 	target->authority_bytes = bytes;
-	return ACCEPTED;
-}
-
-static struct refusal
-check_method(struct exchange *exchange, const char *method, const struct target *target)
-{
-	static const char *const known[] = {
-	    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-	const char *found = NULL;
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(method, known[i]) == 0)
-			found = known[i];
-	}
-	if (!found)
-		return refuse(501, "METHOD_UNKNOWN", "the request's method is not known here");
-	if (target->path[0] == '*' && strcmp(found, "OPTIONS") != 0)
-		return malformed("the request's address does not begin with a slash");
-	exchange->request.is_head = strcmp(found, "HEAD") == 0;
-	exchange->request.method = exchange->request.is_head ? "GET" : found;
 	return ACCEPTED;
 }
 
@@ -397,10 +421,10 @@ exchange_take_header(struct exchange *exchange, const char *method, const char *
 		return malformed("the request line is not METHOD, address and version, one space "
 				 "between them, ended by CR LF");
 	MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, walk_look, &walk);
+	PASS(check_method(exchange, method));
 	PASS(check_target(exchange, &target));
 	PASS(check_lines(&walk));
 	PASS(check_host(&walk, &target, is_http_1_0));
 	PASS(check_framing(exchange, &walk, is_http_1_0));
-	PASS(check_method(exchange, method, &target));
 	return copy_header(exchange, &walk, &target);
 }

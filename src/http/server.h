@@ -5,8 +5,8 @@
  * handler sees it: no request that two parsers could read in two ways goes on from here.
  * Every reply carries X-Request-Id and the security headers, and is not stored by caches unless
  * it says otherwise; refusals made here are RFC 9457 problems. What the library itself refuses
- * while it still reads the header (no HTTP at all, a header larger than the connection's memory)
- * gets its right status and no more.
+ * while it still reads the header (another version, a header larger than the connection's memory)
+ * gets its right status and no more; a first line without any blank, no answer at all.
  * Source: RFC 9110, RFC 9112, RFC 9457. */
 #ifndef USHER_HTTP_SERVER_H
 #define USHER_HTTP_SERVER_H

@@ -3,7 +3,7 @@
 Nothing sleeps: wait_until() asks for a condition, with a bound."""
 
 from usher_testing.fleet import Figures, Fleet, FleetNode, Link, rounds
-from usher_testing.http import Http, HttpReply, raw_exchange
+from usher_testing.http import Http, HttpReply, RawConnection
 from usher_testing.organisation import Organisation, unverified_token
 from usher_testing.process import BINARIES, SOURCE, SLOWER, Process, free_port, wait_until
 from usher_testing.system import Bridge, Database, Node, Statements, System
@@ -23,10 +23,10 @@ __all__ = [
     "Node",
     "Organisation",
     "Process",
+    "RawConnection",
     "Statements",
     "System",
     "free_port",
-    "raw_exchange",
     "rounds",
     "unverified_token",
     "wait_until",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import socket
 from dataclasses import dataclass
@@ -87,17 +88,63 @@ class Http:
         return self.request("DELETE", path, **options)
 
 
-def raw_exchange(port: int, data: bytes, timeout_s: float = 15.0) -> bytes:
-    """Send bytes, read until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s * SLOWER) as peer:
+class RawConnection:
+    """A connection to write bytes on as they are, and to read replies from one by one."""
+
+    def __init__(self, port: int, source: str = "127.0.0.1", timeout_s: float = 15.0):
+        self._peer = socket.create_connection(
+            ("127.0.0.1", port), timeout=timeout_s * SLOWER, source_address=(source, 0)
+        )
+        self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._heard = b""
+
+    def __enter__(self) -> RawConnection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._peer.close()
+
+    def send(self, data: bytes, piece_bytes: int = 0) -> None:
+        """The server may have heard enough before the end."""
         try:
-            peer.sendall(data)
+            for at in range(0, len(data), piece_bytes or max(len(data), 1)):
+                self._peer.sendall(data[at : at + piece_bytes] if piece_bytes else data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it may have heard enough
-        answer = b""
-        try:
-            while part := peer.recv(65536):
-                answer += part
-        except ConnectionResetError:
             pass
-        return answer
+
+    def say_no_more(self) -> None:
+        self._peer.shutdown(socket.SHUT_WR)
+
+    def reply(self, head: bool = False) -> HttpReply | None:
+        """The next reply, 100 Continue included; None when the server has closed instead."""
+        while b"\r\n\r\n" not in self._heard:
+            if not self._hear():
+                assert not self._heard, f"closed within a reply: {self._heard!r}"
+                return None
+        head_text, self._heard = self._heard.split(b"\r\n\r\n", 1)
+        line, _, lines = head_text.partition(b"\r\n")
+        version, _, rest = line.partition(b" ")
+        assert version in (b"HTTP/1.1", b"HTTP/1.0"), head_text
+        status = int(rest[:3])
+        headers = http.client.parse_headers(io.BytesIO(lines + b"\r\n\r\n"))
+        assert "Transfer-Encoding" not in headers
+        has_body = not head and status >= 200 and status not in (204, 304)
+        size = int(headers["Content-Length"]) if has_body else 0
+        while len(self._heard) < size:
+            assert self._hear(), f"closed within a body: {self._heard!r}"
+        body, self._heard = self._heard[:size], self._heard[size:]
+        return HttpReply(status, headers, body)
+
+    def _hear(self) -> bool:
+        try:
+            part = self._peer.recv(65536)
+        except ConnectionResetError:
+            return False
+        self._heard += part
+        return bool(part)
+
+    def rest(self) -> bytes:
+        """All that still comes until the server closes."""
+        while self._hear():
+            pass
+        return self._heard
