@@ -14,7 +14,7 @@ print_job(const Usher__V1__JobStatus *job)
 	if (job->last_run_at)
 		time_format(
 		    job->last_run_at->seconds * US_PER_S + job->last_run_at->nanos / 1000, at);
-	printf("%-12s last run %-24.24s %9.1f ms  %lld runs, %lld errors, %lld done, "
+	printf("%-12s last run %-27s %9.1f ms  %lld runs, %lld errors, %lld done, "
 	       "backlog %lld%s%s\n",
 	    job->name, at, job->last_duration_ms, (long long)job->runs, (long long)job->errors,
 	    (long long)job->done, (long long)job->backlog, *job->last_error ? ": " : "",

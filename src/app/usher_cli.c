@@ -157,6 +157,18 @@ cli_connect(const struct cli *cli, struct client **out)
 	    out);
 }
 
+/* Callers of a server are not told; whoever stands at the database is. */
+static status
+explain_refusal(const struct cli *cli, struct store *store, status st)
+{
+	struct store_health health;
+
+	store_health(store, &health);
+	if (st.code != ST_UNAVAILABLE || !*health.message)
+		return st;
+	return arena_refuse(cli->arena, st.code, st.reason, "%s", health.message);
+}
+
 status
 cli_open_store(const struct cli *cli, struct store **store, struct store_conn **conn)
 {
@@ -167,6 +179,7 @@ cli_open_store(const struct cli *cli, struct store **store, struct store_conn **
 	TRY(store_new(cli->config, &clock_system, &opened));
 	st = store_lease(opened, clock_boot_us(&clock_system) + 10 * US_PER_S, &leased);
 	if (st.code != ST_OK) {
+		st = explain_refusal(cli, opened, st);
 		store_free(&opened);
 		return st;
 	}

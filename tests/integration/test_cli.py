@@ -231,6 +231,19 @@ def test_a_server_on_a_schema_that_does_not_fit_says_so(cluster: Cluster, system
     wait_until(node.is_ready, "it serves once the schema is there", 20)
 
 
+def test_a_database_that_lets_nobody_in_is_said_in_its_own_words(cluster: Cluster):
+    database = cluster.empty_database("closed")
+    env = {"USHER_DATABASE_CONNINFO": cluster.conninfo("nobody_there", "closed")}
+    for words in (["db", "check"], ["bootstrap", "--system-only"]):
+        done = plain(*words, env=env)
+        assert done.returncode == UNREACHABLE
+        assert '"nobody_there"' in done.stderr, done.stderr
+    env = {"USHER_DATABASE_CONNINFO": database.app}
+    done = plain("bootstrap", "--system-only", env=env)
+    assert done.returncode == UNREACHABLE
+    assert "usher migrate up" in done.stderr, done.stderr
+
+
 def test_bootstrap_makes_an_administrator_who_can_log_in(system: System, node: Node):
     org = system.operator("boss@example.com")
     tokens = org.login(node.client())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 
 import pytest
@@ -90,6 +91,8 @@ def test_the_command_line_lists_and_runs(system: System, node: Node, operator: u
     done = jobs("list")
     assert done.returncode == OK, done.stderr
     assert all(f"{name} " in done.stdout for name in JOBS)
+    # A whole time, as everywhere else.
+    assert re.search(r"^sweep +last run \d{4}-\d\d-\d\dT[\d:]{8}(\.\d+)?Z ", done.stdout, re.M)
     done = jobs("list", "--json")
     assert {job["name"] for job in json.loads(done.stdout)["jobs"]} >= JOBS
     done = jobs("run", "retention")
