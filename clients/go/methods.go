@@ -188,7 +188,7 @@ func (s ContextService) GetProfile(ctx context.Context, request *usherv1.GetProf
 var contextPutProfile = method{"usher.v1.ContextService/PutProfile", 0x2bff1030, 5000, 1048576, effectWrite, true, ""}
 
 // PutProfile: Fields absent from update_mask stay; without a mask the whole profile is replaced.
-// Errors: NOT_FOUND (user), ABORTED VERSION_MISMATCH.
+// Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys), ABORTED VERSION_MISMATCH.
 func (s ContextService) PutProfile(ctx context.Context, request *usherv1.PutProfileRequest, options ...Option) (*usherv1.GetProfileReply, error) {
 	reply := new(usherv1.GetProfileReply)
 	if err := s.client.call(ctx, &contextPutProfile, request, reply, options); err != nil {
@@ -200,7 +200,8 @@ func (s ContextService) PutProfile(ctx context.Context, request *usherv1.PutProf
 var contextAppendTurns = method{"usher.v1.ContextService/AppendTurns", 0xb1cd7ba2, 5000, 1048576, effectWrite, true, ""}
 
 // AppendTurns: Append to a conversation; made if it does not exist.
-// Errors: NOT_FOUND (user), ABORTED SEQUENCE_MISMATCH (expect_seq is not the next one).
+// Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
+// SEQUENCE_MISMATCH (expect_seq is not the next one).
 func (s ContextService) AppendTurns(ctx context.Context, request *usherv1.AppendTurnsRequest, options ...Option) (*usherv1.AppendTurnsReply, error) {
 	reply := new(usherv1.AppendTurnsReply)
 	if err := s.client.call(ctx, &contextAppendTurns, request, reply, options); err != nil {

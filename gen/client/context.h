@@ -123,7 +123,7 @@ context_get_profile_reply(const struct client_result *result)
 }
 
 /* Fields absent from update_mask stay; without a mask the whole profile is replaced.
- * Errors: NOT_FOUND (user), ABORTED VERSION_MISMATCH. */
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys), ABORTED VERSION_MISMATCH. */
 static inline status
 context_put_profile_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__PutProfileRequest *request, struct client_result *result)
@@ -138,7 +138,8 @@ context_put_profile_reply(const struct client_result *result)
 }
 
 /* Append to a conversation; made if it does not exist.
- * Errors: NOT_FOUND (user), ABORTED SEQUENCE_MISMATCH (expect_seq is not the next one). */
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
+ * SEQUENCE_MISMATCH (expect_seq is not the next one). */
 static inline status
 context_append_turns_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__AppendTurnsRequest *request, struct client_result *result)

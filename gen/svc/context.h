@@ -42,12 +42,13 @@ status context_get_profile(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__GetProfileRequest *req, Usher__V1__GetProfileReply *reply);
 
 /* Fields absent from update_mask stay; without a mask the whole profile is replaced.
- * Errors: NOT_FOUND (user), ABORTED VERSION_MISMATCH. */
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys), ABORTED VERSION_MISMATCH. */
 status context_put_profile(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__PutProfileRequest *req, Usher__V1__GetProfileReply *reply);
 
 /* Append to a conversation; made if it does not exist.
- * Errors: NOT_FOUND (user), ABORTED SEQUENCE_MISMATCH (expect_seq is not the next one). */
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
+ * SEQUENCE_MISMATCH (expect_seq is not the next one). */
 status context_append_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__AppendTurnsRequest *req, Usher__V1__AppendTurnsReply *reply);
 

@@ -591,6 +591,31 @@ append(const char *conversation, const char *text, int64_t expect_seq,
 	return call_as(&key, "AppendTurns", &req, reply);
 }
 
+static void
+nothing_is_written_for_what_is_disabled(void **state)
+{
+	Usher__V1__Profile profile = USHER__V1__PROFILE__INIT;
+	Usher__V1__GetProfileReply written;
+	Usher__V1__AppendTurnsReply reply;
+
+	(void)state;
+	profile.company = (char *)"Example Inc.";
+	assert_ok(append("before", "x", 0, &reply));
+	handler_sql(&fixture, "UPDATE usher.users SET status = 2 WHERE id = '" ANN "'");
+	expect(append("before", "x", 0, &reply), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	expect(append("new", "x", 0, &reply), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	expect(
+	    put(&key, "company", &profile, 0, &written), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	/* An administrator puts it right meanwhile. */
+	profile.company = (char *)"";
+	assert_ok(put(&admin, "company", &profile, 0, &written));
+	handler_sql(&fixture, "UPDATE usher.users SET status = 1");
+	handler_sql(&fixture, "UPDATE usher.chatbots SET disabled_at = now()");
+	expect(append("before", "x", 0, &reply), ST_FAILED_PRECONDITION, "CHATBOT_DISABLED");
+	expect(append("new", "x", 0, &reply), ST_FAILED_PRECONDITION, "CHATBOT_DISABLED");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.turns"), "2");
+}
+
 static void *
 append_one(void *unused)
 {
@@ -742,6 +767,7 @@ main(void)
 	    TEST(a_message_joins_its_conversation),
 	    TEST(who_may_not_write_turns_adds_none_by_resolving),
 	    TEST(what_is_disabled_is_not_resolved),
+	    TEST(nothing_is_written_for_what_is_disabled),
 	    TEST(a_bound_key_touches_no_other_user),
 	    TEST(a_small_quota_is_exact),
 	    TEST(a_key_is_made_shown_once_listed_and_revoked),

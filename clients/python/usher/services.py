@@ -451,7 +451,7 @@ class ContextService(BlockingService):
         expect_version: int | None = None,
     ) -> context_pb2.GetProfileReply:
         """Fields absent from update_mask stay; without a mask the whole profile is replaced.
-        Errors: NOT_FOUND (user), ABORTED VERSION_MISMATCH."""
+        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys), ABORTED VERSION_MISMATCH."""
         return self._call(
             context_pb2.GetProfileReply,
             "usher.v1.ContextService/PutProfile",
@@ -476,7 +476,8 @@ class ContextService(BlockingService):
         expect_seq: int | None = None,
     ) -> context_pb2.AppendTurnsReply:
         """Append to a conversation; made if it does not exist.
-        Errors: NOT_FOUND (user), ABORTED SEQUENCE_MISMATCH (expect_seq is not the next one)."""
+        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
+        SEQUENCE_MISMATCH (expect_seq is not the next one)."""
         return self._call(
             context_pb2.AppendTurnsReply,
             "usher.v1.ContextService/AppendTurns",
@@ -757,7 +758,7 @@ class AsyncContextService(AsyncService):
         expect_version: int | None = None,
     ) -> context_pb2.GetProfileReply:
         """Fields absent from update_mask stay; without a mask the whole profile is replaced.
-        Errors: NOT_FOUND (user), ABORTED VERSION_MISMATCH."""
+        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys), ABORTED VERSION_MISMATCH."""
         return await self._call(
             context_pb2.GetProfileReply,
             "usher.v1.ContextService/PutProfile",
@@ -782,7 +783,8 @@ class AsyncContextService(AsyncService):
         expect_seq: int | None = None,
     ) -> context_pb2.AppendTurnsReply:
         """Append to a conversation; made if it does not exist.
-        Errors: NOT_FOUND (user), ABORTED SEQUENCE_MISMATCH (expect_seq is not the next one)."""
+        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
+        SEQUENCE_MISMATCH (expect_seq is not the next one)."""
         return await self._call(
             context_pb2.AppendTurnsReply,
             "usher.v1.ContextService/AppendTurns",

@@ -53,8 +53,7 @@ ask_admit_chatbot(
 	    (!entry->has_chatbot || !ask_chatbot_is_allowed(call->principal, &entry->chatbot_id)))
 		return CHATBOT_NOT_FOUND;
 	if (entry->is_chatbot_disabled)
-		return REFUSE_FOR(
-		    ST_FAILED_PRECONDITION, "CHATBOT_DISABLED", "the chatbot is disabled");
+		return CHATBOT_DISABLED;
 	return STATUS_OK;
 }
 
@@ -67,7 +66,7 @@ ask_admit(
 		return USER_NOT_FOUND;
 	TRY(principal_may_touch_user(call->principal, &entry->user_id));
 	if (!entry->is_user_active)
-		return REFUSE_FOR(ST_FAILED_PRECONDITION, "USER_DISABLED", "the user is disabled");
+		return USER_DISABLED;
 	return STATUS_OK;
 }
 
@@ -106,6 +105,9 @@ ask_find_user(struct rpc_call *call, const char *text, struct uuid *out)
 		return USER_NOT_FOUND;
 	id = row_uuid(&rows, 0, CONTEXT_USER_ID);
 	TRY(principal_may_touch_user(call->principal, &id));
+	if (call->principal->kind == PRINCIPAL_KEY &&
+	    row_int(&rows, 0, CONTEXT_USER_STATUS) != USHER__V1__USER_STATUS__USER_STATUS_ACTIVE)
+		return USER_DISABLED;
 	*out = id;
 	return STATUS_OK;
 }

@@ -14,6 +14,10 @@
 #define CONVERSATION_NOT_FOUND                                                                     \
 	REFUSE_FOR(ST_NOT_FOUND, "CONVERSATION_NOT_FOUND", "there is no such conversation")
 
+#define CHATBOT_DISABLED                                                                           \
+	REFUSE_FOR(ST_FAILED_PRECONDITION, "CHATBOT_DISABLED", "the chatbot is disabled")
+#define USER_DISABLED REFUSE_FOR(ST_FAILED_PRECONDITION, "USER_DISABLED", "the user is disabled")
+
 /* A chatbot as a request names it: by id, or by alias. */
 struct chatbot_ref {
 	bool given;
@@ -43,7 +47,8 @@ MUST_USE status ask_admit_chatbot(
 /* Find a chatbot in the database. Errors: those of ask_chatbot(), NOT_FOUND. */
 MUST_USE status ask_find_chatbot(
     struct rpc_call *call, const char *text, bool required, struct uuid *out);
-/* Find a user in the database. Errors: those of principal_pick_user(), NOT_FOUND. */
+/* Find a user in the database; a key works for nobody who is disabled.
+ * Errors: those of principal_pick_user(), NOT_FOUND, FAILED_PRECONDITION USER_DISABLED. */
 MUST_USE status ask_find_user(struct rpc_call *call, const char *text, struct uuid *out);
 
 #endif

@@ -97,7 +97,8 @@ json_if(uint32_t written, enum profile_field field, const char *text)
 }
 
 /* PutProfile: the fields of the mask, or the whole profile.
- * Errors: INVALID_ARGUMENT (mask, shape), NOT_FOUND (user), ABORTED VERSION_MISMATCH. */
+ * Errors: INVALID_ARGUMENT (mask, shape), NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (an
+ *         administrator may all the same), ABORTED VERSION_MISMATCH. */
 status
 context_put_profile(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__PutProfileRequest *req, Usher__V1__GetProfileReply *reply)

@@ -32,6 +32,9 @@ read_conversation(const struct rows *rows, struct turns_appended *out)
 	out->conversation_id = row_uuid(rows, 0, CONTEXT_CONVERSATION_ID);
 	out->user_id = row_uuid(rows, 0, CONTEXT_CONVERSATION_USER_ID);
 	out->last_seq = row_int(rows, 0, CONTEXT_CONVERSATION_LAST_SEQ);
+	out->is_user_active = row_int(rows, 0, CONTEXT_CONVERSATION_USER_STATUS) ==
+			      USHER__V1__USER_STATUS__USER_STATUS_ACTIVE;
+	out->is_chatbot_disabled = row_bool(rows, 0, CONTEXT_CONVERSATION_CHATBOT_DISABLED);
 }
 
 static status
@@ -71,7 +74,10 @@ take_numbers(struct rpc_call *call, const struct turns_append *append, struct tu
 	else
 		return REFUSE_FOR(ST_FAILED_PRECONDITION, "CONVERSATION_AMBIGUOUS",
 		    "one conversation has that id, and another has it as its name");
-	return check_owner(call, append, &out->user_id);
+	TRY(check_owner(call, append, &out->user_id));
+	if (out->is_chatbot_disabled)
+		return CHATBOT_DISABLED;
+	return out->is_user_active ? STATUS_OK : USER_DISABLED;
 }
 
 static status
@@ -178,7 +184,7 @@ check_turns(struct rpc_call *call, const Usher__V1__AppendTurnsRequest *req)
 
 /* AppendTurns: add to a conversation, in order and without gaps.
  * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot, user), ABORTED SEQUENCE_MISMATCH,
- *         FAILED_PRECONDITION CONVERSATION_OF_ANOTHER_USER. */
+ *         FAILED_PRECONDITION CONVERSATION_OF_ANOTHER_USER, USER_DISABLED, CHATBOT_DISABLED. */
 status
 context_append_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__AppendTurnsRequest *req, Usher__V1__AppendTurnsReply *reply)

@@ -25,12 +25,13 @@ struct turns_appended {
 	struct uuid conversation_id;
 	struct uuid user_id;
 	int64_t first_seq, last_seq;
+	bool is_user_active, is_chatbot_disabled;
 };
 
 /* Append, in the call's transaction; the conversation's row is locked until the commit, so numbers
  * have no gaps. The conversation is made if it does not exist.
- * Errors: NOT_FOUND (user), FAILED_PRECONDITION CONVERSATION_OF_ANOTHER_USER,
- *         ABORTED SEQUENCE_MISMATCH; as store_query(). */
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION CONVERSATION_OF_ANOTHER_USER, USER_DISABLED,
+ *         CHATBOT_DISABLED, ABORTED SEQUENCE_MISMATCH; as store_query(). */
 MUST_USE status turns_append(
     struct rpc_call *call, const struct turns_append *append, struct turns_appended *out);
 
