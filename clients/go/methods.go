@@ -154,6 +154,7 @@ func (s ContextService) CreateApiKey(ctx context.Context, request *usherv1.Creat
 var contextListApiKeys = method{"usher.v1.ContextService/ListApiKeys", 0xcb3f5a0e, 5000, 1048576, effectRead, false, ""}
 
 // ListApiKeys: Without their secrets. Revoked and expired ones are listed too.
+// Errors: NOT_FOUND (chatbot).
 func (s ContextService) ListApiKeys(ctx context.Context, request *usherv1.ListApiKeysRequest, options ...Option) (*usherv1.ListApiKeysReply, error) {
 	reply := new(usherv1.ListApiKeysReply)
 	if err := s.client.call(ctx, &contextListApiKeys, request, reply, options); err != nil {
@@ -164,7 +165,8 @@ func (s ContextService) ListApiKeys(ctx context.Context, request *usherv1.ListAp
 
 var contextRevokeApiKey = method{"usher.v1.ContextService/RevokeApiKey", 0xad950347, 5000, 1048576, effectRestrict, true, ""}
 
-// RevokeApiKey: When this is answered, no node accepts the key any more. Revoking it again is no error.
+// RevokeApiKey: When this is answered, no node accepts the key any more. Revoking it again is no error. The
+// bridge's key is a service's of the system organisation, which an operator names in the envelope.
 // Errors: NOT_FOUND, UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call).
 func (s ContextService) RevokeApiKey(ctx context.Context, request *usherv1.RevokeApiKeyRequest, options ...Option) (*usherv1.ApiKey, error) {
 	reply := new(usherv1.ApiKey)

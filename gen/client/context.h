@@ -79,7 +79,8 @@ context_create_api_key_reply(const struct client_result *result)
 	return (const Usher__V1__CreateApiKeyReply *)result->reply;
 }
 
-/* Without their secrets. Revoked and expired ones are listed too. */
+/* Without their secrets. Revoked and expired ones are listed too.
+ * Errors: NOT_FOUND (chatbot). */
 static inline status
 context_list_api_keys_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListApiKeysRequest *request, struct client_result *result)
@@ -93,7 +94,8 @@ context_list_api_keys_reply(const struct client_result *result)
 	return (const Usher__V1__ListApiKeysReply *)result->reply;
 }
 
-/* When this is answered, no node accepts the key any more. Revoking it again is no error.
+/* When this is answered, no node accepts the key any more. Revoking it again is no error. The
+ * bridge's key is a service's of the system organisation, which an operator names in the envelope.
  * Errors: NOT_FOUND, UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call). */
 static inline status
 context_revoke_api_key_rpc(struct client *client, const struct client_options *options,

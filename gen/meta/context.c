@@ -210,7 +210,7 @@ const struct meta_message meta_usher_v1_create_api_key_reply = {
 };
 
 static const struct meta_field fields_of_meta_usher_v1_list_api_keys_request[] = {
-	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	{.number = 1, .type = META_STRING, .oneof = -1,
 	    .name = "chatbot_id", .json_name = "chatbotId", .length_max = 260},
 	{.number = 2, .type = META_MESSAGE, .flags = META_PRESENCE, .oneof = -1,
 	    .name = "page", .json_name = "page", .message = &meta_usher_v1_page_request},
@@ -236,7 +236,7 @@ const struct meta_message meta_usher_v1_list_api_keys_reply = {
 };
 
 static const struct meta_field fields_of_meta_usher_v1_revoke_api_key_request[] = {
-	{.number = 1, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
+	{.number = 1, .type = META_STRING, .oneof = -1,
 	    .name = "chatbot_id", .json_name = "chatbotId", .length_max = 260},
 	{.number = 2, .type = META_STRING, .flags = META_REQUIRED, .oneof = -1,
 	    .name = "key_id", .json_name = "keyId", .length_max = 36},

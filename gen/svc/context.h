@@ -28,11 +28,13 @@ status context_list_chatbots(const struct context_env *env, struct rpc_call *cal
 status context_create_api_key(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__CreateApiKeyRequest *req, Usher__V1__CreateApiKeyReply *reply);
 
-/* Without their secrets. Revoked and expired ones are listed too. */
+/* Without their secrets. Revoked and expired ones are listed too.
+ * Errors: NOT_FOUND (chatbot). */
 status context_list_api_keys(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ListApiKeysRequest *req, Usher__V1__ListApiKeysReply *reply);
 
-/* When this is answered, no node accepts the key any more. Revoking it again is no error.
+/* When this is answered, no node accepts the key any more. Revoking it again is no error. The
+ * bridge's key is a service's of the system organisation, which an operator names in the envelope.
  * Errors: NOT_FOUND, UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call). */
 status context_revoke_api_key(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__RevokeApiKeyRequest *req, Usher__V1__ApiKey *reply);

@@ -50,9 +50,15 @@ write_secret_file(struct arena *arena, const char *path, const char *text)
 	return STATUS_OK;
 }
 
+/* What was made, or was there already; nil: not asked for. */
+struct made {
+	struct uuid org_id;                /* the administrator's, or the demo's */
+	struct uuid system_org_id, key_id; /* of the bridge's key */
+};
+
 /* The bridge's key: the one in the file if the database knows it, a new one otherwise. */
 static status
-ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path)
+ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path, struct made *made)
 {
 	struct slice scopes[] = {slice_text(bridge_scopes[0]), slice_text(bridge_scopes[1])};
 	struct bootstrap_key key = {
@@ -60,16 +66,20 @@ ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path)
 	    .scopes = scopes,
 	    .scopes_count = sizeof scopes / sizeof scopes[0],
 	};
-	char text[SECRET_TEXT_BYTES_MAX];
+	struct secret secret;
 	bool works = false;
 
-	read_line(path, text, sizeof text);
-	TRY(bootstrap_key_works(conn, text, &works));
-	if (works)
-		return STATUS_OK;
 	TRY(bootstrap_system_org(conn, &key.org_id));
-	TRY(bootstrap_make_key(conn, &key));
-	return write_secret_file(cli->arena, path, key.text);
+	read_line(path, key.text, sizeof key.text);
+	TRY(bootstrap_key_works(conn, key.text, &works));
+	if (!works) {
+		TRY(bootstrap_make_key(conn, &key));
+		TRY(write_secret_file(cli->arena, path, key.text));
+	}
+	made->system_org_id = key.org_id;
+	if (secret_parse(slice_text(key.text), SECRET_API_KEY, &secret))
+		made->key_id = secret.id;
+	return STATUS_OK;
 }
 
 /* Ask for a password without showing it; one line of standard input when that is no terminal. */
@@ -157,7 +167,7 @@ make_administrator(
 
 static status
 bootstrap_in_transaction(
-    struct cli *cli, struct store_conn *conn, struct password_hasher *hasher, struct uuid *org_id)
+    struct cli *cli, struct store_conn *conn, struct password_hasher *hasher, struct made *made)
 {
 	const char *bridge_key = cli_option_value(cli, "--bridge-key");
 	const char *demo = cli_option_value(cli, "--demo");
@@ -165,18 +175,51 @@ bootstrap_in_transaction(
 
 	TRY(store_begin(conn));
 	if (bridge_key)
-		TRY(ensure_bridge_key(cli, conn, bridge_key));
+		TRY(ensure_bridge_key(cli, conn, bridge_key, made));
 	if (demo) {
 		const char *http = cli_option_value(cli, "--http"),
 			   *rpc = cli_option_value(cli, "--rpc");
 
-		TRY(demo_ensure(
-		    conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "", org_id));
+		TRY(demo_ensure(conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "",
+		    &made->org_id));
 	}
 	if (cli_option_value(cli, "--email"))
-		TRY(make_administrator(cli, conn, hasher, org_id));
+		TRY(make_administrator(cli, conn, hasher, &made->org_id));
 	TRY(store_commit(conn, &revision));
 	return demo ? demo_keep(cli->arena, demo) : STATUS_OK;
+}
+
+static const char *
+id_text(const struct uuid *id, char out[UUID_TEXT_BYTES])
+{
+	uuid_format(id, out);
+	return out;
+}
+
+static void
+print_made(struct cli *cli, const struct made *made)
+{
+	char org[UUID_TEXT_BYTES], system[UUID_TEXT_BYTES], key[UUID_TEXT_BYTES];
+	bool has_org = !uuid_is_nil(&made->org_id), has_key = !uuid_is_nil(&made->key_id);
+
+	id_text(&made->org_id, org);
+	id_text(&made->system_org_id, system);
+	id_text(&made->key_id, key);
+	if (cli->json) {
+		printf("{");
+		if (has_org)
+			printf("\"orgId\":\"%s\"%s", org, has_key ? "," : "");
+		if (has_key)
+			printf("\"systemOrgId\":\"%s\",\"bridgeKeyId\":\"%s\"", system, key);
+		printf("}\n");
+		return;
+	}
+	if (has_key)
+		printf("the bridge's key is %s, of the platform's organisation %s\n", key, system);
+	if (cli_has_option(cli, "--email"))
+		printf("organisation %s is there, %s is its owner and may operate the platform\n"
+		       "sign-up makes users in it with the setting:  signup.org = %s\n",
+		    org, cli_option_value(cli, "--email"), org);
 }
 
 static enum cli_exit
@@ -189,8 +232,7 @@ run(struct cli *cli)
 	struct password_hasher *hasher = NULL;
 	struct store_conn *conn = NULL;
 	struct store *store = NULL;
-	struct uuid org_id = {{0}};
-	char text[UUID_TEXT_BYTES];
+	struct made made = {0};
 	status st;
 
 	if (!cli_has_option(cli, "--system-only") && !cli_has_option(cli, "--demo") &&
@@ -202,7 +244,7 @@ run(struct cli *cli)
 	if (st.code == ST_OK)
 		st = cli_open_store(cli, &store, &conn);
 	if (st.code == ST_OK)
-		st = bootstrap_in_transaction(cli, conn, hasher, &org_id);
+		st = bootstrap_in_transaction(cli, conn, hasher, &made);
 	if (conn)
 		store_return(&conn);
 	store_free(&store);
@@ -211,13 +253,7 @@ run(struct cli *cli)
 		return cli_fail(cli, CLI_USAGE, "%s", st.message);
 	if (st.code != ST_OK)
 		return cli_fail_status(cli, st);
-	uuid_format(&org_id, text);
-	if (cli_has_option(cli, "--email") && !cli->json)
-		printf("organisation %s is there, %s is its owner and may operate the platform\n"
-		       "sign-up makes users in it with the setting:  signup.org = %s\n",
-		    text, cli_option_value(cli, "--email"), text);
-	else if (cli->json && !uuid_is_nil(&org_id))
-		printf("{\"orgId\":\"%s\"}\n", text);
+	print_made(cli, &made);
 	return CLI_OK;
 }
 

@@ -4,6 +4,7 @@ node's role in the database."""
 from __future__ import annotations
 
 import base64
+import json
 import pathlib
 import re
 import selectors
@@ -239,6 +240,46 @@ def test_the_bridges_key_alone_reads_and_writes_nobodys_data(
     ):
         with pytest.raises((usher.PermissionDenied, usher.NotFound)):
             attempt()
+
+
+def test_a_bridges_key_that_may_be_known_is_revoked_and_another_made(
+    system: System, client: usher.Client, org_a: Organisation, tmp_path: pathlib.Path
+):
+    """As docs/operations.md has it: a service's key is no chatbot's."""
+    operator = client.using(
+        credential=system.operator("keys@example.com").tokens(client).access_token
+    )
+    file = tmp_path / "bridge.key"
+
+    def make() -> dict[str, str]:
+        done = system.cli("bootstrap", "--system-only", "--bridge-key", str(file), "--json")
+        assert done.returncode == 0, done.stderr
+        return {**json.loads(done.stdout), "text": file.read_text().strip()}
+
+    known = make()
+    assert make() == known
+    works = client.using(credential=known["text"])
+    assert works.ops.get_status().node_id
+    platform = operator.using(org=known["systemOrgId"])
+    assert known["bridgeKeyId"] in {key.key_id for key in platform.context.list_api_keys().keys}
+    # Nobody reaches it from their own organisation, and an operator no chatbot's key that way.
+    owner = org_a.owner(client)
+    with pytest.raises(usher.NotFound):
+        owner.context.revoke_api_key(key_id=known["bridgeKeyId"])
+    assert not owner.context.list_api_keys().keys
+    chatbots_key = owner.context.list_api_keys(chatbot_id=org_a.chatbot_id).keys[0].key_id
+    with pytest.raises(usher.NotFound):
+        operator.using(org=org_a.org_id).context.revoke_api_key(key_id=chatbots_key)
+    platform.context.revoke_api_key(key_id=known["bridgeKeyId"])
+    with pytest.raises(usher.Unauthenticated):
+        works.ops.get_status()
+    with pytest.raises(usher.Error) as refused:
+        client.using(via=known["text"], client_ip="192.0.2.1").ops.get_health()
+    assert refused.value.code in (usher.Code.UNAUTHENTICATED, usher.Code.PERMISSION_DENIED)
+    file.unlink()
+    other = make()
+    assert other["bridgeKeyId"] != known["bridgeKeyId"]
+    assert client.using(credential=other["text"]).ops.get_status().node_id
 
 
 @pytest.mark.parametrize(

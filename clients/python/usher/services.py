@@ -392,7 +392,8 @@ class ContextService(BlockingService):
         chatbot_id: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> context_pb2.ListApiKeysReply:
-        """Without their secrets. Revoked and expired ones are listed too."""
+        """Without their secrets. Revoked and expired ones are listed too.
+        Errors: NOT_FOUND (chatbot)."""
         return self._call(
             context_pb2.ListApiKeysReply,
             "usher.v1.ContextService/ListApiKeys",
@@ -411,7 +412,8 @@ class ContextService(BlockingService):
         chatbot_id: str | None = None,
         key_id: str | None = None,
     ) -> context_pb2.ApiKey:
-        """When this is answered, no node accepts the key any more. Revoking it again is no error.
+        """When this is answered, no node accepts the key any more. Revoking it again is no error. The
+        bridge's key is a service's of the system organisation, which an operator names in the envelope.
         Errors: NOT_FOUND, UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call)."""
         return self._call(
             context_pb2.ApiKey,
@@ -699,7 +701,8 @@ class AsyncContextService(AsyncService):
         chatbot_id: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> context_pb2.ListApiKeysReply:
-        """Without their secrets. Revoked and expired ones are listed too."""
+        """Without their secrets. Revoked and expired ones are listed too.
+        Errors: NOT_FOUND (chatbot)."""
         return await self._call(
             context_pb2.ListApiKeysReply,
             "usher.v1.ContextService/ListApiKeys",
@@ -718,7 +721,8 @@ class AsyncContextService(AsyncService):
         chatbot_id: str | None = None,
         key_id: str | None = None,
     ) -> context_pb2.ApiKey:
-        """When this is answered, no node accepts the key any more. Revoking it again is no error.
+        """When this is answered, no node accepts the key any more. Revoking it again is no error. The
+        bridge's key is a service's of the system organisation, which an operator names in the envelope.
         Errors: NOT_FOUND, UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call)."""
         return await self._call(
             context_pb2.ApiKey,

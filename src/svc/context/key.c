@@ -236,21 +236,37 @@ context_create_api_key(const struct context_env *env, struct rpc_call *call,
 	return STATUS_OK;
 }
 
+/* Whose keys the call is about: a chatbot's, or without one (a nil id) those of services. */
+static status
+find_holder(struct rpc_call *call, const char *chatbot, struct uuid *out)
+{
+	*out = (struct uuid){{0}};
+	if (*chatbot)
+		return ask_find_chatbot(call, chatbot, true, out);
+	return principal_need_org(call->principal);
+}
+
+static struct param
+p_holder(const struct uuid *holder)
+{
+	return p_uuid(uuid_is_nil(holder) ? NULL : holder);
+}
+
 /* ListApiKeys: oldest first, revoked and expired ones too. Errors: NOT_FOUND (chatbot). */
 status
 context_list_api_keys(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ListApiKeysRequest *req, Usher__V1__ListApiKeysReply *reply)
 {
-	struct uuid chatbot_id;
-	struct slice filter = slice_of(chatbot_id.bytes, UUID_BYTES);
+	struct uuid holder;
+	struct slice filter = slice_of(holder.bytes, UUID_BYTES);
 	struct page page;
 	ROWS_AUTO rows = {0};
 	int shown;
 
-	TRY(ask_find_chatbot(call, req->chatbot_id, true, &chatbot_id));
+	TRY(find_holder(call, req->chatbot_id, &holder));
 	TRY(page_read(call, env->page_key, filter, req->page, &page));
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_KEYS, &rows, p_uuid(&call->principal->org_id),
-	    p_uuid(&chatbot_id), p_time(page.after.number), p_uuid(&page.after.id),
+	    p_holder(&holder), p_time(page.after.number), p_uuid(&page.after.id),
 	    p_int(page.size + 1)));
 	shown = rows.count > page.size ? page.size : rows.count;
 	reply->keys = arena_alloc(call->arena, (size_t)shown * sizeof(*reply->keys));
@@ -281,15 +297,15 @@ status
 context_revoke_api_key(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__RevokeApiKeyRequest *req, Usher__V1__ApiKey *reply)
 {
-	struct uuid chatbot_id, key_id;
+	struct uuid holder, key_id;
 	ROWS_AUTO rows = {0};
 
 	(void)env;
 	TRY(input_id(call, "key_id", req->key_id, &key_id));
-	TRY(ask_find_chatbot(call, req->chatbot_id, true, &chatbot_id));
+	TRY(find_holder(call, req->chatbot_id, &holder));
 	call->audit_subject = key_id;
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_KEY_REVOKE, &rows,
-	    p_uuid(&call->principal->org_id), p_uuid(&chatbot_id), p_uuid(&key_id)));
+	    p_uuid(&call->principal->org_id), p_holder(&holder), p_uuid(&key_id)));
 	if (rows.count == 0)
 		return REFUSE_FOR(ST_NOT_FOUND, "KEY_NOT_FOUND", "there is no such key");
 	TRY(store_change(call->conn, CHANGE_KEY, &key_id, &call->principal->org_id, true));

@@ -269,6 +269,9 @@ struct  Usher__V1__CreateApiKeyReply
 struct  Usher__V1__ListApiKeysRequest
 {
   ProtobufCMessage base;
+  /*
+   * Empty: the keys of services, which belong to no chatbot.
+   */
   char *chatbot_id;
   Usher__V1__PageRequest *page;
 };
@@ -292,6 +295,9 @@ struct  Usher__V1__ListApiKeysReply
 struct  Usher__V1__RevokeApiKeyRequest
 {
   ProtobufCMessage base;
+  /*
+   * Empty: a service's key, which belongs to no chatbot.
+   */
   char *chatbot_id;
   char *key_id;
 };
