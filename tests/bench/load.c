@@ -17,6 +17,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define END_WAIT_S 10
+#define PASS_WAIT_S 1200
 #define EXTRA_FIGURES_MAX 4
 /* Field 1 of a Response, its code, which a success leaves out. */
 #define RESPONSE_CODE_TAG 0x08
@@ -40,6 +41,7 @@ static struct {
 		uint64_t (*value)(void);
 	} extra[EXTRA_FIGURES_MAX];
 	unsigned extra_count;
+	void (*begin)(void);
 } load = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
 
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
@@ -96,8 +98,12 @@ load_options_read(int argc, char **argv, struct load_options *out)
 	    {"threads", required_argument, NULL, 'T'},
 	    {"warm-up", required_argument, NULL, 'w'},
 	    {"seconds", required_argument, NULL, 's'},
+	    {"mode", required_argument, NULL, 'm'},
+	    {"out", required_argument, NULL, 'o'},
+	    {"rate", required_argument, NULL, 'a'},
+	    {"count", required_argument, NULL, 'N'},
 	    {"pass", no_argument, NULL, 'p'},
-	    {"resolve", no_argument, NULL, 'R'},
+	    {"refusals", no_argument, NULL, 'R'},
 	    {"first", no_argument, NULL, 'f'},
 	    {0},
 	};
@@ -131,7 +137,20 @@ load_options_read(int argc, char **argv, struct load_options *out)
 			out->is_pass = true;
 			break;
 		case 'R':
-			out->is_resolve = true;
+			out->is_refusable = true;
+			break;
+		case 'm':
+			out->mode = optarg;
+			break;
+		case 'o':
+			out->out = optarg;
+			break;
+		case 'a':
+			out->rate = count_read(names[i].name, optarg);
+			break;
+		case 'N':
+			out->count = count_read(names[i].name, optarg);
+			out->is_pass = true;
 			break;
 		case 'f':
 			out->is_first = true;
@@ -140,8 +159,8 @@ load_options_read(int argc, char **argv, struct load_options *out)
 			exit(2);
 		}
 	}
-	if (!out->target || !out->requests || optind != argc)
-		fail("wants --target and --requests");
+	if (!out->target || optind != argc)
+		fail("wants --target");
 }
 
 static void
@@ -174,11 +193,25 @@ requests_read(const char *path)
 	}
 }
 
+static void
+requests_none(void)
+{
+	static struct load_request none;
+
+	load.requests = &none;
+	load.requests_count = 1;
+}
+
 void
 load_begin(const struct load_options *options)
 {
 	load.options = options;
-	requests_read(options->requests);
+	if (options->requests)
+		requests_read(options->requests);
+	else
+		requests_none();
+	/* A pass has no time of its own: all of it counts. */
+	atomic_init(&load.phase, options->is_pass ? PHASE_MEASURE : PHASE_WARM_UP);
 	load.slots_count = options->connections * options->calls;
 	/* Apart by whole cache lines. */
 	load.slots = aligned_alloc(64, load.slots_count * ((sizeof(*load.slots) + 63) / 64 * 64));
@@ -205,6 +238,16 @@ slot_choose(struct load_slot *slot)
 	return slot->random % load.requests_count;
 }
 
+void
+load_slot_over(struct load_slot *slot)
+{
+	(void)slot;
+	(void)pthread_mutex_lock(&load.lock);
+	load.slots_over++;
+	(void)pthread_cond_signal(&load.over);
+	(void)pthread_mutex_unlock(&load.lock);
+}
+
 const struct load_request *
 load_slot_next(struct load_slot *slot)
 {
@@ -219,10 +262,7 @@ load_slot_next(struct load_slot *slot)
 		is_over = atomic_load_explicit(&load.phase, memory_order_relaxed) == PHASE_OVER;
 	}
 	if (is_over) {
-		(void)pthread_mutex_lock(&load.lock);
-		load.slots_over++;
-		(void)pthread_cond_signal(&load.over);
-		(void)pthread_mutex_unlock(&load.lock);
+		load_slot_over(slot);
 		return NULL;
 	}
 	slot->request = &load.requests[index];
@@ -255,9 +295,15 @@ bucket_ns(unsigned bucket)
 void
 load_slot_answered(struct load_slot *slot, const uint8_t *reply, size_t bytes)
 {
+	load_slot_ended(slot, bytes > 0 && reply[0] != RESPONSE_CODE_TAG, bytes);
+}
+
+void
+load_slot_ended(struct load_slot *slot, bool is_good, size_t reply_bytes)
+{
 	slot->answered++;
-	slot->reply_bytes += bytes;
-	if (bytes == 0 || reply[0] == RESPONSE_CODE_TAG)
+	slot->reply_bytes += reply_bytes;
+	if (!is_good)
 		slot->failed++;
 	if (atomic_load_explicit(&load.phase, memory_order_relaxed) != PHASE_MEASURE)
 		return;
@@ -366,30 +412,40 @@ figures_print(double seconds, double cpu)
 		    ",\"%s\":%llu", load.extra[i].name, (unsigned long long)load.extra[i].value());
 	(void)printf("}\n");
 	(void)fflush(stdout);
-	return sum.failed == 0 && sum.answered > 0 ? 0 : 1;
+	const bool is_well = sum.failed == 0 || load.options->is_refusable;
+	return is_well && sum.answered > 0 ? 0 : 1;
+}
+
+void
+load_on_begin(void (*begin)(void))
+{
+	load.begin = begin;
 }
 
 int
 load_finish(void)
 {
-	if (load.options->is_pass) {
-		if (!slots_wait(600))
-			fail("not all requests were answered");
-		return figures_print(0, 0);
-	}
-	sleep_s(load.options->warm_up_s);
+	const bool is_pass = load.options->is_pass;
+
+	if (!is_pass)
+		sleep_s(load.options->warm_up_s);
 	(void)puts("measuring");
 	(void)fflush(stdout);
 	double cpu = cpu_s();
 	const int64_t began_ns = load_now_ns();
 	atomic_store(&load.phase, PHASE_MEASURE);
-	sleep_s(load.options->seconds);
+	if (load.begin)
+		load.begin();
+	if (!is_pass)
+		sleep_s(load.options->seconds);
+	else if (!slots_wait(PASS_WAIT_S))
+		fail("not all requests were answered");
 	atomic_store(&load.phase, PHASE_OVER);
 	const double seconds = (double)(load_now_ns() - began_ns) / (double)NS_PER_S;
 	cpu = cpu_s() - cpu;
 	(void)puts("measured");
 	(void)fflush(stdout);
-	if (!slots_wait(END_WAIT_S))
+	if (!is_pass && !slots_wait(END_WAIT_S))
 		fail("some calls were not answered within %d s", END_WAIT_S);
 	return figures_print(seconds, cpu);
 }

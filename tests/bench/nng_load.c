@@ -1,5 +1,6 @@
 /* Closed loop over nng REQ: some connections, some contexts on each, each with one call under way.
- * The same for the echo and for Resolve; what is sent is the file's. */
+ * The same for the echo and for usherd; what is sent is the file's. --mode resolve, batch (of
+ * GetContext) or contexts (BatchGetContext) has it look into some replies. */
 #include "gen/pb/usher/v1/context.pb-c.h"
 #include "load.h"
 #include "wire/envelope.h"
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* With --resolve one reply in so many is read whole: the first one of each caller too. */
+/* With a mode one reply in so many is read whole: the first one of each caller too. */
 #define LOOK_EVERY 64
 #define FIRST_TRY_NS 500000
 #define FIRST_WAIT_NS INT64_C(30000000000)
@@ -24,8 +25,8 @@ struct caller {
 	bool is_receiving;
 };
 
-static bool is_resolve;
-static _Atomic uint64_t looked_at, from_memory, context_bytes, message_bytes;
+static void (*reply_look)(struct slice payload);
+static _Atomic uint64_t looked_at, from_memory, context_bytes;
 
 static void __attribute__((noreturn)) fail(const char *what, int error)
 {
@@ -34,7 +35,15 @@ static void __attribute__((noreturn)) fail(const char *what, int error)
 }
 
 static void
-reply_look(struct slice payload)
+block_look(const Usher__V1__ContextBlock *block)
+{
+	(void)atomic_fetch_add(&looked_at, 1);
+	for (size_t i = 0; i < block->n_segments; i++)
+		(void)atomic_fetch_add(&context_bytes, strlen(block->segments[i]->text));
+}
+
+static void
+resolve_look(struct slice payload)
 {
 	Usher__V1__ResolveReply *reply =
 	    usher__v1__resolve_reply__unpack(NULL, payload.bytes, payload.data);
@@ -43,12 +52,74 @@ reply_look(struct slice payload)
 		load_complain("nng_load: a reply is no ResolveReply with a context");
 		return;
 	}
-	(void)atomic_fetch_add(&looked_at, 1);
+	block_look(reply->context);
 	(void)atomic_fetch_add(&from_memory, reply->from_memory);
-	for (size_t i = 0; i < reply->context->n_segments; i++)
-		(void)atomic_fetch_add(&context_bytes, strlen(reply->context->segments[i]->text));
-	(void)atomic_fetch_add(&message_bytes, payload.bytes);
 	usher__v1__resolve_reply__free_unpacked(reply, NULL);
+}
+
+static void
+item_look(struct slice bytes)
+{
+	struct response_envelope response;
+
+	if (envelope_parse_response(bytes, &response).code != ST_OK || response.code != ST_OK) {
+		load_complain("nng_load: an item is refused: code %u, %.*s", response.code,
+		    (int)response.reason.bytes, (const char *)response.reason.data);
+		return;
+	}
+	Usher__V1__GetContextReply *reply = usher__v1__get_context_reply__unpack(
+	    NULL, response.payload.bytes, response.payload.data);
+	if (reply && reply->context)
+		block_look(reply->context);
+	else
+		load_complain("nng_load: an item is no GetContextReply with a context");
+	usher__v1__get_context_reply__free_unpacked(reply, NULL);
+}
+
+static void
+batch_look(struct slice payload)
+{
+	struct wire_reader reader = wire_reader_of(payload);
+	struct slice item;
+
+	while (batch_next(&reader, &item))
+		item_look(item);
+}
+
+static void
+contexts_look(struct slice payload)
+{
+	Usher__V1__BatchGetContextReply *reply =
+	    usher__v1__batch_get_context_reply__unpack(NULL, payload.bytes, payload.data);
+
+	if (!reply) {
+		load_complain("nng_load: a reply is no BatchGetContextReply");
+		return;
+	}
+	for (size_t i = 0; i < reply->n_contexts; i++) {
+		if (reply->contexts[i]->context)
+			block_look(reply->contexts[i]->context);
+		else
+			load_complain("nng_load: a context is not there");
+	}
+	usher__v1__batch_get_context_reply__free_unpacked(reply, NULL);
+}
+
+static void
+look_choose(const char *mode)
+{
+	static const struct {
+		const char *name;
+		void (*look)(struct slice payload);
+	} modes[] = {{"resolve", resolve_look}, {"batch", batch_look}, {"contexts", contexts_look}};
+
+	if (!mode)
+		return;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(modes[i].name, mode) == 0)
+			reply_look = modes[i].look;
+	if (!reply_look)
+		fail(mode, NNG_EINVAL);
 }
 
 static void
@@ -61,7 +132,7 @@ reply_take(struct caller *caller, nng_msg *message)
 
 	load_slot_answered(caller->slot, body, bytes);
 	const bool has_failed = caller->slot->failed != failed;
-	if (!is_resolve || (!has_failed && caller->slot->answered % LOOK_EVERY != 1))
+	if (!reply_look || (!has_failed && caller->slot->answered % LOOK_EVERY != 1))
 		return;
 	if (envelope_parse_response(slice_of(body, bytes), &response).code != ST_OK)
 		load_complain("nng_load: a reply is no Response");
@@ -217,11 +288,13 @@ main(int argc, char **argv)
 	struct load_options options;
 
 	load_options_read(argc, argv, &options);
-	is_resolve = options.is_resolve;
+	look_choose(options.mode);
+	if (!options.requests)
+		fail("--requests", NNG_EINVAL);
 	load_begin(&options);
 	if (options.is_first)
 		return first_answer(&options);
-	if (is_resolve) {
+	if (reply_look) {
 		load_add_figure("looked_at", figure_looked_at);
 		load_add_figure("from_memory", figure_from_memory);
 		load_add_figure("context_bytes", figure_context_bytes);

@@ -1,32 +1,70 @@
-/* The data that Resolve is measured on, and the requests that ask for it.
+/* The data that is measured on, and the requests that ask for it.
  *
- *     bench_seed USERS KEYS SQL_FILE REQUESTS_FILE ABOUT_TIMES [every]
+ *     bench_seed FOLDER KEYS every|one NAME:USERS:ABOUT_TIMES ...
  *
- * One organisation with a chatbot a key; users with profiles, so that a context block is about 1
- * KiB, or 270 bytes more for each further time that the text about them stands there; keys with a
- * quota a minute and a day that is far off, since a key without one costs less. Request i is user
- * i's message under key i modulo KEYS, so all keys are in use and each user has one block. With
- * "every" all keys are of one chatbot and each user is asked for under each of them: as many
- * blocks, but USERS * KEYS different receipts in a second. */
+ * Two organisations with chatbots, a key each, in turn; groups of users with profiles, so that a
+ * context block is about 1 KiB, or 270 bytes more for each further time that the text about them
+ * stands there; keys with a quota a minute and a day that is far off, since a key without one costs
+ * less. User i of a group is of key i modulo KEYS, so all keys are in use and each user has one
+ * block. With "every" all keys are of one chatbot and each user is asked for under each of them: as
+ * many blocks, but USERS * KEYS different receipts in a second.
+ *
+ * Written to FOLDER: seed.sql; NAME.resolve, a Resolve for each user of a group; and if the first
+ * group is called "small", of its users also
+ *   uncached   the same, from no state that a server has in memory (at_least of another epoch)
+ *   victims    the same of the first organisation's alone
+ *   batch      a Batch of GetContext for 100 users each
+ *   contexts   BatchGetContext for the same
+ *   lists      the second organisation's ListUsers, the longest page that there is
+ *   http       GET /v1/users/{user_id}/context for the bridge
+ *   logins     Login, for accounts whose password is PASSWORD below
+ * Accounts and their users (owners) are login-0@example.org and so on. */
 #include "base/clock.h"
 #include "crypt/crypt.h"
+#include "crypt/password.h"
 #include "crypt/secret.h"
+#include "gen/pb/usher/v1/auth.pb-c.h"
 #include "gen/pb/usher/v1/context.pb-c.h"
+#include "gen/pb/usher/v1/envelope.pb-c.h"
+#include "gen/pb/usher/v1/user.pb-c.h"
+#include "tests/bench/accounts.h"
 #include "wire/envelope.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RESOLVE_NAME "usher.v1.ContextService/Resolve"
+#define SERVICE "usher.v1.ContextService/"
 #define KEYS_MAX 1000
-#define REQUEST_BYTES_MAX 1024
+#define ORGS 2
+#define GROUPS_MAX 8
+#define ITEMS_MAX 100 /* of BatchGetContext; a Batch of ours holds no more either */
+#define PATH_BYTES_MAX 512
 
 struct key {
 	struct uuid id, chatbot_id;
+	const char *org; /* its id */
 	char text[SECRET_TEXT_BYTES_MAX];
 	char hint[SECRET_HINT_BYTES];
 	struct secret secret;
+};
+
+struct group {
+	char name[32];
+	size_t users_count;
+	unsigned about_times;
+	struct uuid *users;
+};
+
+struct seed {
+	const char *folder;
+	char orgs[ORGS][UUID_TEXT_BYTES];
+	struct key *keys;
+	size_t keys_count;
+	bool is_every;
+	struct group groups[GROUPS_MAX];
+	size_t groups_count;
+	FILE *sql;
 };
 
 static const char instructions[] =
@@ -62,55 +100,61 @@ text_of(const struct uuid *id, char out[UUID_TEXT_BYTES])
 	return out;
 }
 
+/* With "every" one organisation has them all. */
 static void
-keys_make(struct key *keys, size_t count, bool of_one_chatbot)
+keys_make(struct seed *seed)
 {
-	for (size_t i = 0; i < count; i++) {
-		ids_make(&keys[i].id);
-		ids_make(&keys[i].chatbot_id);
-		if (of_one_chatbot)
-			keys[i].chatbot_id = keys[0].chatbot_id;
-		if (secret_make(
-			&rand_system, SECRET_API_KEY, &keys[i].id, keys[i].text, &keys[i].secret)
+	for (size_t i = 0; i < seed->keys_count; i++) {
+		struct key *key = &seed->keys[i];
+
+		ids_make(&key->id);
+		ids_make(&key->chatbot_id);
+		if (seed->is_every)
+			key->chatbot_id = seed->keys[0].chatbot_id;
+		key->org = seed->orgs[seed->is_every ? 0 : i % ORGS];
+		if (secret_make(&rand_system, SECRET_API_KEY, &key->id, key->text, &key->secret)
 			.code != ST_OK)
 			fail("no random bytes");
-		secret_hint(SECRET_API_KEY, &keys[i].id, keys[i].hint);
+		secret_hint(SECRET_API_KEY, &key->id, key->hint);
 	}
 }
 
 /* Fields of COPY's text form; none of ours needs escaping but the digest's backslash. */
 static void
-keys_write(FILE *sql, const struct uuid *org_id, const struct key *keys, size_t count,
-    size_t chatbots_count)
+keys_write(const struct seed *seed)
 {
-	char org[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES], digest[2 * CRYPT_DIGEST_BYTES + 1];
+	char id[UUID_TEXT_BYTES], digest[2 * CRYPT_DIGEST_BYTES + 1];
+	const size_t chatbots_count = seed->is_every ? 1 : seed->keys_count;
 
-	(void)text_of(org_id, org);
-	(void)fprintf(sql,
-	    "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('%s', 'bench', "
-	    "'Northwind Outfitters');\n",
-	    org);
+	for (size_t i = 0; i < ORGS; i++)
+		(void)fprintf(seed->sql,
+		    "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('%s', 'bench-%zu', "
+		    "'Northwind Outfitters');\n",
+		    seed->orgs[i], i);
 	(void)fputs("COPY usher.chatbots (org_id, id, alias, display_name, instructions) FROM "
 		    "stdin;\n",
-	    sql);
+	    seed->sql);
 	for (size_t i = 0; i < chatbots_count; i++)
-		(void)fprintf(sql, "%s\t%s\tbot-%zu\tAssistant %zu\t%s\n", org,
-		    text_of(&keys[i].chatbot_id, id), i, i, instructions);
+		(void)fprintf(seed->sql, "%s\t%s\tbot-%zu\tAssistant %zu\t%s\n", seed->keys[i].org,
+		    text_of(&seed->keys[i].chatbot_id, id), i, i, instructions);
 	(void)fputs("\\.\nCOPY usher.api_keys (org_id, id, chatbot_id, display_name, prefix, "
 		    "secret_hash, scopes, requests_per_minute, requests_per_day) FROM stdin;\n",
-	    sql);
-	for (size_t i = 0; i < count; i++) {
-		hex_encode(slice_of(keys[i].secret.digest.bytes, CRYPT_DIGEST_BYTES), digest);
-		(void)fprintf(sql, "%s\t%s\t", org, text_of(&keys[i].id, id));
-		(void)fprintf(sql,
-		    "%s\tkey %zu\t%s\t\\\\x%s\t{context.read,context.write}\t1000000000\t"
-		    "1000000000000\n",
-		    text_of(&keys[i].chatbot_id, id), i, keys[i].hint, digest);
+	    seed->sql);
+	for (size_t i = 0; i < seed->keys_count; i++) {
+		const struct key *key = &seed->keys[i];
+
+		hex_encode(slice_of(key->secret.digest.bytes, CRYPT_DIGEST_BYTES), digest);
+		(void)fprintf(seed->sql, "%s\t%s\t", key->org, text_of(&key->id, id));
+		(void)fprintf(seed->sql,
+		    "%s\tkey %zu\t%s\t\\\\x%s\t{context.read,context.write,users.read}\t"
+		    "1000000000\t1000000000000\n",
+		    text_of(&key->chatbot_id, id), i, key->hint, digest);
 	}
-	(void)fputs("\\.\nCOPY usher.key_directory (key_id, org_id) FROM stdin;\n", sql);
-	for (size_t i = 0; i < count; i++)
-		(void)fprintf(sql, "%s\t%s\n", text_of(&keys[i].id, id), org);
-	(void)fputs("\\.\n", sql);
+	(void)fputs("\\.\nCOPY usher.key_directory (key_id, org_id) FROM stdin;\n", seed->sql);
+	for (size_t i = 0; i < seed->keys_count; i++)
+		(void)fprintf(
+		    seed->sql, "%s\t%s\n", text_of(&seed->keys[i].id, id), seed->keys[i].org);
+	(void)fputs("\\.\n", seed->sql);
 }
 
 static void
@@ -120,31 +164,37 @@ about_write(FILE *sql, unsigned times)
 		(void)fprintf(sql, "%s%s", i > 0 ? " " : "", about);
 }
 
-static void
-users_write(FILE *sql, const struct uuid *org_id, const struct uuid *users, size_t count,
-    unsigned about_times)
+static const struct key *
+key_of(const struct seed *seed, size_t user)
 {
-	char org[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES];
+	return &seed->keys[user % seed->keys_count];
+}
 
-	(void)text_of(org_id, org);
+static void
+users_write(const struct seed *seed, const struct group *group)
+{
+	FILE *sql = seed->sql;
+	char id[UUID_TEXT_BYTES];
+
 	(void)fputs("COPY usher.users (org_id, id, external_id, display_name, email, locale, "
 		    "time_zone) FROM stdin;\n",
 	    sql);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < group->users_count; i++)
 		(void)fprintf(sql,
-		    "%s\t%s\tcustomer-%zu\tAlex Muster %zu\tcustomer-%zu@example.org\tde-CH\t"
+		    "%s\t%s\t%s-%zu\tAlex Muster %zu\tcustomer-%zu@example.org\tde-CH\t"
 		    "Europe/Zurich\n",
-		    org, text_of(&users[i], id), i, i, i);
+		    key_of(seed, i)->org, text_of(&group->users[i], id), group->name, i, i, i);
 	(void)fputs("\\.\nCOPY usher.user_roles (org_id, user_id, role) FROM stdin;\n", sql);
-	for (size_t i = 0; i < count; i++)
-		(void)fprintf(sql, "%s\t%s\tmember\n", org, text_of(&users[i], id));
+	for (size_t i = 0; i < group->users_count; i++)
+		(void)fprintf(
+		    sql, "%s\t%s\tmember\n", key_of(seed, i)->org, text_of(&group->users[i], id));
 	(void)fputs("\\.\nCOPY usher.profiles (org_id, user_id, company, role, about, preferences, "
 		    "profile_data, trust) FROM stdin;\n",
 	    sql);
-	for (size_t i = 0; i < count; i++) {
-		(void)fprintf(
-		    sql, "%s\t%s\tMuster Works %zu\tpurchasing\t", org, text_of(&users[i], id), i);
-		about_write(sql, about_times);
+	for (size_t i = 0; i < group->users_count; i++) {
+		(void)fprintf(sql, "%s\t%s\tMuster Works %zu\tpurchasing\t", key_of(seed, i)->org,
+		    text_of(&group->users[i], id), i);
+		about_write(sql, group->about_times);
 		(void)fprintf(sql,
 		    "\t{\"tone\": \"brief\", \"units\": \"metric\", \"greeting\": \"first name\"}\t"
 		    "{\"tier\": \"gold\", \"customer_number\": %zu, \"sizes\": {\"gloves\": 9, "
@@ -156,79 +206,312 @@ users_write(FILE *sql, const struct uuid *org_id, const struct uuid *users, size
 	(void)fputs("\\.\n", sql);
 }
 
+/* One hash for all of them: making one takes as long as a login does. */
 static void
-request_write(FILE *out, const struct key *key, const struct uuid *user, size_t number)
+accounts_write(const struct seed *seed)
+{
+	const struct password_params params = {
+	    PASSWORD_MEMORY_KIB_DEFAULT, PASSWORD_PASSES_DEFAULT};
+	struct password_hasher *hasher = NULL;
+	char hash[PASSWORD_TEXT_BYTES_MAX], account[UUID_TEXT_BYTES], user[UUID_TEXT_BYTES];
+	struct uuid id;
+
+	if (password_hasher_new(&params, 1, &rand_system, &hasher).code != ST_OK ||
+	    password_hash(hasher, slice_text(ACCOUNT_PASSWORD), hash).code != ST_OK)
+		fail("no password");
+	password_hasher_free(&hasher);
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		ids_make(&id);
+		(void)text_of(&id, account);
+		ids_make(&id);
+		(void)text_of(&id, user);
+		(void)fprintf(seed->sql,
+		    "INSERT INTO usher.accounts (id, email, email_folded, email_verified_at) "
+		    "VALUES "
+		    "('%s', '" ACCOUNT_EMAIL "', '" ACCOUNT_EMAIL "', now());\n"
+		    "INSERT INTO usher.passwords (account_id, hash) VALUES ('%s', '%s');\n",
+		    account, i, i, account, hash);
+		(void)fprintf(seed->sql,
+		    "INSERT INTO usher.users (org_id, id, display_name, account_id) VALUES ('%s', "
+		    "'%s', 'Login %u', '%s');\n"
+		    "INSERT INTO usher.user_roles (org_id, user_id, role) VALUES ('%s', '%s', "
+		    "'owner');\n"
+		    "INSERT INTO usher.account_users (account_id, org_id, user_id) VALUES ('%s', "
+		    "'%s', "
+		    "'%s');\n",
+		    seed->orgs[0], user, i, account, seed->orgs[0], user, account, seed->orgs[0],
+		    user);
+	}
+}
+
+static FILE *
+file_open(const struct seed *seed, const char *name, const char *suffix)
+{
+	char path[PATH_BYTES_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s%s", seed->folder, name, suffix);
+	FILE *file = fopen(path, "wx");
+	if (!file)
+		fail("a file can't be made");
+	return file;
+}
+
+static void
+file_close(FILE *file)
+{
+	const bool is_written = !ferror(file);
+
+	if (fclose(file) != 0 || !is_written)
+		fail("the files can't be written");
+}
+
+static void
+bytes_write(FILE *out, const void *data, size_t bytes)
+{
+	const uint32_t size = (uint32_t)bytes;
+
+	if (fwrite(&size, sizeof(size), 1, out) != 1 || fwrite(data, bytes, 1, out) != 1)
+		fail("the requests can't be written");
+}
+
+/* A request's envelope, encoded, on the heap. method: "usher.v1.X/Y". */
+static uint8_t *
+request_make(
+    const char *method, const struct key *key, const void *request, bool is_uncached, size_t *bytes)
+{
+	static const uint8_t nowhere[ENVELOPE_REVISION_BYTES] = {
+	    1, [ENVELOPE_REVISION_BYTES - 1] = 1};
+	static uint64_t call_id;
+	struct request_envelope envelope;
+
+	request_envelope_init(&envelope);
+	envelope.method_id = wire_method_id(slice_text(method));
+	envelope.call_id = ++call_id;
+	if (key)
+		envelope.credential = slice_text(key->text);
+	if (is_uncached)
+		envelope.at_least = slice_of(nowhere, sizeof(nowhere));
+	envelope.payload = slice_of(NULL, protobuf_c_message_get_packed_size(request));
+	*bytes = envelope_request_size(&envelope);
+	uint8_t *packed = malloc(*bytes);
+	if (!packed)
+		fail("no memory");
+	(void)protobuf_c_message_pack(request, envelope_pack_request(&envelope, packed));
+	return packed;
+}
+
+static void
+request_write(
+    FILE *out, const char *method, const struct key *key, const void *request, bool is_uncached)
+{
+	size_t bytes;
+	uint8_t *packed = request_make(method, key, request, is_uncached, &bytes);
+
+	bytes_write(out, packed, bytes);
+	free(packed);
+}
+
+static void
+resolve_write(
+    FILE *out, const struct key *key, const struct uuid *user, size_t number, bool is_uncached)
 {
 	Usher__V1__ResolveRequest resolve = USHER__V1__RESOLVE_REQUEST__INIT;
 	char id[UUID_TEXT_BYTES], message[80];
-	uint8_t bytes[REQUEST_BYTES_MAX];
-	struct request_envelope envelope;
 
 	uuid_format(user, id);
 	(void)snprintf(message, sizeof(message),
 	    "Where is my order %zu, and can it come by Friday?", 4000000 + number);
 	resolve.user_id = id;
 	resolve.message = message;
-	request_envelope_init(&envelope);
-	envelope.method_id = wire_method_id(slice_text(RESOLVE_NAME));
-	envelope.call_id = number + 1;
-	envelope.credential = slice_text(key->text);
-	envelope.payload =
-	    slice_of(NULL, protobuf_c_message_get_packed_size((ProtobufCMessage *)&resolve));
-	const uint32_t size = (uint32_t)envelope_request_size(&envelope);
-	if (size > sizeof(bytes))
-		fail("a request is larger than its room");
-	(void)protobuf_c_message_pack(
-	    (ProtobufCMessage *)&resolve, envelope_pack_request(&envelope, bytes));
-	if (fwrite(&size, sizeof(size), 1, out) != 1 || fwrite(bytes, size, 1, out) != 1)
-		fail("the requests can't be written");
+	request_write(out, SERVICE "Resolve", key, &resolve, is_uncached);
 }
 
-static FILE *
-file_open(const char *path)
+static void
+resolves_write(const struct seed *seed, const struct group *group)
 {
-	FILE *file = fopen(path, "wx");
+	const size_t count = group->users_count * (seed->is_every ? seed->keys_count : 1);
+	FILE *out = file_open(seed, group->name, ".resolve");
 
-	if (!file)
-		fail("a file can't be made");
-	return file;
+	for (size_t i = 0; i < count; i++)
+		resolve_write(out, key_of(seed, i + i / group->users_count),
+		    &group->users[i % group->users_count], i, false);
+	file_close(out);
+}
+
+static void
+variants_write(const struct seed *seed, const struct group *group)
+{
+	FILE *uncached = file_open(seed, "uncached", ""), *victims = file_open(seed, "victims", "");
+
+	for (size_t i = 0; i < group->users_count; i++) {
+		const struct key *key = key_of(seed, i);
+
+		resolve_write(uncached, key, &group->users[i], i, true);
+		if (key->org == seed->orgs[0])
+			resolve_write(victims, key, &group->users[i], i, false);
+	}
+	file_close(uncached);
+	file_close(victims);
+}
+
+/* The same users as a Batch of GetContext and as one BatchGetContext. */
+static void
+batch_write(FILE *batches, FILE *contexts, const struct key *key, char (*ids)[UUID_TEXT_BYTES],
+    size_t count)
+{
+	Usher__V1__BatchGetContextRequest asked = USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT;
+	Usher__V1__BatchRequest batch = USHER__V1__BATCH_REQUEST__INIT;
+	Usher__V1__Request items[ITEMS_MAX], *item_at[ITEMS_MAX];
+	struct request_envelope envelope;
+	char *id_at[ITEMS_MAX];
+	size_t bytes;
+
+	for (size_t i = 0; i < count; i++) {
+		Usher__V1__GetContextRequest one = USHER__V1__GET_CONTEXT_REQUEST__INIT;
+
+		id_at[i] = one.user_id = ids[i];
+		usher__v1__request__init(&items[i]);
+		item_at[i] = &items[i];
+		items[i].method_id = wire_method_id(slice_text(SERVICE "GetContext"));
+		items[i].payload.len = usher__v1__get_context_request__get_packed_size(&one);
+		items[i].payload.data = malloc(items[i].payload.len);
+		if (!items[i].payload.data)
+			fail("no memory");
+		(void)usher__v1__get_context_request__pack(&one, items[i].payload.data);
+	}
+	asked.user_ids = id_at;
+	asked.n_user_ids = count;
+	request_write(contexts, SERVICE "BatchGetContext", key, &asked, false);
+	batch.items = item_at;
+	batch.n_items = count;
+	request_envelope_init(&envelope);
+	envelope.method = slice_text(BATCH_METHOD_NAME);
+	envelope.credential = slice_text(key->text);
+	envelope.payload = slice_of(NULL, usher__v1__batch_request__get_packed_size(&batch));
+	bytes = envelope_request_size(&envelope);
+	uint8_t *packed = malloc(bytes);
+	if (!packed)
+		fail("no memory");
+	(void)usher__v1__batch_request__pack(&batch, envelope_pack_request(&envelope, packed));
+	bytes_write(batches, packed, bytes);
+	free(packed);
+	for (size_t i = 0; i < count; i++)
+		free(items[i].payload.data);
+}
+
+static void
+batches_write(const struct seed *seed, const struct group *group)
+{
+	char ids[ITEMS_MAX][UUID_TEXT_BYTES];
+	FILE *batches = file_open(seed, "batch", ""), *contexts = file_open(seed, "contexts", "");
+
+	for (size_t k = 0; k < seed->keys_count; k++) {
+		size_t count = 0;
+
+		for (size_t i = k; i < group->users_count; i += seed->keys_count) {
+			(void)text_of(&group->users[i], ids[count++]);
+			if (count == ITEMS_MAX) {
+				batch_write(batches, contexts, &seed->keys[k], ids, count);
+				count = 0;
+			}
+		}
+		/* All of one size, so that contexts are counted by messages. */
+		if (count > 0 && group->users_count / seed->keys_count < ITEMS_MAX)
+			fail("wants 100 users a key");
+	}
+	file_close(batches);
+	file_close(contexts);
+}
+
+static void
+others_write(const struct seed *seed, const struct group *group)
+{
+	Usher__V1__ListUsersRequest list = USHER__V1__LIST_USERS_REQUEST__INIT;
+	Usher__V1__PageRequest page = USHER__V1__PAGE_REQUEST__INIT;
+	char text[512], id[UUID_TEXT_BYTES], email[64];
+	FILE *http = file_open(seed, "http", ""), *lists = file_open(seed, "lists", ""),
+	     *logins = file_open(seed, "logins", "");
+
+	for (size_t i = 0; i < group->users_count; i++) {
+		const int bytes = snprintf(text, sizeof(text),
+		    "GET /v1/users/%s/context HTTP/1.1\r\nHost: bench\r\nX-API-Key: %s\r\n\r\n",
+		    text_of(&group->users[i], id), key_of(seed, i)->text);
+		bytes_write(http, text, (size_t)bytes);
+	}
+	page.size = PAGE_ITEMS_MAX;
+	list.page = &page;
+	request_write(lists, "usher.v1.UserService/ListUsers", key_of(seed, 1), &list, false);
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		Usher__V1__LoginRequest login = USHER__V1__LOGIN_REQUEST__INIT;
+
+		(void)snprintf(email, sizeof(email), ACCOUNT_EMAIL, i);
+		login.email = email;
+		login.password = (char *)ACCOUNT_PASSWORD;
+		request_write(logins, "usher.v1.AuthService/Login", NULL, &login, false);
+	}
+	file_close(http);
+	file_close(lists);
+	file_close(logins);
+}
+
+static void
+group_read(struct group *group, const char *text)
+{
+	if (sscanf(text, "%31[^:]:%zu:%u", group->name, &group->users_count, &group->about_times) !=
+		3 ||
+	    group->users_count == 0 || group->about_times == 0)
+		fail("a group is NAME:USERS:ABOUT_TIMES");
+	group->users = calloc(group->users_count, sizeof(*group->users));
+	if (!group->users)
+		fail("no memory");
+	for (size_t i = 0; i < group->users_count; i++)
+		ids_make(&group->users[i]);
 }
 
 int
 main(int argc, char **argv)
 {
-	const bool is_every = argc == 7 && strcmp(argv[6], "every") == 0;
-	const bool is_asked_well = argc == 6 || is_every;
-	const size_t users_count = is_asked_well ? strtoul(argv[1], NULL, 10) : 0;
-	const size_t keys_count = is_asked_well ? strtoul(argv[2], NULL, 10) : 0;
-	const unsigned about_times = is_asked_well ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
-	struct uuid org_id;
+	static struct seed seed;
+	struct uuid org;
 
-	if (about_times == 0 || users_count == 0 || keys_count == 0 || keys_count > KEYS_MAX)
-		fail("wants USERS KEYS SQL_FILE REQUESTS_FILE ABOUT_TIMES [every]");
+	if (argc < 5 || argc - 4 > GROUPS_MAX)
+		fail("wants FOLDER KEYS every|one NAME:USERS:ABOUT_TIMES ...");
+	seed.folder = argv[1];
+	seed.keys_count = strtoul(argv[2], NULL, 10);
+	seed.is_every = strcmp(argv[3], "every") == 0;
+	seed.groups_count = (size_t)argc - 4;
+	if (seed.keys_count < ORGS || seed.keys_count > KEYS_MAX)
+		fail("wants 2 to 1000 keys");
 	if (crypt_init().code != ST_OK)
 		fail("no libsodium");
-	struct key *keys = calloc(keys_count, sizeof(*keys));
-	struct uuid *users = calloc(users_count, sizeof(*users));
-	if (!keys || !users)
+	seed.keys = calloc(seed.keys_count, sizeof(*seed.keys));
+	if (!seed.keys)
 		fail("no memory");
-	ids_make(&org_id);
-	keys_make(keys, keys_count, is_every);
-	for (size_t i = 0; i < users_count; i++)
-		ids_make(&users[i]);
+	for (size_t i = 0; i < ORGS; i++) {
+		ids_make(&org);
+		(void)text_of(&org, seed.orgs[i]);
+	}
+	keys_make(&seed);
+	for (size_t i = 0; i < seed.groups_count; i++)
+		group_read(&seed.groups[i], argv[4 + i]);
 
-	FILE *sql = file_open(argv[3]);
-	keys_write(sql, &org_id, keys, keys_count, is_every ? 1 : keys_count);
-	users_write(sql, &org_id, users, users_count, about_times);
-	FILE *requests = file_open(argv[4]);
-	const size_t requests_count = is_every ? users_count * keys_count : users_count;
-	for (size_t i = 0; i < requests_count; i++)
-		request_write(requests, &keys[(i + i / users_count) % keys_count],
-		    &users[i % users_count], i);
-	const bool is_written = !ferror(sql) && !ferror(requests);
-	if (fclose(sql) != 0 || fclose(requests) != 0 || !is_written)
-		fail("the files can't be written");
-	free(keys);
-	free(users);
+	seed.sql = file_open(&seed, "seed", ".sql");
+	/* All of it fits together; to check each reference of a million users takes minutes. */
+	(void)fputs("SET session_replication_role = replica;\n", seed.sql);
+	keys_write(&seed);
+	accounts_write(&seed);
+	for (size_t i = 0; i < seed.groups_count; i++) {
+		users_write(&seed, &seed.groups[i]);
+		resolves_write(&seed, &seed.groups[i]);
+	}
+	file_close(seed.sql);
+	if (strcmp(seed.groups[0].name, "small") == 0) {
+		variants_write(&seed, &seed.groups[0]);
+		batches_write(&seed, &seed.groups[0]);
+		others_write(&seed, &seed.groups[0]);
+	}
+	for (size_t i = 0; i < seed.groups_count; i++)
+		free(seed.groups[i].users);
+	free(seed.keys);
 	return 0;
 }

@@ -1,0 +1,198 @@
+"""Rows of logins, sessions and keys, and of those who flood them."""
+
+from usher_bench.load import Load, Measured, Peer, Pgbench
+from usher_bench.of_context import DATABASE_CONNECTIONS
+from usher_bench.result import Line, Result, ratio
+from usher_bench.tools import progress
+
+MEMORY_KIB, PASSES = 19456, 2
+# For rows in which a login only makes a session ready.
+CHEAP_PASSWORDS = ("--password.memory_kib", 8, "--password.passes", 1)
+VICTIM_RATE = 1000
+VICTIM_CONNECTIONS = 4
+FORGED = 20000
+RESTRICT_CALLERS = 4
+
+
+def login_peer(bench, system, name="logins"):
+    return Peer(
+        name,
+        bench.bin / "bench_nng_load",
+        system.url,
+        system.watched(),
+        ["--requests", system.requests("logins"), "--connections", 8, "--calls", 2],
+    )
+
+
+def logins(bench):
+    """As many threads hash in the loop as usherd lets hash at once: one a core."""
+    system = bench.main()
+    system.ready()
+    ours = login_peer(bench, system)
+    bare = Peer(
+        "Argon2id loop",
+        bench.bin / "bench_argon",
+        f"{MEMORY_KIB},{PASSES}",
+        {},
+        ["--connections", bench.cores],
+    )
+    bench.rounds([ours, bare], "logins", bench.short_rounds())
+    return Result([ratio("logins / Argon2id loop", ours, bare, 0.85, 0.93)], [ours, bare])
+
+
+def forged_requests(bench, system):
+    path = system.requests("forged")
+    if not path.exists():
+        run = Load(
+            bench.bin / "bench_session_load",
+            system.url,
+            {},
+            ["--mode", "forge", "--count", FORGED, "--out", path],
+        )
+        run.popen.communicate()
+        if run.popen.returncode != 0:
+            run.finish()
+    return path
+
+
+class Victims(Measured):
+    """Calls at a steady rate, alone or while a flood is on."""
+
+    def __init__(self, name, bench, system, flood):
+        super().__init__(name)
+        self.bench, self.system, self.flood = bench, system, flood
+        self.floods = []
+
+    def round(self, timing):
+        flood = self._begin()
+        run = Load(
+            self.bench.bin / "bench_pace_load",
+            self.system.url,
+            self.system.watched(),
+            ["--requests", self.system.requests("victims"), "--rate", VICTIM_RATE]
+            + ["--connections", VICTIM_CONNECTIONS, *timing],
+        )
+        try:
+            figures = run.finish()
+            if flood:
+                self.floods.append(flood.finish())
+        finally:
+            run.end()
+            if flood:
+                flood.end()
+        self.system.resolved += figures["answered"]
+        self.system.drain()
+        self.rounds.append(figures)
+        return figures
+
+    def _begin(self):
+        if not self.flood:
+            return None
+        requests, connections, calls = self.flood
+        # Longer than the victims' part, which begins and ends within it.
+        seconds = self.bench.options.seconds + 1.5
+        flood = Load(
+            self.bench.bin / "bench_nng_load",
+            self.system.url,
+            {},
+            ["--requests", requests, "--connections", connections, "--calls", calls]
+            + ["--seconds", seconds, "--warm-up", 0.3],
+            refusals=True,
+        )
+        flood.until_measuring()
+        return flood
+
+
+def floods(bench):
+    """The floods are one tenant's or nobody's; the victims are another's. ListUsers fills the part of
+    its lane that one organisation may fill."""
+    system = bench.main()
+    system.ready("small")
+    plans = [
+        ("Resolve, nobody else", None),
+        ("Resolve, login flood", (system.requests("logins"), 8, 8)),
+        ("Resolve, forged tokens", (forged_requests(bench, system), 8, 8)),
+        ("Resolve, ListUsers", (system.requests("lists"), 8, 6)),
+    ]
+    peers = [Victims(name, bench, system, flood) for name, flood in plans]
+    bench.rounds(peers, "floods", bench.short_rounds())
+    lines, notes = [], []
+    for peer in peers:
+        times = [us / 1000 for us in peer.each("p99_us")]
+        least, aim = (5, 1) if peer.flood else (None, None)
+        lines.append(Line(f"p99, ms: {peer.name}", times, least, aim, more_is_better=False))
+        if peer.flood:
+            rates = sorted(figures["per_second"] for figures in peer.floods)
+            refused = sum(figures["failed"] for figures in peer.floods)
+            answered = sum(figures["answered"] for figures in peer.floods)
+            notes.append(
+                f"{peer.name}: the flood had {rates[len(rates) // 2]:,.0f} answers a second, "
+                f"{refused / max(answered, 1):.0%} of them refusals"
+            )
+    notes.append(f"{VICTIM_RATE:,} calls a second on {VICTIM_CONNECTIONS} connections")
+    return Result(lines, peers, notes)
+
+
+def refresh(bench):
+    """Each client refreshes a session of its own, one call at a time, as each of pgbench's does."""
+    system = bench.main()
+    system.ready(flags=CHEAP_PASSWORDS)
+    system.pgbench_ready()
+    script = system.folder / "update.sql"
+    script.write_text(
+        "\\set id random(1, 100000)\nUPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = :id;\n",
+        encoding="ascii",
+    )
+    ours = Peer(
+        "Refresh",
+        bench.bin / "bench_session_load",
+        system.url,
+        system.watched(),
+        ["--mode", "refresh", "--connections", DATABASE_CONNECTIONS],
+    )
+    theirs = Pgbench("pgbench, update of one row", system, DATABASE_CONNECTIONS, ["-f", script])
+    bench.rounds([ours, theirs], "refresh", bench.short_rounds())
+    return Result(
+        [ratio("refreshes / pgbench's update", ours, theirs, 0.4, 0.7)],
+        [ours, theirs],
+        [f"{DATABASE_CONNECTIONS} clients and as many connections to PostgreSQL each; fsync on"],
+    )
+
+
+class Restrict(Peer):
+    """A number of calls, made ready before; not a time."""
+
+    def round(self, timing):
+        return super().round([])
+
+
+def restrict(bench):
+    system = bench.main()
+    system.ready(flags=CHEAP_PASSWORDS)
+    count = 40 if bench.options.quick else 400
+    lines, peers = [], []
+    modes = (("Logout", "logout"), ("Refresh, reused", "reuse"), ("RevokeApiKey", "revoke"))
+
+    def measure(nodes, urls, others):
+        here = [
+            Restrict(
+                f"{name}, {nodes}",
+                bench.bin / "bench_session_load",
+                ",".join(urls),
+                system.watched(*others),
+                ["--mode", mode, "--count", count, "--connections", RESTRICT_CALLERS],
+            )
+            for name, mode in modes
+        ]
+        bench.rounds(here, "restrict", bench.short_rounds())
+        peers.extend(here)
+
+    measure("one node", [system.url], [])
+    progress("second node")
+    with system.second_node(CHEAP_PASSWORDS) as (node, url):
+        measure("two nodes", [system.url, url], [node.pid])
+    for peer in peers:
+        times = [us / 1000 for us in peer.each("p99_us")]
+        least, aim = (150, 60) if "two nodes" in peer.name else (None, None)
+        lines.append(Line(f"p99, ms: {peer.name}", times, least, aim, "{:.0f}", more_is_better=False))
+    return Result(lines, peers, [f"{RESTRICT_CALLERS} callers, one call at a time, {count} calls a round"])

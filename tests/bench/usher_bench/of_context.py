@@ -1,0 +1,218 @@
+"""Rows of Resolve and the context block."""
+
+import statistics
+import time
+
+from usher_bench.load import Peer, Pgbench
+from usher_bench.result import Line, Result, ratio
+from usher_bench.system import Group
+from usher_bench.tools import MIB, TICKS, cpu_ticks, progress, resident_bytes
+
+SETTLE_S = 1.5
+# As many connections to PostgreSQL as usherd's QUERY lane has, for pgbench too.
+DATABASE_CONNECTIONS = 8
+BATCH_ITEMS = 100
+MILLION = 1_000_000
+
+
+def start(bench):
+    system = bench.main()
+    times = []
+    for number in range(bench.options.starts):
+        progress(f"start {number + 1} of {bench.options.starts}")
+        times.append(system.start() / 1e6)
+    line = Line("start to first answer, ms", times, 200, 50, "{:.0f}", more_is_better=False)
+    return Result([line])
+
+
+def memory(bench):
+    """What they hold after one answer each, and the time that an idle second costs."""
+    system = bench.main()
+    system.stop()
+    system.ready()
+    with system.bridge() as bridge:
+        progress("idle")
+        time.sleep(SETTLE_S)
+        watched = {
+            "usherd": lambda: [system.usherd.pid],
+            "the bridge": lambda: [bridge.pid],
+            "PostgreSQL": system.postgres_pids,
+        }
+        spent = {name: -sum(cpu_ticks(pid) for pid in pids()) for name, pids in watched.items()}
+        time.sleep(2)
+        for name, pids in watched.items():
+            spent[name] += sum(cpu_ticks(pid) for pid in pids())
+        held = (("usherd", system.usherd, 48, 24), ("bridge", bridge, 24, 12))
+        lines = [
+            Line(
+                f"{name} resident, idle, MiB",
+                [resident_bytes(process.pid) / MIB],
+                least,
+                aim,
+                "{:.1f}",
+                more_is_better=False,
+            )
+            for name, process, least, aim in held
+        ]
+    idle = ", ".join(f"{name} {ticks / TICKS / 2:.1%}" for name, ticks in spent.items())
+    return Result(lines, notes=[f"idle, of a core: {idle}"])
+
+
+def resolve(bench):
+    system = bench.main()
+    system.ready("small")
+    sizes, requests = system.sizes["small"], system.requests("small.resolve")
+    ours = bench.resolve(system, requests, "Resolve, cached")
+    with (
+        bench.nng_echo(sizes["reply_bytes"], requests) as nng,
+        bench.grpc_echo(sizes["reply_bytes"], requests) as grpc,
+    ):
+        bench.rounds([ours, nng, grpc], "resolve")
+    looked_at, from_memory = (sum(ours.each(name)) for name in ("looked_at", "from_memory"))
+    request_bytes = requests.stat().st_size / sizes["answered"] - 4
+    return Result(
+        [
+            ratio("Resolve / nng echo", ours, nng, 0.70, 0.90),
+            ratio("Resolve / gRPC C++ echo", ours, grpc, 1.5, 2.5),
+        ],
+        [ours, nng, grpc],
+        [
+            f"request {request_bytes:.0f} bytes, reply {sizes['reply_bytes']:.0f}, "
+            f"context text {sizes['context_bytes']}",
+            f"the last receipts are in the database {ours.median('drain_s'):.1f} s after a round",
+            f"answered from memory: {from_memory:,} of {looked_at:,} looked at; usherd holds "
+            f"{resident_bytes(system.usherd.pid) / MIB:.0f} MiB with all users in memory",
+        ],
+    )
+
+
+def batch(bench):
+    """Both ways to many contexts at once; a hundred a message."""
+    system = bench.main()
+    system.ready("small")
+    items = min(BATCH_ITEMS, bench.options.users // bench.options.keys)
+    peers = []
+    for name, file in (("Batch of GetContext", "batch"), ("BatchGetContext", "contexts")):
+        peers.append(
+            Peer(
+                name,
+                bench.bin / "bench_nng_load",
+                system.url,
+                system.watched(),
+                ["--requests", system.requests(file), "--connections", 2, "--calls", 2, "--mode", file],
+                items=items,
+                reads=items,
+                system=system,
+            )
+        )
+    bench.rounds(peers, "batch", bench.short_rounds())
+    best = max(peers, key=lambda peer: peer.median("per_second"))
+    line = Line(f"contexts a second, {best.name}", best.each("per_second"), 300_000, 1_000_000, "{:,.0f}")
+    return Result([line], peers, [f"batches of {items}; calls/s and CPU are of contexts, times of messages"])
+
+
+def uncached(bench):
+    system = bench.main()
+    system.ready()
+    system.pgbench_ready()
+    ours = bench.resolve(system, system.requests("uncached"), "Resolve, nothing from memory")
+    theirs = Pgbench("pgbench -S -M prepared", system, DATABASE_CONNECTIONS, ["-S"])
+    bench.rounds([ours, theirs], "uncached", bench.short_rounds())
+    return Result(
+        [ratio("Resolve, cache off / pgbench -S", ours, theirs, 0.35, 0.6)],
+        [ours, theirs],
+        [f"{DATABASE_CONNECTIONS} connections to PostgreSQL each"],
+    )
+
+
+def requests_first(system, count):
+    """A file with that many of the requests."""
+    path = system.requests(f"first.{count}")
+    with open(system.requests("small.resolve"), "rb") as whole, open(path, "wb") as part:
+        for _ in range(count):
+            head = whole.read(4)
+            part.write(head + whole.read(int.from_bytes(head, "little")))
+    return path
+
+
+def against_echo(bench, system, what, requests, reply_bytes, connections=None):
+    """Resolve and the nng echo in turn, for the rows that vary one thing."""
+    ours = bench.resolve(system, requests, what, connections)
+    with bench.nng_echo(reply_bytes, requests, connections) as echo:
+        echo.name = f"{what}: nng echo"
+        bench.rounds([ours, echo], what, bench.short_rounds())
+    return ours, echo
+
+
+def connections(bench):
+    system = bench.main()
+    system.ready("small")
+    lines, loads = [], []
+    for count in (1, 2, 4):
+        what = f"{count} connection{'s' * (count > 1)}"
+        ours, echo = against_echo(
+            bench,
+            system,
+            what,
+            system.requests("small.resolve"),
+            system.sizes["small"]["reply_bytes"],
+            count,
+        )
+        lines.append(ratio(f"{what}: Resolve / nng echo", ours, echo, None, None))
+        loads += [ours, echo]
+    return Result(lines, loads)
+
+
+def users(bench):
+    system = bench.main()
+    system.ready("small")
+    lines, loads = [], []
+    for count in (10, 1000):
+        if count >= bench.options.users:
+            continue
+        what = f"{count:,} users"
+        requests = requests_first(system, count)
+        ours, echo = against_echo(bench, system, what, requests, system.sizes["small"]["reply_bytes"])
+        lines.append(ratio(f"{what}: Resolve / nng echo", ours, echo, None, None))
+        loads += [ours, echo]
+    return Result(lines, loads)
+
+
+def blocks(bench):
+    """The larger ones; 1 KiB is the main row's."""
+    system = bench.main()
+    lines, loads, notes = [], [], []
+    for name, kib in (("8kib", 8), ("64kib", 64)):
+        system.ready(name)
+        sizes = system.sizes[name]
+        what = f"{kib} KiB"
+        ours, echo = against_echo(
+            bench, system, what, system.requests(f"{name}.resolve"), sizes["reply_bytes"]
+        )
+        lines.append(ratio(f"{what}: Resolve / nng echo", ours, echo, None, None))
+        loads += [ours, echo]
+        notes.append(f"{what}: reply {sizes['reply_bytes']:.0f} bytes, {sizes['answered']} users")
+    return Result(lines, loads, notes)
+
+
+def million(bench):
+    """A system of its own, when the others are gone: it takes the memory of all of them."""
+    bench.main_done()
+    count = bench.options.million or MILLION
+    system = bench.system("million", [Group("all", count, bench.options.context_kib)])
+    began = time.monotonic()
+    system.ready("all")
+    filled_s = time.monotonic() - began
+    sizes = system.sizes["all"]
+    what = f"{count:,} users"
+    ours, echo = against_echo(bench, system, what, system.requests("all.resolve"), sizes["reply_bytes"])
+    held = resident_bytes(system.usherd.pid) / MIB
+    notes = [
+        f"{what}: usherd holds {held:,.0f} MiB, {held * MIB / count:,.0f} bytes a user; "
+        f"each was asked for twice within {filled_s:.0f} s of the start",
+        f"the last receipts are in the database {statistics.median(ours.each('drain_s')):.1f} s "
+        "after a round",
+    ]
+    result = Result([ratio(f"{what}: Resolve / nng echo", ours, echo, None, None)], [ours, echo], notes)
+    system.done()
+    return result
