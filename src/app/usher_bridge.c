@@ -10,9 +10,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define HTTP_THREADS_MAX 8
+/* For all that is no client's: upstreams, event loops, what is shut down but not yet closed. */
+#define FILES_SPARE 256
 
 struct program {
 	struct config *config;
@@ -70,6 +73,27 @@ threads_wanted(void)
 	return cores > HTTP_THREADS_MAX ? HTTP_THREADS_MAX : (uint32_t)cores;
 }
 
+/* As many as there can be files for, which may be fewer than the settings say. */
+static uint32_t
+connections_allowed(uint32_t wanted)
+{
+	struct rlimit files;
+	rlim_t needed = (rlim_t)wanted + FILES_SPARE;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= needed)
+		return wanted;
+	files.rlim_cur = files.rlim_max < needed ? files.rlim_max : needed;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur >= needed)
+		return wanted;
+	wanted = files.rlim_cur > 2 * FILES_SPARE ? (uint32_t)files.rlim_cur - FILES_SPARE
+						  : (uint32_t)files.rlim_cur / 2;
+	log_event(LOG_WARN, "few_files", "message",
+	    "the limit of open files (ulimit -n, LimitNOFILE=) is below http.connections",
+	    "connections", log_number(wanted), NULL);
+	return wanted;
+}
+
 static status
 open_bridge(struct program *program, uint32_t calls_max)
 {
@@ -99,7 +123,15 @@ program_open(struct program *program)
 	http_config_init(&http);
 	http.listen = config_text(config, "http.listen");
 	http.threads = threads_wanted();
+	http.connections_max =
+	    connections_allowed((uint32_t)config_int(config, "http.connections"));
+	http.connections_per_address_max =
+	    (uint32_t)config_int(config, "http.connections_per_address");
+	http.request_timeout_ms =
+	    (uint32_t)(config_int(config, "http.request_timeout") / US_PER_MS);
+	http.reply_timeout_ms = (uint32_t)(config_int(config, "http.reply_timeout") / US_PER_MS);
 	http.refused = bridge_refused;
+	http.is_proxy = bridge_is_proxy;
 	http.drain_timeout_ms = (uint32_t)(config_int(config, "shutdown.drain") / US_PER_MS);
 	TRY(check_mode(program));
 	/* A call a connection, so that none is refused here. */

@@ -36,6 +36,8 @@ void bridge_free(struct bridge **bridge);
 
 /* An http_handler; env is the bridge. */
 void bridge_handle(void *env, struct http_request *request);
+/* An http_is_proxy: is the address in trusted_proxies? */
+bool bridge_is_proxy(void *env, const char *address);
 /* An http_refused: counts and logs what the server itself refuses, and lets browsers read it. */
 size_t bridge_refused(void *env, const struct http_refusal *refusal,
     struct http_header headers[HTTP_REFUSAL_HEADERS_MAX]);

@@ -153,6 +153,14 @@ is_proxy(const struct bridge *bridge, const struct network *address)
 	return false;
 }
 
+bool
+bridge_is_proxy(void *env, const char *address)
+{
+	struct network parsed;
+
+	return address_parse(slice_text(address), &parsed) && is_proxy(env, &parsed);
+}
+
 /* "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443". */
 static bool
 parse_hop(struct slice text, struct network *out)

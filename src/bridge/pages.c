@@ -149,6 +149,33 @@ write_upstreams(struct strbuf *out, struct client *client)
 }
 
 static void
+write_connections(struct strbuf *out, const struct http_request *request)
+{
+	struct http_figures figures;
+
+	http_figures_read(request, &figures);
+	const struct {
+		const char *name, *help;
+		uint64_t value;
+	} rows[] = {
+	    {"refused", "Connections that were not let in: their address had enough, or no room.",
+		figures.refused},
+	    {"displaced", "Connections cut to make room, while they waited for their clients.",
+		figures.displaced},
+	    {"timed_out", "Connections cut because the client took too long.", figures.timed_out},
+	};
+
+	write_gauge(
+	    out, "usher_bridge_connections", "Connections of clients that are open.", figures.open);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		strbuf_add_format(out,
+		    "# HELP usher_bridge_connections_%s_total %s\n"
+		    "# TYPE usher_bridge_connections_%s_total counter\n"
+		    "usher_bridge_connections_%s_total %" PRIu64 "\n",
+		    rows[i].name, rows[i].help, rows[i].name, rows[i].name, rows[i].value);
+}
+
+static void
 serve_metrics(struct visit *visit)
 {
 	struct bridge *bridge = visit->bridge;
@@ -163,6 +190,7 @@ serve_metrics(struct visit *visit)
 	write_gauge(&body, "usher_bridge_upstream_connected",
 	    "Is there a connection to any usherd?", client_is_connected(bridge->client));
 	write_upstreams(&body, bridge->client);
+	write_connections(&body, visit->request);
 	write_gauge(
 	    &body, "usher_bridge_up_seconds", "Since the start.", (uint64_t)(up_us / US_PER_S));
 	write_gauge(&body, "usher_bridge_log_lines_dropped", "Lines that the log had no room for.",

@@ -34,6 +34,12 @@ peer_deadline_after_ms(struct http_peer *peer, int64_t ms)
 	atomic_store(&peer->deadline_us, clock_boot_us(&clock_system) + ms * US_PER_MS);
 }
 
+static void
+peer_waits(struct http_peer *peer)
+{
+	atomic_store(&peer->waits_since_us, clock_boot_us(&clock_system));
+}
+
 void *
 exchange_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
@@ -69,6 +75,7 @@ exchange_begin(void *cls, const char *target, struct MHD_Connection *connection)
 	    exchange->request.started_us + server->config.request_timeout_ms * US_PER_MS;
 	if (deadline_us < atomic_load(&peer->deadline_us))
 		atomic_store(&peer->deadline_us, deadline_us);
+	atomic_store(&peer->waits_since_us, exchange->request.started_us);
 	return exchange;
 }
 
@@ -79,6 +86,7 @@ exchange_queue(struct exchange *exchange, uint32_t http_status, struct MHD_Respo
 	if (!response)
 		return MHD_NO;
 	peer_deadline_after_ms(exchange->peer, exchange->server->config.reply_timeout_ms);
+	peer_waits(exchange->peer);
 	return MHD_queue_response(exchange->connection, http_status, response);
 }
 
@@ -170,6 +178,7 @@ exchange_give(struct exchange *exchange)
 
 	exchange->request.body = slice_of(exchange->body.data, exchange->body.bytes);
 	atomic_store(&exchange->peer->deadline_us, HTTP_NEVER_US);
+	atomic_store(&exchange->peer->waits_since_us, HTTP_NEVER_US);
 	pthread_mutex_lock(&server->lock);
 	stopping = server->stopping;
 	if (!stopping) {
@@ -231,6 +240,7 @@ exchange_end(void *cls, struct MHD_Connection *connection, void **context,
 	*context = NULL;
 	peer_deadline_after_ms(exchange->peer,
 	    (int64_t)server->config.idle_timeout_ms + server->config.request_timeout_ms);
+	peer_waits(exchange->peer);
 	if (exchange->stage == EXCHANGE_GIVEN) {
 		pthread_mutex_lock(&server->lock);
 		list_remove(&exchange->node);

@@ -15,6 +15,7 @@
 #define HTTP_HEADERS_MAX 100
 #define HTTP_HEADER_BYTES_MAX (16u << 10)
 #define HTTP_NEVER_US INT64_MAX
+#define HTTP_SOURCE_BUCKETS 1024
 
 struct http_server {
 	struct http_config config;
@@ -26,22 +27,47 @@ struct http_server {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* an exchange ended, or the server stops */
 	struct list exchanges;  /* given to the handler, not yet completed */
-	struct list peers;      /* open connections, for the sweeper */
 	size_t busy;
 	bool stopping;
 	pthread_t sweeper;
 
+	/* Open connections, under a lock of their own. */
+	pthread_mutex_t peers_lock;
+	struct list peers;
+	struct list sources[HTTP_SOURCE_BUCKETS];
+	struct http_figures figures;
+
 	atomic_int refs; /* the owner's, and one for each exchange that lives */
+};
+
+/* Where connections come from, as long as there are any. */
+struct http_source {
+	struct list node;
+	uint8_t prefix[16]; /* an IPv4 address, mapped, or a network /64 */
+	size_t connections;
 };
 
 /* An open connection. */
 struct http_peer {
 	struct list node;
 	int fd;
-	_Atomic int64_t
-	    deadline_us; /* CLOCK_BOOTTIME; the sweeper shuts the socket down after it */
+	/* CLOCK_BOOTTIME; the socket is shut down after it. */
+	_Atomic int64_t deadline_us;
+	/* Since when the client is waited for; HTTP_NEVER_US while it waits for us. */
+	_Atomic int64_t waits_since_us;
+	bool is_proxy;
+	bool is_cut; /* shut down, but not closed yet: it counts no more */
+	struct http_source *source;
 	char address[INET6_ADDRSTRLEN];
 };
+
+/* The library's callbacks: may this address have one more connection; one opens or closes. cls is
+ * the server. */
+enum MHD_Result peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes);
+void peer_notify(void *cls, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what);
+/* Cut those whose time is over. */
+void peers_sweep(struct http_server *server);
 
 enum exchange_stage {
 	EXCHANGE_LINE,  /* the request line is read */

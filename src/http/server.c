@@ -32,7 +32,8 @@ http_config_init(struct http_config *config)
 	    .threads = 2,
 	    .connections_max = 2048,
 	    .connections_per_address_max = 0,
-	    .connection_memory_bytes = 32u << 10,
+	    /* Above 32 KiB the library maps each, and gives it back whole. */
+	    .connection_memory_bytes = 36u << 10,
 	    .body_bytes_max = PAYLOAD_BYTES_MAX,
 	    .request_timeout_ms = 10000,
 	    .idle_timeout_ms = 60000,
@@ -40,69 +41,6 @@ http_config_init(struct http_config *config)
 	    .drain_timeout_ms = 5000,
 	    .rand = &rand_system,
 	};
-}
-
-static void
-peer_name(const struct sockaddr *address, char out[INET6_ADDRSTRLEN])
-{
-	const void *bytes = NULL;
-	int family = address->sa_family;
-
-	if (family == AF_INET) {
-		bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-	} else if (family == AF_INET6) {
-		const struct in6_addr *v6 =
-		    &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-		bytes = v6;
-		if (IN6_IS_ADDR_V4MAPPED(v6)) {
-			family = AF_INET;
-			bytes = &v6->s6_addr[12];
-		}
-	}
-	if (!bytes || !inet_ntop(family, bytes, out, INET6_ADDRSTRLEN))
-		out[0] = '\0';
-}
-
-static void
-peer_open(struct http_server *server, struct MHD_Connection *connection, void **context)
-{
-	const union MHD_ConnectionInfo *address =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const union MHD_ConnectionInfo *fd =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct http_peer *peer = calloc(1, sizeof(*peer));
-
-	/* Without a peer, exchange_begin() gives up and the connection is closed. */
-	if (!peer)
-		return;
-	peer->fd = fd->connect_fd;
-	peer_name(address->client_addr, peer->address);
-	peer->deadline_us =
-	    clock_boot_us(&clock_system) + server->config.request_timeout_ms * US_PER_MS;
-	pthread_mutex_lock(&server->lock);
-	list_add_last(&server->peers, &peer->node);
-	pthread_mutex_unlock(&server->lock);
-	*context = peer;
-}
-
-static void
-peer_notify(void *cls, struct MHD_Connection *connection, void **context,
-    enum MHD_ConnectionNotificationCode what)
-{
-	struct http_server *server = cls;
-	struct http_peer *peer = *context;
-
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		peer_open(server, connection, context);
-	} else if (peer) {
-		/* Once it is off the list the sweeper can't shut down a descriptor that by then
-		 * belongs to somebody else. */
-		pthread_mutex_lock(&server->lock);
-		list_remove(&peer->node);
-		pthread_mutex_unlock(&server->lock);
-		free(peer);
-		*context = NULL;
-	}
 }
 
 static void
@@ -129,15 +67,9 @@ sweeper_run(void *cls)
 		pause_ms = 20;
 	pthread_mutex_lock(&server->lock);
 	while (!server->stopping) {
-		int64_t now_us = clock_boot_us(&clock_system);
-		list_for_each (node, &server->peers) {
-			struct http_peer *peer = container_of(node, struct http_peer, node);
-			if (atomic_load(&peer->deadline_us) > now_us)
-				continue;
-			shutdown(peer->fd, SHUT_RDWR);
-			atomic_store(&peer->deadline_us, HTTP_NEVER_US);
-		}
 		struct timespec until;
+
+		peers_sweep(server);
 		deadline_after_ms(&until, pause_ms);
 		pthread_cond_timedwait(&server->changed, &server->lock, &until);
 	}
@@ -248,11 +180,12 @@ daemon_start(struct http_server *server, int fd)
 	    {MHD_OPTION_END, 0, NULL},
 	};
 
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-	    NULL, exchange_continue, server, MHD_OPTION_LISTEN_SOCKET, fd,
+	/* Each thread gets its part of the library's limit; ours comes first. */
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0,
+	    peer_admit, server, exchange_continue, server, MHD_OPTION_LISTEN_SOCKET, fd,
 	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)HTTP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
-	    STRICT_LEVEL, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)config->connections_max,
-	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)config->connections_per_address_max,
+	    STRICT_LEVEL, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned int)(config->connections_max * 2 * config->threads),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_memory_bytes,
 	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing,
 	    NULL, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
@@ -289,7 +222,10 @@ server_make(const struct http_config *config, http_handler *handler, void *env)
 	server->refs = 1;
 	list_init(&server->exchanges);
 	list_init(&server->peers);
+	for (size_t i = 0; i < HTTP_SOURCE_BUCKETS; i++)
+		list_init(&server->sources[i]);
 	pthread_mutex_init(&server->lock, NULL);
+	pthread_mutex_init(&server->peers_lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&server->changed, &monotonic);
@@ -303,6 +239,7 @@ http_server_release(struct http_server *server)
 	if (atomic_fetch_sub(&server->refs, 1) != 1)
 		return;
 	pthread_cond_destroy(&server->changed);
+	pthread_mutex_destroy(&server->peers_lock);
 	pthread_mutex_destroy(&server->lock);
 	free(server);
 }

@@ -39,11 +39,16 @@ struct http_refusal {
 typedef size_t http_refused(void *env, const struct http_refusal *refusal,
     struct http_header headers[HTTP_REFUSAL_HEADERS_MAX]);
 
+/* Do many share that address? env is the handler's. On an event loop: must not block. */
+typedef bool http_is_proxy(void *env, const char *address);
+
 struct http_config {
 	const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
 	uint32_t threads;   /* event loops */
+	/* At the limit those that wait for their clients longest make room, those of proxies last;
+	 * with none that waits, nobody comes in. */
 	uint32_t connections_max;
-	uint32_t connections_per_address_max; /* 0: no limit, for when a proxy stands in front */
+	uint32_t connections_per_address_max; /* proxies apart; of IPv6, per /64; 0: no limit */
 	size_t connection_memory_bytes;       /* header and reading buffer of one connection */
 	size_t body_bytes_max;
 	uint32_t request_timeout_ms;    /* for a request's header and body together */
@@ -52,6 +57,7 @@ struct http_config {
 	uint32_t drain_timeout_ms;      /* http_server_stop() waits so long for replies */
 	const struct rand_source *rand; /* of request ids */
 	http_refused *refused;          /* NULL: nobody is told */
+	http_is_proxy *is_proxy;        /* NULL: nobody is one */
 };
 
 /* Limits as the bridge has them by default; listen is left NULL. */
@@ -112,6 +118,14 @@ void http_problem_begin(
 uint32_t http_status_of(enum status_code code);
 /* "Not Found"; "" for a number without a name. */
 const char *http_status_text(uint32_t http_status);
+
+/* Connections: open now; since the start: not let in because their address had enough or there was
+ * no room, shut down to make room, and because their time was over. */
+struct http_figures {
+	uint64_t open, refused, displaced, timed_out;
+};
+/* Of the server that the request came to. Threads: any. */
+void http_figures_read(const struct http_request *request, struct http_figures *out);
 
 struct http_server;
 

@@ -137,6 +137,10 @@ class Process:
     def resident_bytes(self) -> int:
         return self._status_kib("VmRSS") * 1024
 
+    def peak_bytes(self) -> int:
+        """The most that was resident at once."""
+        return self._status_kib("VmHWM") * 1024
+
     def _status_kib(self, name: str) -> int:
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)

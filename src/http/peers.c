@@ -1,0 +1,250 @@
+/* Who is connected: how many from where, for how long, and who goes when there is no room. */
+#include "base/network.h"
+#include "http/internal.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* So many at once make room, so that a crowd is not looked through for each of its members. */
+#define DISPLACED_AT_ONCE 32
+
+/* The address as text, and what is counted together. */
+static void
+peer_name(const struct sockaddr *address, char out[INET6_ADDRSTRLEN], uint8_t prefix[static 16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const void *bytes = NULL;
+	int family = address->sa_family;
+
+	memset(prefix, 0, 16);
+	if (family == AF_INET) {
+		bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+	} else if (family == AF_INET6) {
+		const struct in6_addr *v6 =
+		    &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+		bytes = v6;
+		/* Who has one address of a /64 has them all. */
+		memcpy(prefix, v6, 8);
+		if (IN6_IS_ADDR_V4MAPPED(v6)) {
+			family = AF_INET;
+			bytes = &v6->s6_addr[12];
+		}
+	}
+	if (family == AF_INET && bytes) {
+		memcpy(prefix, mapped, sizeof(mapped));
+		memcpy(prefix + sizeof(mapped), bytes, 4);
+	}
+	if (!bytes || !inet_ntop(family, bytes, out, INET6_ADDRSTRLEN))
+		out[0] = '\0';
+}
+
+static struct list *
+source_bucket(struct http_server *server, const uint8_t prefix[16])
+{
+	return &server->sources[hash_bytes(slice_of(prefix, 16), rand_hash_seed()) %
+				HTTP_SOURCE_BUCKETS];
+}
+
+static struct http_source *
+source_find(struct http_server *server, const uint8_t prefix[16])
+{
+	list_for_each (node, source_bucket(server, prefix)) {
+		struct http_source *source = container_of(node, struct http_source, node);
+		if (memcmp(source->prefix, prefix, sizeof(source->prefix)) == 0)
+			return source;
+	}
+	return NULL;
+}
+
+static void
+source_leave(struct http_source *source)
+{
+	if (--source->connections > 0)
+		return;
+	list_remove(&source->node);
+	free(source);
+}
+
+/* Its event loop sees the end, and closes. */
+static void
+peer_cut(struct http_server *server, struct http_peer *peer)
+{
+	shutdown(peer->fd, SHUT_RDWR);
+	atomic_store(&peer->deadline_us, HTTP_NEVER_US);
+	if (peer->is_cut)
+		return;
+	peer->is_cut = true;
+	server->figures.open--;
+}
+
+/* Does a go before b when somebody must? */
+static bool
+goes_before(const struct http_peer *a, const struct http_peer *b)
+{
+	if (a->is_proxy != b->is_proxy)
+		return b->is_proxy;
+	return atomic_load(&a->waits_since_us) < atomic_load(&b->waits_since_us);
+}
+
+/* Cut those that wait for their clients longest; false when nobody does. */
+static bool
+peers_make_room(struct http_server *server)
+{
+	struct http_peer *going[DISPLACED_AT_ONCE];
+	size_t wanted = server->config.connections_max / DISPLACED_AT_ONCE + 1, count = 0;
+
+	if (wanted > DISPLACED_AT_ONCE)
+		wanted = DISPLACED_AT_ONCE;
+	list_for_each (node, &server->peers) {
+		struct http_peer *peer = container_of(node, struct http_peer, node);
+		size_t at = count;
+
+		if (peer->is_cut || atomic_load(&peer->waits_since_us) == HTTP_NEVER_US)
+			continue;
+		while (at > 0 && goes_before(peer, going[at - 1]))
+			at--;
+		if (at == wanted)
+			continue;
+		count += count < wanted;
+		memmove(&going[at + 1], &going[at], (count - at - 1) * sizeof(going[0]));
+		going[at] = peer;
+	}
+	for (size_t i = 0; i < count; i++)
+		peer_cut(server, going[i]);
+	server->figures.displaced += count;
+	return count > 0;
+}
+
+static bool
+is_proxy(const struct http_server *server, const char *address)
+{
+	return server->config.is_proxy && server->config.is_proxy(server->env, address);
+}
+
+enum MHD_Result
+peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes)
+{
+	struct http_server *server = cls;
+	size_t limit = server->config.connections_per_address_max;
+	char text[INET6_ADDRSTRLEN];
+	struct http_source *source;
+	uint8_t prefix[16];
+	bool admitted;
+
+	(void)bytes;
+	peer_name(address, text, prefix);
+	pthread_mutex_lock(&server->peers_lock);
+	source = source_find(server, prefix);
+	admitted = limit == 0 || !source || source->connections < limit || is_proxy(server, text);
+	if (admitted && server->figures.open >= server->config.connections_max)
+		admitted = peers_make_room(server);
+	server->figures.refused += !admitted;
+	pthread_mutex_unlock(&server->peers_lock);
+	return admitted ? MHD_YES : MHD_NO;
+}
+
+static bool
+peer_join_source(struct http_server *server, struct http_peer *peer, const uint8_t prefix[16])
+{
+	struct http_source *source = source_find(server, prefix);
+
+	if (!source) {
+		source = calloc(1, sizeof(*source));
+		if (!source)
+			return false;
+		memcpy(source->prefix, prefix, sizeof(source->prefix));
+		list_add_last(source_bucket(server, prefix), &source->node);
+	}
+	source->connections++;
+	peer->source = source;
+	return true;
+}
+
+static void
+peer_open(struct http_server *server, struct MHD_Connection *connection, void **context)
+{
+	const union MHD_ConnectionInfo *address =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *fd =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_peer *peer = calloc(1, sizeof(*peer));
+	uint8_t prefix[16];
+	bool joined;
+
+	/* Without a peer, exchange_begin() gives up and the connection is closed. */
+	if (!peer)
+		return;
+	peer->fd = fd->connect_fd;
+	peer_name(address->client_addr, peer->address, prefix);
+	peer->is_proxy = is_proxy(server, peer->address);
+	peer->waits_since_us = clock_boot_us(&clock_system);
+	peer->deadline_us = peer->waits_since_us + server->config.request_timeout_ms * US_PER_MS;
+	pthread_mutex_lock(&server->peers_lock);
+	joined = peer_join_source(server, peer, prefix);
+	if (joined) {
+		list_add_last(&server->peers, &peer->node);
+		server->figures.open++;
+	}
+	pthread_mutex_unlock(&server->peers_lock);
+	if (joined)
+		*context = peer;
+	else
+		free(peer);
+}
+
+static void
+peer_close(struct http_server *server, struct http_peer *peer)
+{
+	/* Once it is off the list nobody can shut down a descriptor that by then belongs to
+	 * somebody else. */
+	pthread_mutex_lock(&server->peers_lock);
+	list_remove(&peer->node);
+	source_leave(peer->source);
+	server->figures.open -= !peer->is_cut;
+	pthread_mutex_unlock(&server->peers_lock);
+	free(peer);
+}
+
+void
+peer_notify(void *cls, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *server = cls;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		peer_open(server, connection, context);
+	} else if (*context) {
+		peer_close(server, *context);
+		*context = NULL;
+	}
+}
+
+void
+peers_sweep(struct http_server *server)
+{
+	int64_t now_us = clock_boot_us(&clock_system);
+
+	pthread_mutex_lock(&server->peers_lock);
+	list_for_each (node, &server->peers) {
+		struct http_peer *peer = container_of(node, struct http_peer, node);
+
+		if (atomic_load(&peer->deadline_us) > now_us)
+			continue;
+		server->figures.timed_out += !peer->is_cut;
+		peer_cut(server, peer);
+	}
+	pthread_mutex_unlock(&server->peers_lock);
+}
+
+void
+http_figures_read(const struct http_request *request, struct http_figures *out)
+{
+	const struct exchange *exchange = container_of(request, const struct exchange, request);
+	struct http_server *server = exchange->server;
+
+	pthread_mutex_lock(&server->peers_lock);
+	*out = server->figures;
+	pthread_mutex_unlock(&server->peers_lock);
+}
