@@ -81,6 +81,11 @@ func isPassing(e *Error) bool {
 	return false
 }
 
+// isUnsent: of what the client says itself, is it about a call that no server was given?
+func isUnsent(reason string) bool {
+	return reason == "NOT_CONNECTED" || reason == "NOT_SENT" || reason == "REQUEST_TOO_LARGE"
+}
+
 // attempts counts those of one call.
 type attempts struct {
 	made, most   int
@@ -94,7 +99,9 @@ func (a *attempts) pauseAfter(e *Error, left time.Duration) (time.Duration, bool
 	if e.Reason == "NOT_SENT" && left > 0 {
 		return 0, true
 	}
-	a.made++
+	if e.IsAnswer || !isUnsent(e.Reason) {
+		a.made++
+	}
 	e.Attempts = a.made
 	if !isPassing(e) {
 		if e.IsAnswer {

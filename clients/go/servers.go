@@ -234,7 +234,7 @@ func (s *server) failure(ctx context.Context, x *exchange, err error) *Error {
 	case isClosed:
 		return refuse(Cancelled, "CLIENT_CLOSED", "the client was closed")
 	case !isSent:
-		return refuse(Unavailable, "NOT_SENT", s.url+" did not take the message")
+		return refuse(DeadlineExceeded, "NOT_SENT", s.url+" did not take the message; nothing was sent")
 	case err == mangos.ErrRecvTimeout:
 		s.rest(time.Now())
 		return refuse(DeadlineExceeded, "NO_ANSWER",
@@ -265,8 +265,9 @@ func (s *server) giveUp() {
 
 // servers are all of them.
 type servers struct {
-	all  []*server
-	done chan struct{}
+	all   []*server
+	done  chan struct{}
+	ended sync.Once
 
 	mu     sync.Mutex
 	turn   int
@@ -293,7 +294,7 @@ func newServers(urls []string, config *tls.Config, probe func(*server) bool) (*s
 }
 
 func (ss *servers) close() {
-	close(ss.done)
+	ss.ended.Do(func() { close(ss.done) })
 	for _, s := range ss.all {
 		s.close()
 	}

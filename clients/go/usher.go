@@ -261,7 +261,7 @@ func (c *Client) attempt(
 	switch {
 	case failure.Reason == "CONNECTION_LOST" && !failure.IsAnswer:
 		failure.isPaid = !chosen.lose(time.Now())
-	case failure.Code == Unavailable:
+	case failure.Code == Unavailable && isPassing(failure):
 		chosen.rest(time.Now())
 	case failure.IsAnswer:
 		chosen.isWell()

@@ -236,6 +236,39 @@ func TestAnotherServerIsAskedAfterARefusalInPassing(t *testing.T) {
 	}
 }
 
+func TestAServerWithoutMailIsWell(t *testing.T) {
+	client := clientOf(t, script(t, refusal(Unavailable, "MAIL_NOT_CONFIGURED", 0)))
+	if err := health(client); !errors.Is(err, Unavailable) {
+		t.Fatal(err)
+	}
+	if s := client.servers.all[0]; s.failures != 0 {
+		t.Fatal(s.failures)
+	}
+}
+
+func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
+	tries := &attempts{most: attemptsMax, budget: &budget{}}
+	for _, reason := range []string{"NOT_CONNECTED", "NOT_SENT", "REQUEST_TOO_LARGE"} {
+		e := refuse(DeadlineExceeded, reason, "")
+		if _, isAgain := tries.pauseAfter(e, 0); isAgain || e.Attempts != 0 {
+			t.Fatal(reason, e.Attempts)
+		}
+	}
+	e := refuse(Unavailable, "CONNECTION_LOST", "")
+	if tries.pauseAfter(e, 0); e.Attempts != 1 {
+		t.Fatal(e.Attempts)
+	}
+}
+
+func TestClosingTwiceDoesNoHarm(t *testing.T) {
+	client := clientOf(t, script(t, fine))
+	client.Close()
+	client.Close()
+	if err := health(client); !errors.Is(err, Cancelled) {
+		t.Fatal(err)
+	}
+}
+
 func TestASilentServerCostsNoCall(t *testing.T) {
 	silent, well := script(t, nil), script(t, fine)
 	client := clientOf(t, silent, well)
@@ -284,7 +317,7 @@ func TestWithoutAServerTheDeadlineIsTheEnd(t *testing.T) {
 	defer cancel()
 	_, err = client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
 	var failure *Error
-	if !errors.As(err, &failure) || failure.Reason != "NOT_CONNECTED" {
+	if !errors.As(err, &failure) || failure.Reason != "NOT_CONNECTED" || failure.Attempts != 0 {
 		t.Fatal(err)
 	}
 }

@@ -13,8 +13,15 @@ import pynng
 from google.protobuf.message import DecodeError, Message
 
 from usher import methods
-from usher.errors import Error, Internal, InvalidArgument, from_response
-from usher.retry import ATTEMPTS_MAX, Attempts, Budget, is_repeatable, is_repeatable_item
+from usher.errors import Code, Error, Internal, ResourceExhausted, from_response
+from usher.retry import (
+    ATTEMPTS_MAX,
+    Attempts,
+    Budget,
+    is_passing,
+    is_repeatable,
+    is_repeatable_item,
+)
 from usher.servers import MESSAGE_BYTES_MAX, Server, Servers
 from usher.services import AsyncServices, Services
 from usher.session import Session
@@ -51,7 +58,10 @@ def _bytes(text: str | bytes) -> bytes:
 def _encode(envelope: envelope_pb2.Request) -> bytes:
     data = envelope.SerializeToString()
     if len(data) > MESSAGE_BYTES_MAX:
-        raise InvalidArgument(f"the message has {len(data)} bytes, more than {MESSAGE_BYTES_MAX}")
+        raise ResourceExhausted(
+            f"the message has {len(data)} bytes, more than {MESSAGE_BYTES_MAX}",
+            reason="REQUEST_TOO_LARGE",
+        )
     return data
 
 
@@ -147,7 +157,7 @@ class _Call:
             self.tried.add(server)
             if error.response is None and error.reason == "CONNECTION_LOST":
                 is_new = server.lose()
-            elif error.code == error.code.UNAVAILABLE:
+            elif error.code == Code.UNAVAILABLE and is_passing(error):
                 server.rest()
             elif error.response is not None:
                 server.is_well()

@@ -17,6 +17,8 @@ _BACKOFF_FIRST = 0.05
 _BACKOFF_MAX = 1.0
 _BACKOFF_FACTOR = 2.0
 _JITTER = 0.2
+# What the client says itself, of calls that no server was given.
+_UNSENT = ("NOT_CONNECTED", "NOT_SENT", "REQUEST_TOO_LARGE")
 
 
 class Budget:
@@ -100,7 +102,7 @@ class Attempts:
         is_new: it has not been paid for as part of the same trouble."""
         if error.reason == "NOT_SENT" and self.left() > 0:
             return 0.0
-        self.made += 1
+        self.made += error.response is not None or error.reason not in _UNSENT
         error.attempts = self.made
         if not is_passing(error):
             # The server is well and has said its word.

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import pynng
 
-from usher.errors import Cancelled, DeadlineExceeded, Error, Unavailable
+from usher.errors import Cancelled, DeadlineExceeded, Error, InvalidArgument, Unavailable
 
 MESSAGE_BYTES_MAX = 4 << 20
 # The server answers at the deadline itself; its answer may take a moment to arrive.
@@ -51,8 +51,9 @@ class Exchange:
             return Cancelled("the client was closed", reason="CLIENT_CLOSED")
         if isinstance(error, pynng.Timeout):
             if self._sent_at is None:
-                return Unavailable(
-                    f"{self._server.url} did not take the message", reason="NOT_SENT"
+                return DeadlineExceeded(
+                    f"{self._server.url} did not take the message; nothing was sent",
+                    reason="NOT_SENT",
                 )
             self._server.rest()
             return DeadlineExceeded(
@@ -105,7 +106,11 @@ class Server:
             self._socket.tcp_keepalive = True
         self._socket.add_post_pipe_connect_cb(lambda pipe: self._count(1))
         self._socket.add_post_pipe_remove_cb(lambda pipe: self._count(-1))
-        self._socket.dial(url, block=False)
+        try:
+            self._socket.dial(url, block=False)
+        except pynng.NNGException as error:
+            self.close()
+            raise InvalidArgument(f"{url} cannot be dialled: {error}", reason="BAD_URL") from None
 
     def _count(self, pipes: int) -> None:
         with self._lock:
@@ -202,14 +207,20 @@ class Servers:
         probe: Callable[[Server], bool],
     ):
         if not urls:
-            raise ValueError("a client needs the address of a server")
+            raise InvalidArgument("a client needs the address of a server", reason="BAD_URL")
         self._probe = probe
         self._turn = itertools.count()
         self._change = threading.Condition()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._watcher: threading.Thread | None = None
         self._is_closed = False
-        self.all = [Server(url, tls_config, self._changed) for url in urls]
+        self.all: list[Server] = []
+        try:
+            for url in urls:
+                self.all.append(Server(url, tls_config, self._changed))
+        except InvalidArgument:
+            self.close()
+            raise
 
     def close(self) -> None:
         with self._change:
