@@ -88,6 +88,33 @@ func ExampleSession() {
 	// Output: Example Inc.
 }
 
+func ExampleClient_Batch() {
+	client := newClient()
+	defer client.Close()
+	profile := &usherv1.GetProfileReply{}
+	items := []*usher.Item{
+		{
+			Method:  "usher.v1.ContextService/PutProfile",
+			Request: &usherv1.PutProfileRequest{Profile: &usherv1.Profile{Role: "Tester"}},
+			Reply:   profile,
+			Options: []usher.Option{usher.IdempotencyKey(usher.NewIdempotencyKey())},
+		},
+		{
+			Method:  "usher.v1.ContextService/GetProfile",
+			Request: &usherv1.GetProfileRequest{UserId: "ext:nobody"},
+			Reply:   &usherv1.GetProfileReply{},
+		},
+	}
+	if err := client.Batch(context.Background(), items); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(profile.GetProfile().GetRole(), items[0].Err)
+	fmt.Println(errors.Is(items[1].Err, usher.NotFound))
+	// Output:
+	// Tester <nil>
+	// true
+}
+
 func TestARefusalNamesTheField(t *testing.T) {
 	client := newClient()
 	defer client.Close()

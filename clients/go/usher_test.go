@@ -269,6 +269,95 @@ func TestClosingTwiceDoesNoHarm(t *testing.T) {
 	}
 }
 
+func batchReply(t *testing.T, items ...*usherv1.Response) *usherv1.Response {
+	t.Helper()
+	payload, err := proto.Marshal(&usherv1.BatchReply{Items: items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &usherv1.Response{Payload: payload}
+}
+
+func TestEachItemOfABatchHasItsOwnAnswer(t *testing.T) {
+	ready, err := proto.Marshal(&usherv1.GetHealthReply{Ready: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make([]byte, revisionBytes)
+	written[15] = 7
+	server := script(t, away, batchReply(t,
+		&usherv1.Response{Payload: ready, Revision: written}, refusal(NotFound, "USER_NOT_FOUND", 0)))
+	client := clientOf(t, server)
+	var session Session
+	health := &usherv1.GetHealthReply{}
+	items := []*Item{
+		{Method: "usher.v1.OpsService/GetHealth", Request: &usherv1.GetHealthRequest{}, Reply: health},
+		{Method: "usher.v1.UserService/GetMe", Request: &usherv1.GetMeRequest{}, Reply: &usherv1.User{},
+			Options: []Option{Credential("another")}},
+	}
+	if err := client.Batch(context.Background(), items, InSession(&session)); err != nil {
+		t.Fatal(err)
+	}
+	var failure *Error
+	if items[0].Err != nil || !health.Ready || !errors.As(items[1].Err, &failure) ||
+		failure.Reason != "USER_NOT_FOUND" || failure.Attempts != 2 || len(session.Revision()) == 0 {
+		t.Fatal(items[0].Err, items[1].Err)
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	sent := &usherv1.BatchRequest{}
+	if err := proto.Unmarshal(server.requests[1].GetPayload(), sent); err != nil {
+		t.Fatal(err)
+	}
+	if server.requests[1].GetMethod() != "usher.v1.Batch" || len(sent.GetItems()) != 2 ||
+		len(sent.GetItems()[0].GetCredential()) != 0 ||
+		string(sent.GetItems()[1].GetCredential()) != "another" {
+		t.Fatal(server.requests[1])
+	}
+}
+
+func TestABatchIsRepeatedIfEachOfItsItemsMayBe(t *testing.T) {
+	read := &Item{Method: "usher.v1.OpsService/GetHealth", Request: &usherv1.GetHealthRequest{},
+		Reply: &usherv1.GetHealthReply{}}
+	write := func(options ...Option) *Item {
+		return &Item{Method: "usher.v1.ContextService/PutProfile", Request: &usherv1.PutProfileRequest{},
+			Reply: &usherv1.GetProfileReply{}, Options: options}
+	}
+	for name, row := range map[string]struct {
+		items []*Item
+		sent  int
+	}{
+		"reads":            {[]*Item{read, read}, 2},
+		"a write":          {[]*Item{read, write()}, 1},
+		"a write with key": {[]*Item{read, write(IdempotencyKey(NewIdempotencyKey()))}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := script(t, away, batchReply(t, fine, fine))
+			err := clientOf(t, server).Batch(context.Background(), row.items)
+			if server.count() != row.sent || (err == nil) != (row.sent == 2) {
+				t.Fatalf("%d requests, %v", server.count(), err)
+			}
+		})
+	}
+}
+
+func TestABatchThatCannotBeMadeOrReadSaysSo(t *testing.T) {
+	ctx := context.Background()
+	client := clientOf(t, script(t, batchReply(t, fine)))
+	if err := client.Batch(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	item := &Item{Method: "usher.v1.OpsService/Nothing", Request: &usherv1.GetHealthRequest{}}
+	if err := client.Batch(ctx, []*Item{item}); !errors.Is(err, InvalidArgument) {
+		t.Fatal(err)
+	}
+	item = &Item{Method: "usher.v1.OpsService/GetHealth", Request: &usherv1.GetHealthRequest{},
+		Reply: &usherv1.GetHealthReply{}}
+	if err := client.Batch(ctx, []*Item{item, item}); !errors.Is(err, Internal) {
+		t.Fatal(err)
+	}
+}
+
 func TestASilentServerCostsNoCall(t *testing.T) {
 	silent, well := script(t, nil), script(t, fine)
 	client := clientOf(t, silent, well)

@@ -106,6 +106,20 @@ add_service(struct strbuf *out, const struct model_service *service)
 		add_method(out, &service->methods[i]);
 }
 
+static void
+add_table(struct strbuf *out, const struct model *model)
+{
+	strbuf_add_text(out, "\n// methods are all of them.\nvar methods = []*method{\n");
+	for (size_t s = 0; s < model->services_count; s++) {
+		const struct model_service *service = &model->services[s];
+		for (size_t i = 0; *go_package(service->place.file) && i < service->methods_count;
+		     i++)
+			strbuf_add_format(
+			    out, "\t&%s%s,\n", service->short_name, service->methods[i].name);
+	}
+	strbuf_add_text(out, "}\n");
+}
+
 static int
 compare_texts(const void *a, const void *b)
 {
@@ -170,5 +184,6 @@ emit_go(const struct model *model, struct output *output)
 		if (*go_package(model->services[s].place.file))
 			add_service(&out, &model->services[s]);
 	}
+	add_table(&out, model);
 	return output_add(output, "go/methods.go", &out);
 }

@@ -59,3 +59,11 @@ func (s EchoService) Forget(ctx context.Context, request *emptypb.Empty, options
 	}
 	return reply, nil
 }
+
+// methods are all of them.
+var methods = []*method{
+	&echoSay,
+	&echoGetLast,
+	&echoDraw,
+	&echoForget,
+}
