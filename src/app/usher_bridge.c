@@ -103,6 +103,7 @@ open_bridge(struct program *program, uint32_t calls_max)
 	    .upstream_ca_file = config_text(config, "bridge.upstream_ca"),
 	    .key = config_text(config, "bridge.key"),
 	    .trusted_proxies = config_text(config, "http.trusted_proxies"),
+	    .metrics_from = config_text(config, "http.metrics_from"),
 	    .cors_origins = config_text(config, "http.cors_origins"),
 	    .calls_max = calls_max,
 	    .clock = &clock_system,

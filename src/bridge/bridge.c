@@ -42,23 +42,23 @@ read_list(struct bridge *bridge, const char *text, struct slice **out, size_t *c
 	return STATUS_OK;
 }
 
+/* setting: its name, for the message. */
 static status
-read_proxies(struct bridge *bridge, const char *text, struct strbuf *message)
+read_networks(struct bridge *bridge, const char *setting, const char *text, struct networks *out,
+    struct strbuf *message)
 {
 	struct slice *entries;
 
-	TRY(read_list(bridge, text, &entries, &bridge->proxies_count));
-	bridge->proxies =
-	    arena_alloc(&bridge->arena, (bridge->proxies_count + 1) * sizeof(*bridge->proxies));
-	if (!bridge->proxies)
+	TRY(read_list(bridge, text, &entries, &out->count));
+	out->items = arena_alloc(&bridge->arena, (out->count + 1) * sizeof(*out->items));
+	if (!out->items)
 		return ARENA_EXHAUSTED;
-	for (size_t i = 0; i < bridge->proxies_count; i++) {
-		if (network_parse(entries[i], &bridge->proxies[i]))
+	for (size_t i = 0; i < out->count; i++) {
+		if (network_parse(entries[i], &out->items[i]))
 			continue;
-		strbuf_add_format(message,
-		    "http.trusted_proxies: \"%.*s\" is no network, as in 10.0.0.0/8",
+		strbuf_add_format(message, "%s: \"%.*s\" is no network, as in 10.0.0.0/8", setting,
 		    (int)entries[i].bytes, (const char *)entries[i].data);
-		return REFUSE(ST_INVALID_ARGUMENT, "a trusted proxy is no network");
+		return REFUSE(ST_INVALID_ARGUMENT, "a network is none");
 	}
 	return STATUS_OK;
 }
@@ -134,7 +134,10 @@ bridge_open(struct bridge *bridge, const struct bridge_config *config, struct st
 	bridge->key = slice_of(arena_copy_text(&bridge->arena, key), strlen(key));
 	if (!bridge->key.data)
 		return ARENA_EXHAUSTED;
-	TRY(read_proxies(bridge, config->trusted_proxies, message));
+	TRY(read_networks(
+	    bridge, "http.trusted_proxies", config->trusted_proxies, &bridge->proxies, message));
+	TRY(read_networks(
+	    bridge, "http.metrics_from", config->metrics_from, &bridge->metrics_from, message));
 	TRY(read_origins(bridge, config->cors_origins, message));
 	TRY(open_figures(bridge));
 	TRY(route_table_new(config->routes, config->routes_count, &bridge->routes, message));
@@ -338,7 +341,5 @@ bridge_handle(void *env, struct http_request *request)
 	else if (match.outcome == ROUTE_NOT_ALLOWED)
 		serve_other_verb(visit, match.allow);
 	else
-		visit_refuse(visit,
-		    REFUSE_FOR(ST_NOT_FOUND, "NO_SUCH_PATH", "there is nothing at this path"),
-		    NULL);
+		visit_refuse(visit, NO_SUCH_PATH, NULL);
 }

@@ -18,6 +18,7 @@ struct bridge_config {
 	const char *upstream_ca_file; /* whom to trust at tls+tcp://; "" or NULL: nobody */
 	const char *key;              /* the bridge's own, by which client_ip is believed; "" */
 	const char *trusted_proxies;  /* networks, separated by commas; "" */
+	const char *metrics_from;     /* who may read /metrics: networks; "" or NULL: nobody */
 	const char *cors_origins;     /* origins, separated by commas; "" */
 	uint32_t calls_max;           /* under way at once */
 	const struct clock *clock;

@@ -144,10 +144,10 @@ call_id_of(const struct http_request *request)
 }
 
 static bool
-is_proxy(const struct bridge *bridge, const struct network *address)
+is_among(const struct networks *networks, const struct network *address)
 {
-	for (size_t i = 0; i < bridge->proxies_count; i++) {
-		if (network_contains(&bridge->proxies[i], address))
+	for (size_t i = 0; i < networks->count; i++) {
+		if (network_contains(&networks->items[i], address))
 			return true;
 	}
 	return false;
@@ -158,7 +158,9 @@ bridge_is_proxy(void *env, const char *address)
 {
 	struct network parsed;
 
-	return address_parse(slice_text(address), &parsed) && is_proxy(env, &parsed);
+	const struct bridge *bridge = env;
+
+	return address_parse(slice_text(address), &parsed) && is_among(&bridge->proxies, &parsed);
 }
 
 /* "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443". */
@@ -203,7 +205,7 @@ walk_back(const struct bridge *bridge, struct slice list, struct network *addres
 {
 	struct network hop;
 
-	while (list.bytes && is_proxy(bridge, address)) {
+	while (list.bytes && is_among(&bridge->proxies, address)) {
 		if (!parse_hop(take_last(&list), &hop))
 			return false;
 		*address = hop;
@@ -220,7 +222,7 @@ caller_address(struct visit *visit)
 	struct network address;
 	bool goes_on = true;
 
-	if (!text || bridge->proxies_count == 0 ||
+	if (!text || bridge->proxies.count == 0 ||
 	    !address_parse(slice_text(request->client_address), &address))
 		return request->client_address;
 	for (size_t i = request->headers_count; i > 0 && goes_on; i--) {
@@ -231,6 +233,15 @@ caller_address(struct visit *visit)
 	}
 	address_format(&address, text);
 	return text;
+}
+
+bool
+caller_is_among(const struct visit *visit, const struct networks *networks)
+{
+	struct network address;
+
+	return address_parse(slice_text(visit->client_ip), &address) &&
+	       is_among(networks, &address);
 }
 
 status

@@ -18,6 +18,11 @@ struct page {
 extern const struct page pages[];
 extern const size_t pages_count;
 
+struct networks {
+	struct network *items;
+	size_t count;
+};
+
 struct bridge {
 	struct client *client;
 	struct route_table *routes;
@@ -26,8 +31,7 @@ struct bridge {
 	struct figures_row *figures_rows; /* the routes, the pages, and what led nowhere */
 	struct figures *figures;
 	struct slice key;
-	struct network *proxies;
-	size_t proxies_count;
+	struct networks proxies, metrics_from;
 	const char **origins;
 	size_t origins_count;
 	const struct clock *clock;
@@ -36,6 +40,8 @@ struct bridge {
 };
 
 #define VISIT_HEADERS_MAX 12
+
+#define NO_SUCH_PATH REFUSE_FOR(ST_NOT_FOUND, "NO_SUCH_PATH", "there is nothing at this path")
 
 /* One request's stay here. Lifetime: from visit_open() until it is replied to. Threads: one at a
  * time; the call's end is another than its beginning. */
@@ -82,6 +88,7 @@ MUST_USE status caller_read(struct visit *visit, struct client_options *out);
 /* Who asks, for the throttles and the log: the connection's other end or, behind proxies that we
  * trust, the last address in X-Forwarded-For that is none of theirs. */
 const char *caller_address(struct visit *visit);
+bool caller_is_among(const struct visit *visit, const struct networks *networks);
 
 /* message.c: the request message, encoded, from body, query and path.
  * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */

@@ -182,6 +182,11 @@ serve_metrics(struct visit *visit)
 	int64_t up_us = clock_boot_us(bridge->clock) - bridge->started_us;
 	struct strbuf body;
 
+	/* It tells of the servers behind, and of everybody's calls. */
+	if (!caller_is_among(visit, &bridge->metrics_from)) {
+		visit_refuse(visit, NO_SUCH_PATH, NULL);
+		return;
+	}
 	strbuf_init(&body, PAGE_BYTES_MAX);
 	strbuf_add_text(&body, "# HELP usher_bridge_info Which version runs.\n"
 			       "# TYPE usher_bridge_info gauge\n"

@@ -298,6 +298,20 @@ nobody_is_believed_without_trusted_proxies(void **state)
 }
 
 static void
+metrics_are_for_those_who_are_named(void **state)
+{
+	(void)state;
+	assert_int_equal(bridge_get(&fixture, "/metrics", ""), 200);
+	assert_int_equal(
+	    bridge_get(&fixture, "/metrics", "X-Forwarded-For: 2001:db8:a::7\r\n"), 200);
+	/* Who comes through a proxy from anywhere else, and who says so of themselves. */
+	bridge_get(&fixture, "/metrics", "X-Forwarded-For: 192.0.2.7\r\n");
+	assert_problem(&fixture, 404, "NO_SUCH_PATH");
+	bridge_get(&fixture, "/metrics", "X-Forwarded-For: 127.0.0.1, 192.0.2.7\r\n");
+	assert_problem(&fixture, 404, "NO_SUCH_PATH");
+}
+
+static void
 each_code_has_its_http_status(void **state)
 {
 	static const struct {
@@ -777,6 +791,7 @@ settings_that_are_off_are_named(void **state)
 	    {{.upstream = "nonsense"}, "bridge.upstream: nonsense"},
 	    {{.upstream = "tls+tcp://127.0.0.1:1"}, "certificates"},
 	    {{.trusted_proxies = "10.0.0.0/8,10.0.0.1/8"}, "http.trusted_proxies: \"10.0.0.1/8\""},
+	    {{.metrics_from = "everywhere"}, "http.metrics_from: \"everywhere\""},
 	    {{.cors_origins = "*"}, "http.cors_origins: \"*\""},
 	    {{.cors_origins = "https://a.example/"}, "\"https://a.example/\""},
 	    {{.cors_origins = "ftp://a.example"}, "\"ftp://a.example\""},
@@ -816,6 +831,7 @@ main(void)
 	    TEST(headers_that_are_off_are_refused_before_the_call),
 	    TEST(the_client_is_the_last_one_that_no_trusted_proxy_is),
 	    cmocka_unit_test(nobody_is_believed_without_trusted_proxies),
+	    TEST(metrics_are_for_those_who_are_named),
 	    TEST(each_code_has_its_http_status),
 	    TEST(a_refused_token_is_told_apart_from_none),
 	    TEST(violations_are_told_field_by_field),

@@ -32,6 +32,7 @@ bridge_fixture_open(struct bridge_fixture *fixture, const struct bridge_fixture_
 	struct bridge_config config = {
 	    .key = settings->key,
 	    .trusted_proxies = settings->trusted_proxies,
+	    .metrics_from = "127.0.0.1, 2001:db8:a::/48",
 	    .cors_origins = settings->cors_origins,
 	    .calls_max = 64,
 	    .clock = &clock_system,
