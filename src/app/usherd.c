@@ -48,6 +48,7 @@ struct node {
 	struct lease *lease;
 	struct barrier *barrier;
 	struct feed *feed;
+	struct cluster_clock clock; /* for all that others look at */
 	struct keyring *keyring;
 	struct credentials *credentials;
 	struct quota *quota;
@@ -94,7 +95,7 @@ open_memory(struct node *node)
 	const struct config *config = node->config;
 	const struct keyring_config keyring = {
 	    .master = node->master,
-	    .clock = &clock_system,
+	    .clock = &node->clock.clock,
 	    .rand = &rand_system,
 	    .issuer = config_text(config, "token.issuer"),
 	    .audience = config_text(config, "token.audience"),
@@ -108,9 +109,12 @@ open_memory(struct node *node)
 	    &clock_system, &rand_system, config_text(config, "rpc.listen"), &node->lease));
 	TRY(barrier_new(&clock_system, &node->barrier));
 	TRY(feed_new(node->feed_store, &clock_system, node->lease, node->barrier, &node->feed));
+	cluster_clock_init(&node->clock, &clock_system);
+	feed_set_cluster_clock(node->feed, &node->clock);
 	TRY(keyring_new(&keyring, &node->keyring));
 	/* Half for who is who, half for contexts (open_services). */
-	TRY(credentials_new(node->keyring, &clock_system, cache_bytes / 2, &node->credentials));
+	TRY(credentials_new(
+	    node->keyring, &node->clock.clock, cache_bytes / 2, &node->credentials));
 	TRY(quota_new(&clock_system, &node->quota));
 	TRY(feed_subscribe(node->feed, keyring_obey, node->keyring));
 	TRY(feed_subscribe(node->feed, credentials_obey, node->credentials));
@@ -135,7 +139,7 @@ open_work(struct node *node)
 		    "spool.dir is not set: receipts need a folder of this node's own");
 	TRY(spool_new(spool_dir, (size_t)config_int(config, "spool.bytes"), &clock_system,
 	    &rand_system, &node->spool));
-	TRY(jobs_new(node->store, &clock_system, &node->jobs));
+	TRY(jobs_new(node->store, &node->clock.clock, &node->jobs));
 	node->standard = (struct standard_jobs){
 	    .spool = node->spool,
 	    .keyring = node->keyring,
@@ -159,7 +163,7 @@ open_work(struct node *node)
 	return operations_new(
 	    &(struct operations_parts){
 		.jobs = node->jobs,
-		.clock = &clock_system,
+		.clock = &node->clock.clock,
 		.node_id = lease_node_id(node->lease),
 		.kinds = node->operation_kinds,
 		.kinds_count = sizeof node->operation_kinds / sizeof node->operation_kinds[0],
@@ -183,7 +187,7 @@ open_services(struct node *node)
 	TRY(auth_env_new(&auth, &node->auth));
 	TRY(user_env_new(node->master, &node->user));
 	TRY(org_env_new(node->master, &node->org));
-	TRY(context_memory_new(cache_bytes / 2, &clock_system, &node->contexts));
+	TRY(context_memory_new(cache_bytes / 2, &node->clock.clock, &node->contexts));
 	TRY(crypt_key_new(&node->page_key));
 	page_key_derive(node->master, node->page_key);
 	node->context = (struct context_env){
@@ -263,6 +267,7 @@ fill_ops(struct node *node)
 	    .lease = node->lease,
 	    .keyring = node->keyring,
 	    .feed = node->feed,
+	    .cluster_clock = &node->clock,
 	    .barrier = node->barrier,
 	    .jobs = node->jobs,
 	    .spool = node->spool,
@@ -280,7 +285,7 @@ open_server(struct node *node)
 
 	rpc_settings_default(&settings);
 	rpc_settings_read(node->config, &settings);
-	settings.clock = &clock_system;
+	settings.clock = &node->clock.clock;
 	settings.rand = &rand_system;
 	if (!store_allow_connections(
 		node->store, rpc_settings_connections(&settings) + JOBS_THREADS))

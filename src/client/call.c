@@ -4,10 +4,10 @@
  * pauses have an aio of their own: on one that has slept nng 1.5 takes a later timeout for a
  * success, without a message. */
 #include "base/limits.h"
+#include "base/wait.h"
 #include "client/internal.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 /* Waited beyond the deadline that the server was told, so that its own answer can arrive. */
 #define ANSWER_GRACE_US (200 * US_PER_MS)
@@ -490,7 +490,7 @@ calls_wake(struct client *client)
 
 /* One that is between its send and its receive has nothing to cancel just then, so this is done
  * again until they are all through. */
-#define CANCEL_AGAIN_NS (10 * 1000 * 1000)
+#define CANCEL_AGAIN_US (10 * US_PER_MS)
 
 static void
 call_free(struct call *call)
@@ -521,12 +521,7 @@ calls_end(struct client *client)
 			nng_aio_cancel(call->pause);
 			nng_aio_cancel(call->aio);
 		}
-		(void)clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += CANCEL_AGAIN_NS;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
+		wait_deadline(CANCEL_AGAIN_US, &until);
 		(void)pthread_cond_timedwait(&client->idle, &client->lock, &until);
 	}
 	(void)pthread_mutex_unlock(&client->lock);

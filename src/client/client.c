@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include "base/limits.h"
+#include "base/wait.h"
 #include "client/internal.h"
 
 #include <stdlib.h>
@@ -172,7 +173,7 @@ client_new(const struct client_settings *settings, struct client **out)
 	client->attempts_max = settings->attempts_max ? settings->attempts_max : RETRY_ATTEMPTS_MAX;
 	retry_budget_init(&client->budget);
 	(void)pthread_mutex_init(&client->lock, NULL);
-	(void)pthread_cond_init(&client->idle, NULL);
+	wait_cond_init(&client->idle);
 	list_init(&client->calls_free);
 	list_init(&client->calls_all);
 	list_init(&client->calls_waiting);

@@ -1,10 +1,9 @@
 #include "client/close.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Shared with the thread that closes; the last of the two frees it. */
 struct closing {
@@ -44,8 +43,7 @@ closing_wait(struct closing *closing)
 	struct timespec until;
 	bool is_closed;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CLOSE_US / 1000000;
+	wait_deadline(CLOSE_US, &until);
 	(void)pthread_mutex_lock(&closing->lock);
 	while (!closing->is_closed)
 		if (pthread_cond_timedwait(&closing->changed, &closing->lock, &until) != 0)
@@ -70,7 +68,7 @@ socket_close(nng_socket socket)
 	}
 	closing->socket = socket;
 	(void)pthread_mutex_init(&closing->lock, NULL);
-	(void)pthread_cond_init(&closing->changed, NULL);
+	wait_cond_init(&closing->changed);
 	if (pthread_create(&thread, NULL, closing_thread, closing) != 0) {
 		(void)nng_close(socket);
 		closing_free(closing);

@@ -161,22 +161,17 @@ run_leased(struct jobs *jobs, const struct job *job, struct job_run *run)
 	return st;
 }
 
-/* When a run began, on both clocks. */
-struct start {
-	int64_t now_us, boot_us;
-};
-
 static void
-note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, struct start start)
+note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, int64_t start_us)
 {
 	struct job_figures *figures = &slot->figures;
 	bool failed_before;
 
 	pthread_mutex_lock(&jobs->lock);
 	failed_before = figures->last_error[0] != '\0';
-	figures->last_started_at_us = start.now_us;
+	figures->last_started_us = start_us;
 	figures->last_run_at_us = clock_now_us(jobs->clock);
-	figures->last_duration_us = clock_boot_us(jobs->clock) - start.boot_us;
+	figures->last_duration_us = clock_boot_us(jobs->clock) - start_us;
 	figures->runs++;
 	figures->done += run->done;
 	if (st.code == ST_OK) {
@@ -204,14 +199,14 @@ run_slot(struct runner *runner, struct slot *slot)
 {
 	struct jobs *jobs = runner->jobs;
 	struct job_run run = {.arena = &runner->arena};
-	struct start start = {clock_now_us(jobs->clock), clock_boot_us(jobs->clock)};
+	int64_t start_us = clock_boot_us(jobs->clock);
 	status st;
 
 	pthread_mutex_lock(&jobs->lock);
-	slot->due_us = start.boot_us + slot->job.period_us;
+	slot->due_us = start_us + slot->job.period_us;
 	pthread_mutex_unlock(&jobs->lock);
 	st = run_leased(jobs, &slot->job, &run);
-	note(jobs, slot, &run, st, start);
+	note(jobs, slot, &run, st, start_us);
 	arena_reset(&runner->arena);
 	return st;
 }

@@ -43,8 +43,8 @@ struct job_figures {
 	const char *name, *about;
 	int64_t period_us;
 	bool of_cluster;
-	int64_t last_started_at_us; /* realtime, of the last run that ended; 0: never */
-	int64_t last_run_at_us;     /* its end */
+	int64_t last_started_us; /* boottime, of the last run that ended */
+	int64_t last_run_at_us;  /* realtime, of its end; 0: never */
 	int64_t last_duration_us;
 	int64_t runs, errors, done, backlog;
 	char last_error[JOB_ERROR_BYTES]; /* "" when the last run was good */

@@ -57,6 +57,12 @@ real_give_back(void *self, struct store_conn **conn)
 }
 
 static void
+real_cut(void *self)
+{
+	store_cut(((struct rpc_real *)self)->store);
+}
+
+static void
 real_barrier_wait(void *self, struct barrier_waiter *waiter)
 {
 	barrier_wait(((struct rpc_real *)self)->barrier, waiter);
@@ -81,6 +87,7 @@ rpc_backend_real(struct rpc_real *real, struct rpc_backend *out)
 	    .fill_end = real_fill_end,
 	    .lease = real_lease,
 	    .give_back = real_give_back,
+	    .cut = real_cut,
 	    .begin = store_begin,
 	    .commit = store_commit,
 	    .rollback = store_rollback,

@@ -24,6 +24,7 @@ call_fill(struct rpc_call *call, struct run *run, struct task *task, struct stor
 	    .clock = server->settings.clock,
 	    .rand = server->settings.rand,
 	    .now_us = task->came_us,
+	    .came_us = task->came_boot_us,
 	    .deadline_us = task->deadline_us,
 	    .client_ip = task->client_ip,
 	    .request_id = task->request_id,

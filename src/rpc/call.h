@@ -22,6 +22,7 @@ struct rpc_call {
 	const struct clock *clock;
 	const struct rand_source *rand;
 	int64_t now_us;         /* realtime when the call came */
+	int64_t came_us;        /* the same moment on boottime */
 	int64_t deadline_us;    /* on boottime */
 	const char *client_ip;  /* believed: asserted by a via that may, or the pipe's peer */
 	const char *request_id; /* for logs and for people */

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "client/close.h"
 #include "rpc/internal.h"
 
@@ -71,7 +72,7 @@ rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the server");
 	server->settings = *settings;
 	(void)pthread_mutex_init(&server->lock, NULL);
-	(void)pthread_cond_init(&server->idle, NULL);
+	wait_cond_init(&server->idle);
 	list_init(&server->works_free);
 	list_init(&server->at_barrier);
 	status st = rand_fill(settings->rand, &server->id_seed, sizeof(server->id_seed));
@@ -219,21 +220,19 @@ rpc_server_start(struct rpc_server *server)
 /* REP takes a reply for sent when it is handed to the pipe: closing at once could lose it. */
 #define LAST_REPLIES_US (100 * US_PER_MS)
 
-static void
+/* false: some are still under way when their time is over. */
+static bool
 wait_for_calls(struct rpc_server *server)
 {
 	struct timespec until;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	const int64_t until_us =
-	    (int64_t)until.tv_sec * US_PER_S + until.tv_nsec / 1000 + server->settings.drain_us;
-	until.tv_sec = until_us / US_PER_S;
-	until.tv_nsec = until_us % US_PER_S * 1000;
+	wait_deadline(server->settings.drain_us, &until);
 	(void)pthread_mutex_lock(&server->lock);
 	while (atomic_load(&server->calls) > 0)
 		if (pthread_cond_timedwait(&server->idle, &server->lock, &until) != 0)
 			break;
 	(void)pthread_mutex_unlock(&server->lock);
+	return atomic_load(&server->calls) == 0;
 }
 
 void
@@ -242,8 +241,9 @@ rpc_server_stop(struct rpc_server *server)
 	if (!server->is_open)
 		return;
 	atomic_store(&server->is_draining, true);
-	if (server->is_started)
-		wait_for_calls(server);
+	/* A database that does not answer would hold up the end until the calls' own deadlines. */
+	if (server->is_started && !wait_for_calls(server))
+		server->settings.backend.cut(server->settings.backend.self);
 	/* What still waits in a lane is answered; what runs is waited for. */
 	for (int i = LANE_CPU; i < LANE_COUNT; i++)
 		if (server->lanes[i])

@@ -26,6 +26,7 @@ struct feed {
 	const struct clock *clock;
 	struct lease *lease;
 	struct barrier *barrier;
+	struct cluster_clock *cluster_clock; /* NULL: nobody asks */
 	struct {
 		feed_callback *call;
 		void *env;
@@ -116,6 +117,13 @@ feed_free(struct feed **feed_pointer)
 	pthread_cond_destroy(&feed->wake);
 	pthread_mutex_destroy(&feed->lock);
 	free(feed);
+}
+
+void
+feed_set_cluster_clock(struct feed *feed, struct cluster_clock *cluster_clock)
+{
+	assert(!feed->is_running);
+	feed->cluster_clock = cluster_clock;
 }
 
 status
@@ -368,8 +376,9 @@ grant(struct feed *feed, int64_t renewed_at_us)
 static status
 turn(struct feed *feed)
 {
+	struct lease_renewal renewal = {0};
 	bool found = true, has_renewed = false;
-	int64_t now_us = clock_boot_us(feed->clock), renewed_at_us = 0;
+	int64_t now_us = clock_boot_us(feed->clock);
 
 	if (!feed->is_open) {
 		TRY(lease_open(feed->lease, conn_for_statement(feed)));
@@ -378,13 +387,16 @@ turn(struct feed *feed)
 	}
 	if (now_us >= feed->renew_at_us) {
 		TRY(lease_renew(feed->lease, conn_for_statement(feed), feed->last_epoch,
-		    shown_snapshot(feed), &found, &renewed_at_us));
-		if (!found) {
+		    shown_snapshot(feed), &renewal));
+		if (!renewal.found) {
 			begin_again(feed);
 			return STATUS_OK;
 		}
 		has_renewed = true;
-		feed->renew_at_us = renewed_at_us + LEASE_RENEW_US;
+		feed->renew_at_us = renewal.started_us + LEASE_RENEW_US;
+		if (feed->cluster_clock)
+			cluster_clock_hear(feed->cluster_clock, renewal.database_us,
+			    renewal.started_us, clock_boot_us(feed->clock));
 	}
 	bool is_watching = barrier_has_waiters(feed->barrier);
 	if (has_renewed || is_watching || now_us >= feed->read_at_us) {
@@ -396,7 +408,7 @@ turn(struct feed *feed)
 		feed->read_at_us = now_us + FEED_PERIOD_US;
 	}
 	if (has_renewed)
-		grant(feed, renewed_at_us);
+		grant(feed, renewal.started_us);
 	if (feed->must_show) {
 		TRY(lease_show(feed->lease, conn_for_statement(feed), feed->last_epoch,
 		    strbuf_text(&feed->last_text)));

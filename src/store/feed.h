@@ -12,6 +12,7 @@
 #define USHER_STORE_FEED_H
 
 #include "store/barrier.h"
+#include "store/cluster_clock.h"
 #include "store/lease.h"
 #include "store/store.h"
 
@@ -43,6 +44,8 @@ struct feed_figures {
 MUST_USE status feed_new(struct store *store, const struct clock *clock, struct lease *lease,
     struct barrier *barrier, struct feed **out);
 void feed_free(struct feed **feed);
+/* Whom to tell what time it is at the database. Before feed_start(). */
+void feed_set_cluster_clock(struct feed *feed, struct cluster_clock *cluster_clock);
 /* Errors: RESOURCE_EXHAUSTED (too many subscribers). */
 MUST_USE status feed_subscribe(struct feed *feed, feed_callback *callback, void *env);
 

@@ -78,7 +78,7 @@ lease_open(struct lease *lease, struct store_conn *conn)
 
 status
 lease_renew(struct lease *lease, struct store_conn *conn, uint64_t epoch, const char *snapshot,
-    bool *found, int64_t *started_us)
+    struct lease_renewal *out)
 {
 	int64_t now_us = clock_boot_us(lease->clock);
 	ROWS_AUTO rows = {0};
@@ -86,8 +86,9 @@ lease_renew(struct lease *lease, struct store_conn *conn, uint64_t epoch, const 
 	lease->renewals++;
 	TRY(STORE_QUERY(conn, STMT_FEED_NODE_RENEW, &rows, p_uuid(&lease->node_id),
 	    p_int(lease->renewals), p_int((int64_t)epoch), p_text(snapshot)));
-	*found = rows.count == 1;
-	*started_us = now_us;
+	*out = (struct lease_renewal){.found = rows.count == 1, .started_us = now_us};
+	if (out->found)
+		out->database_us = row_time_us(&rows, 0, FEED_NODE_RENEW_NOW);
 	return STATUS_OK;
 }
 

@@ -40,11 +40,16 @@ const struct uuid *lease_node_id(const struct lease *lease);
 /* Make the row, before the first read of the feed: a barrier that does not see the row began before
  * that read. Drops the lease. Errors: as store_query(). */
 MUST_USE status lease_open(struct lease *lease, struct store_conn *conn);
+struct lease_renewal {
+	bool found;          /* false: others took this node for dead and removed its row, so
+				changes may be missing */
+	int64_t started_us;  /* boottime; to be handed to lease_grant() */
+	int64_t database_us; /* what time it was there since then; if found */
+};
 /* Count up. snapshot: what has been read and obeyed, as PostgreSQL writes it; NULL: nothing yet.
- * *found = false: others took this node for dead and removed its row, so changes may be missing.
- * Sets *started_us, to be handed to lease_grant(). Errors: as store_query(). */
+ * Errors: as store_query(). */
 MUST_USE status lease_renew(struct lease *lease, struct store_conn *conn, uint64_t epoch,
-    const char *snapshot, bool *found, int64_t *started_us);
+    const char *snapshot, struct lease_renewal *out);
 /* Show how far this node has come, at once: somebody waits for it. */
 MUST_USE status lease_show(
     struct lease *lease, struct store_conn *conn, uint64_t epoch, const char *snapshot);

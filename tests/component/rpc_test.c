@@ -200,6 +200,12 @@ fake_change(struct store_conn *conn, enum change_kind kind, const struct uuid *i
 }
 
 static void
+fake_cut(void *self)
+{
+	(void)self;
+}
+
+static void
 fake_barrier_wait(void *self, struct barrier_waiter *waiter)
 {
 	struct fake *fake = self;
@@ -431,6 +437,7 @@ settings_small(struct rpc_settings *settings, struct fake *fake)
 	    .fill_end = fake_fill_end,
 	    .lease = fake_lease,
 	    .give_back = fake_give_back,
+	    .cut = fake_cut,
 	    .begin = fake_begin,
 	    .commit = fake_commit,
 	    .rollback = fake_rollback,

@@ -26,6 +26,7 @@ fake_call_init(struct fake_call *fake, const struct rpc_method *method)
 	    .clock = &clock_system,
 	    .rand = &rand_system,
 	    .now_us = clock_now_us(&clock_system),
+	    .came_us = clock_boot_us(&clock_system),
 	    .deadline_us = clock_boot_us(&clock_system) + DEADLINE_US,
 	    .client_ip = "192.0.2.1",
 	    .request_id = "test",

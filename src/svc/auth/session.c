@@ -18,9 +18,7 @@ struct refresh {
 int64_t
 auth_failure_at_us(const struct auth_env *env, const struct rpc_call *call)
 {
-	int64_t spent_us = clock_now_us(call->clock) - call->now_us;
-
-	return clock_boot_us(call->clock) - spent_us + env->failure_time_us;
+	return call->came_us + env->failure_time_us;
 }
 
 static const struct uuid *

@@ -34,6 +34,7 @@ struct ops_env {
 	const struct lease *lease;
 	struct keyring *keyring; /* ready is only who can sign */
 	const struct feed *feed;
+	const struct cluster_clock *cluster_clock;
 	struct barrier *barrier;
 	struct jobs *jobs;
 	struct spool *spool;

@@ -122,6 +122,10 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	    lease_is_held(env->lease));
 	plain(out, "usher_feed_age_seconds", "gauge",
 	    "Age of the last snapshot of the change feed.", (double)feed.age_us / 1e6);
+	if (env->cluster_clock)
+		plain(out, "usher_clock_ahead_seconds", "gauge",
+		    "How far this machine's clock is ahead of the database's, which counts.",
+		    (double)cluster_clock_ahead_us(env->cluster_clock) / 1e6);
 	plain(out, "usher_live_nodes", "gauge", "Nodes alive at the last look.",
 	    barrier_live_nodes(env->barrier));
 	plain(out, "usher_calls", "gauge", "Calls under way.", (double)calls);

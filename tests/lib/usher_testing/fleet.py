@@ -77,7 +77,8 @@ def _socket_of(folder: str) -> str:
 
 
 class FleetNode(Node):
-    """A usherd with a link to its database (link=True) and a clock of its own (clock=True)."""
+    """A usherd with a link to its database (link=True) and a clock of its own (clock=True), so many
+    seconds ahead."""
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class FleetNode(Node):
         *,
         link: bool,
         clock: bool,
+        ahead_s: float,
         program: str,
     ):
         self.link: Link | None = None
@@ -103,7 +105,7 @@ class FleetNode(Node):
         if clock:
             assert CLOCK_SHIFT.exists(), "no clock can be moved in this build"
             self._clock = system.folder / f"{name}.clock"
-            self.move_clock(0)
+            self.move_clock(ahead_s)
             self._env |= {"LD_PRELOAD": str(CLOCK_SHIFT), "USHER_CLOCK_SHIFT": str(self._clock)}
 
     def pause(self) -> None:
@@ -156,6 +158,7 @@ class Fleet:
         *,
         link: bool = False,
         clock: bool = False,
+        ahead_s: float = 0.0,
         program: str = "usherd",
         **settings: str,
     ) -> FleetNode:
@@ -167,6 +170,7 @@ class Fleet:
             {k.replace("__", "."): v for k, v in settings.items()},
             link=link,
             clock=clock,
+            ahead_s=ahead_s,
             program=program,
         )
         self.system.processes().append(node)
