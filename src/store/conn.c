@@ -46,21 +46,21 @@ conn_describe_error(const char *libpq_message, struct strbuf *out)
 }
 
 status
-conn_open(const struct conninfo *info, const struct clock *clock, struct strbuf *message,
+conn_open(PGconn *pg, bool prepared, const struct clock *clock, struct strbuf *message,
     struct store_conn **out)
 {
 	struct store_conn *conn = calloc(1, sizeof(*conn));
 
-	if (!conn)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
-	conn->clock = clock;
-	conn->prepares = info->prepared;
-	conn->deadline_us = INT64_MAX;
-	if (arena_init(&conn->scratch, SCRATCH_BYTES_FIRST, SCRATCH_BYTES_MAX).code != ST_OK) {
+	if (!conn ||
+	    arena_init(&conn->scratch, SCRATCH_BYTES_FIRST, SCRATCH_BYTES_MAX).code != ST_OK) {
+		PQfinish(pg);
 		free(conn);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
 	}
-	conn->pg = PQconnectdbParams(info->keywords, info->values, 0);
+	conn->pg = pg;
+	conn->clock = clock;
+	conn->prepares = prepared;
+	conn->deadline_us = INT64_MAX;
 	if (PQstatus(conn->pg) != CONNECTION_OK) {
 		conn_describe_error(PQerrorMessage(conn->pg), message);
 		conn_close(&conn);

@@ -63,9 +63,9 @@ struct outcome {
 	bool unheard;     /* the connection was lost before all had been heard */
 };
 
-/* Connect; blocks for connect_timeout per host. message gets why not, for people.
- * Errors: UNAVAILABLE, RESOURCE_EXHAUSTED. */
-MUST_USE status conn_open(const struct conninfo *info, const struct clock *clock,
+/* Make one of what connecting_take() gave, which goes with it in any case. message gets why not,
+ * for people. Errors: UNAVAILABLE, RESOURCE_EXHAUSTED. */
+MUST_USE status conn_open(PGconn *pg, bool prepared, const struct clock *clock,
     struct strbuf *message, struct store_conn **out);
 void conn_close(struct store_conn **conn);
 

@@ -4,6 +4,7 @@
 #include "store/feed.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 #include "store/snapshot.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@
 
 #define SUBSCRIBERS_MAX 16
 #define STATEMENT_US (1 * US_PER_S)
+#define STOP_US (1 * US_PER_S)
 #define RETRY_US (50 * US_PER_MS)
 /* While somebody waits at a barrier. */
 #define WATCH_PERIOD_US (5 * US_PER_MS)
@@ -528,13 +530,20 @@ feed_start(struct feed *feed)
 void
 feed_stop(struct feed *feed)
 {
+	struct timespec until;
+
 	if (!feed->is_running)
 		return;
 	pthread_mutex_lock(&feed->lock);
 	feed->must_stop = true;
 	pthread_cond_signal(&feed->wake);
 	pthread_mutex_unlock(&feed->lock);
-	pthread_join(feed->thread, NULL);
+	/* A statement that is not answered would hold up the stop: its connection is cut. */
+	wait_deadline(STOP_US, &until);
+	if (pthread_clockjoin_np(feed->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+		store_cut(feed->store);
+		pthread_join(feed->thread, NULL);
+	}
 	feed->is_running = false;
 }
 

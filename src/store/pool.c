@@ -1,6 +1,7 @@
 /* One thread, the keeper, opens all connections, so that nobody who asks for one waits for a
  * connect timeout: while the database is away they are told so at once. */
 #include "store/conn.h"
+#include "store/connecting.h"
 #include "store/migrate.h"
 
 #include "base/log.h"
@@ -21,6 +22,8 @@
 #define LOOK_US (250 * US_PER_MS)
 #define SCHEMA_LOOK_US (10 * US_PER_S)
 #define CHECK_US (2 * US_PER_S)
+/* An attempt that takes longer counts as failed, and is looked at again later. */
+#define CONNECT_US (4 * US_PER_S)
 #define ARENA_BYTES_MAX (64u << 10)
 
 enum state {
@@ -45,9 +48,11 @@ struct store {
 	struct store_conn *idle; /* last used first */
 	struct list all;         /* idle and leased */
 	int open, leased, waiting, max;
+	unsigned cuts;
 	bool stopping;
-	int64_t retry_us;    /* the pause after the next failure */
-	int64_t retry_at_us; /* monotonic: no attempt before */
+	struct connecting *connecting; /* the keeper's; set and cleared with the lock */
+	int64_t retry_us;              /* the pause after the next failure */
+	int64_t retry_at_us;           /* monotonic: no attempt before */
 	int64_t schema_at_us;
 	struct store_health health;
 };
@@ -136,6 +141,33 @@ ask_schema(struct store_conn *conn, struct store_health *health)
 	return STATUS_OK;
 }
 
+/* Go on with the attempt that is under way, or begin one. Blocks; without the lock. */
+static status
+connect_for_a_while(struct store *store, struct strbuf *message, struct store_conn **out)
+{
+	struct connecting *connecting = store->connecting;
+	PGconn *pg;
+
+	if (!connecting) {
+		TRY(connecting_start(&store->info, &connecting));
+		pthread_mutex_lock(&store->lock);
+		store->connecting = connecting;
+		if (store->stopping)
+			connecting_hurry(connecting);
+		pthread_mutex_unlock(&store->lock);
+	}
+	if (!connecting_wait(connecting, CONNECT_US)) {
+		strbuf_add_text(message,
+		    "no connection came about in time: is its name being looked up still?");
+		return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "the database is away");
+	}
+	pthread_mutex_lock(&store->lock);
+	store->connecting = NULL;
+	pthread_mutex_unlock(&store->lock);
+	pg = connecting_take(&connecting);
+	return conn_open(pg, store->info.prepared, store->clock, message, out);
+}
+
 /* Open one and find out what stands behind it. Blocks; without the lock. */
 static status
 open_checked(struct store *store, struct store_health *health, struct store_conn **out)
@@ -146,7 +178,7 @@ open_checked(struct store *store, struct store_health *health, struct store_conn
 
 	/* Room for libpq's whole line: what does not fit is not there at all. */
 	strbuf_init(&message, 4 * sizeof(health->message));
-	st = conn_open(&store->info, store->clock, &message, &conn);
+	st = connect_for_a_while(store, &message, &conn);
 	if (st.code == ST_OK)
 		st = ask_server(conn);
 	if (st.code == ST_OK)
@@ -414,10 +446,13 @@ store_free(struct store **store)
 		return;
 	pthread_mutex_lock(&(*store)->lock);
 	(*store)->stopping = true;
+	if ((*store)->connecting)
+		connecting_hurry((*store)->connecting);
 	pthread_cond_broadcast(&(*store)->work);
 	pthread_cond_broadcast(&(*store)->freed);
 	pthread_mutex_unlock(&(*store)->lock);
 	pthread_join((*store)->keeper, NULL);
+	connecting_abandon(&(*store)->connecting);
 	assert((*store)->leased == 0);
 	pthread_mutex_lock(&(*store)->lock);
 	idle = take_idle(*store, NULL);
@@ -432,6 +467,8 @@ store_cut(struct store *store)
 	pthread_mutex_lock(&store->lock);
 	list_for_each (node, &store->all)
 		(void)shutdown(container_of(node, struct store_conn, node)->socket, SHUT_RDWR);
+	store->cuts++;
+	pthread_cond_broadcast(&store->freed);
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -451,11 +488,15 @@ refusal(const struct store *store)
 static status
 lease_locked(struct store *store, int64_t deadline_us, struct store_conn **out)
 {
+	const unsigned cuts = store->cuts;
+
 	for (;;) {
 		struct store_conn *conn = store->idle;
 		int64_t left_us;
 
 		TRY(refusal(store));
+		if (store->cuts != cuts)
+			return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "the database is away");
 		if (conn) {
 			store->idle = conn->next;
 			conn->next = NULL;

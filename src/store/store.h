@@ -24,8 +24,9 @@ MUST_USE status store_new(
     const struct config *config, const struct clock *clock, struct store **out);
 void store_free(struct store **store);
 
-/* End what is under way on every connection, as a lost connection ends it: for a stop that a
- * statement holds up. New ones can be had afterwards. Threads: any. */
+/* End what is under way on every connection, as a lost connection ends it, and send away who waits
+ * for one (UNAVAILABLE): for a stop that a statement holds up. New ones can be had afterwards.
+ * Threads: any. */
 void store_cut(struct store *store);
 
 /* A connection with every statement prepared (or not, as database.prepared says).

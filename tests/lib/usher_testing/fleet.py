@@ -26,11 +26,13 @@ _PROXY = pathlib.Path(__file__).with_name("proxy.py")
 class Link:
     """A node's way to its database: see proxy.py."""
 
-    def __init__(self, folder: pathlib.Path, target: str):
+    def __init__(self, folder: pathlib.Path, target: str, port: int = 0):
+        """A Unix socket in folder that libpq finds there, or that port of 127.0.0.1."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
+        listen = str(port or folder / ".s.PGSQL.5432")
         self._process = subprocess.Popen(
-            [sys.executable, str(_PROXY), str(folder / ".s.PGSQL.5432"), _socket_of(target)],
+            [sys.executable, str(_PROXY), listen, _socket_of(target)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -58,6 +60,10 @@ class Link:
     def stall(self) -> None:
         """Nothing arrives any more, and nobody is told."""
         self._tell("stall")
+
+    def deafen(self) -> None:
+        """What is asked arrives; what is answered does not."""
+        self._tell("deafen")
 
     def cut(self) -> None:
         """All connections end, and no new one can be had."""

@@ -1,10 +1,11 @@
-"""What stands between a node and its database: a Unix socket that passes everything on, until it is
-told otherwise. A program of its own, so that the tests' threads do not slow it down.
+"""What stands between a node and its database: a Unix socket (or a port of 127.0.0.1) that passes
+everything on, until it is told otherwise. A program of its own, so that the tests' threads do not slow it down.
 
     proxy.py LISTEN TARGET      commands on stdin, one a line; each is answered "done" on stdout
         flow                    pass everything on at once
         delay SECONDS           pass everything on so much later, in both directions
         stall                   take everything, pass nothing on: a cable that was pulled
+        deafen                  pass on what is asked, but not what is answered
         cut                     end all connections, and those that come
         to TARGET               whom the next connections go to
 """
@@ -23,8 +24,10 @@ class Proxy:
         self.target = target
         self.delay_s = 0.0
         self.is_cut = False
-        self.flows = asyncio.Event()
+        self.flows = asyncio.Event()  # from the node to its database
+        self.answers = asyncio.Event()  # and back
         self.flows.set()
+        self.answers.set()
         self.writers: set[asyncio.StreamWriter] = set()
 
     def command(self, words: list[str]) -> None:
@@ -32,12 +35,19 @@ class Proxy:
             case ["flow"]:
                 self.delay_s, self.is_cut = 0.0, False
                 self.flows.set()
+                self.answers.set()
             case ["delay", seconds]:
                 self.delay_s, self.is_cut = float(seconds), False
                 self.flows.set()
+                self.answers.set()
             case ["stall"]:
                 self.is_cut = False
                 self.flows.clear()
+                self.answers.clear()
+            case ["deafen"]:
+                self.is_cut = False
+                self.flows.set()
+                self.answers.clear()
             case ["cut"]:
                 self.is_cut = True
                 for writer in self.writers:
@@ -59,7 +69,10 @@ class Proxy:
         both = (writer, far_writer)
         self.writers.update(both)
         try:
-            await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+            await asyncio.gather(
+                self.pump(reader, far_writer, self.flows),
+                self.pump(far_reader, writer, self.answers),
+            )
         except OSError:
             pass
         finally:
@@ -67,20 +80,25 @@ class Proxy:
                 self.writers.discard(one)
                 one.transport.abort()
 
-    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+    ) -> None:
         while data := await reader.read(CHUNK_BYTES):
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
-            await self.flows.wait()
+            await flows.wait()
             writer.write(data)
             await writer.drain()
-        await self.flows.wait()
+        await flows.wait()
         writer.close()
 
 
 async def serve(listen: str, target: str) -> None:
     proxy = Proxy(target)
-    server = await asyncio.start_unix_server(proxy.connected, listen)
+    if listen.isdigit():
+        server = await asyncio.start_server(proxy.connected, "127.0.0.1", int(listen))
+    else:
+        server = await asyncio.start_unix_server(proxy.connected, listen)
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
