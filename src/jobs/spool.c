@@ -2,6 +2,8 @@
 
 #include "jobs/spool_file.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +26,9 @@ struct spool {
 	struct spool_file file;
 	/* Changes with all shards locked; read with one of them locked. */
 	unsigned active;
-	unsigned slots_per_shard;
+	unsigned slots_per_shard; /* 0: there was no room for a file yet */
+	struct uuid id;
+	size_t bytes_max;
 	uint64_t seed;
 	char *directory;
 	const struct clock *clock;
@@ -34,8 +38,42 @@ struct spool {
 	pthread_mutex_t room_lock;
 	pthread_cond_t room;
 	uint64_t rooms_made; /* guarded by room_lock */
-	_Atomic int64_t stored, batches, waits, left_over;
+	_Atomic int64_t stored, batches, waits, refused, left_over;
 };
+
+static void
+lock_all(struct spool *spool)
+{
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		pthread_mutex_lock(&spool->shards[i].lock);
+}
+
+static void
+unlock_all(struct spool *spool)
+{
+	for (unsigned i = SPOOL_SHARDS; i > 0; i--)
+		pthread_mutex_unlock(&spool->shards[i - 1].lock);
+}
+
+static bool
+is_full(status st)
+{
+	return st.code == ST_UNAVAILABLE && st.reason && strcmp(st.reason, "SPOOL_FULL") == 0;
+}
+
+/* Errors: as spool_file_create(). */
+static status
+open_file(struct spool *spool)
+{
+	struct spool_file file;
+
+	TRY(spool_file_create(spool->directory, spool->bytes_max, &spool->id, &file));
+	lock_all(spool);
+	spool->file = file;
+	spool->slots_per_shard = file.header->slots_per_shard;
+	unlock_all(spool);
+	return STATUS_OK;
+}
 
 status
 spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
@@ -52,21 +90,26 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the receipts' spool");
 	memset(spool, 0, sizeof(*spool));
 	spool->directory = strdup(directory);
-	st = spool->directory ? spool_file_create(directory, bytes_max, &id, &spool->file)
-			      : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory");
-	if (st.code != ST_OK) {
+	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		pthread_mutex_init(&spool->shards[i].lock, NULL);
+	spool->id = id;
+	spool->bytes_max = bytes_max;
+	spool->file.fd = -1;
+	st = spool->directory ? open_file(spool) : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory");
+	/* A node has more to do than to write receipts: who needs one is refused until there is
+	 * room. */
+	if (st.code != ST_OK && !is_full(st)) {
 		free(spool->directory);
 		free(spool);
 		return st;
 	}
-	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
-		pthread_mutex_init(&spool->shards[i].lock, NULL);
+	if (is_full(st))
+		log_event(LOG_WARN, "spool_full", "spool", directory, "why", st.message, NULL);
 	pthread_mutex_init(&spool->room_lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&spool->room, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	spool->slots_per_shard = spool->file.header->slots_per_shard;
 	spool->seed = rand_hash_seed();
 	spool->clock = clock;
 	*out = spool;
@@ -81,8 +124,9 @@ spool_free(struct spool **spool)
 	if (!s)
 		return;
 	*spool = NULL;
-	spool_file_close(
-	    &s->file, !spool_file_has_reads(&s->file, 0) && !spool_file_has_reads(&s->file, 1));
+	if (s->file.fd >= 0)
+		spool_file_close(&s->file,
+		    !spool_file_has_reads(&s->file, 0) && !spool_file_has_reads(&s->file, 1));
 	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
 		pthread_mutex_destroy(&s->shards[i].lock);
 	pthread_mutex_destroy(&s->room_lock);
@@ -116,13 +160,18 @@ bool
 spool_begin(struct spool *spool, const struct spool_read *read, struct spool_ticket *out)
 {
 	uint64_t hash = hash_bytes(slice_of(read, sizeof(*read)), spool->seed);
-	unsigned shard_at = (unsigned)(hash >> 60), mask = spool->slots_per_shard - 1;
+	unsigned shard_at = (unsigned)(hash >> 60), mask, at;
 	struct shard *shard = &spool->shards[shard_at];
 	struct spool_slot *slots;
-	unsigned at = (unsigned)hash & mask;
 
 	static_assert(SPOOL_SHARDS == 16, "the shard is four bits of the hash");
 	pthread_mutex_lock(&shard->lock);
+	if (spool->slots_per_shard == 0) {
+		pthread_mutex_unlock(&shard->lock);
+		return false;
+	}
+	mask = spool->slots_per_shard - 1;
+	at = (unsigned)hash & mask;
 	slots = spool->file.slots[spool->active] + (size_t)shard_at * spool->slots_per_shard;
 	/* Slots are large and far apart: let all of this one come at once. */
 	for (size_t i = 0; i < sizeof(*slots); i += CACHE_LINE_BYTES)
@@ -168,12 +217,26 @@ spool_cancel(struct spool_ticket *ticket)
 	pthread_mutex_unlock(&ticket->spool->shards[ticket->shard].lock);
 }
 
+static bool
+has_file(struct spool *spool)
+{
+	pthread_mutex_lock(&spool->shards[0].lock);
+	bool has = spool->slots_per_shard > 0;
+	pthread_mutex_unlock(&spool->shards[0].lock);
+	return has;
+}
+
 status
 spool_wait(struct spool *spool, int64_t deadline_us)
 {
 	uint64_t rooms;
 	status st = STATUS_OK;
 
+	if (!has_file(spool)) {
+		atomic_fetch_add(&spool->refused, 1);
+		return REFUSE_FOR(ST_UNAVAILABLE, "SPOOL_FULL",
+		    "there is no room for receipts: the disk under spool.dir is full");
+	}
 	atomic_fetch_add(&spool->waits, 1);
 	pthread_mutex_lock(&spool->room_lock);
 	rooms = spool->rooms_made;
@@ -183,6 +246,7 @@ spool_wait(struct spool *spool, int64_t deadline_us)
 		if (clock_boot_us(spool->clock) >= deadline_us) {
 			st = REFUSE_FOR(ST_DEADLINE_EXCEEDED, "RECEIPTS_WAIT",
 			    "receipts could not be written in time");
+			atomic_fetch_add(&spool->refused, 1);
 			break;
 		}
 		ask_for_drain(spool);
@@ -197,20 +261,6 @@ spool_wait(struct spool *spool, int64_t deadline_us)
 	}
 	pthread_mutex_unlock(&spool->room_lock);
 	return st;
-}
-
-static void
-lock_all(struct spool *spool)
-{
-	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
-		pthread_mutex_lock(&spool->shards[i].lock);
-}
-
-static void
-unlock_all(struct spool *spool)
-{
-	for (unsigned i = SPOOL_SHARDS; i > 0; i--)
-		pthread_mutex_unlock(&spool->shards[i - 1].lock);
 }
 
 static bool
@@ -313,7 +363,7 @@ name_ends_in(const char *name, const char *end)
 static status
 drain_left_overs(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
 {
-	const char *own = strrchr(spool->file.path, '/') + 1;
+	const char *own = spool->file.fd < 0 ? "" : strrchr(spool->file.path, '/') + 1;
 	DIR *directory = opendir(spool->directory);
 	const struct dirent *entry;
 	status st = STATUS_OK;
@@ -339,10 +389,12 @@ spool_drain(struct spool *spool, struct store_conn *conn, struct arena *arena, i
 
 	/* From here on a full shard asks for the next drain. */
 	atomic_store(&spool->wake_is_out, false);
-	st = drain_own(spool, conn, arena, &count);
-
+	st = spool->file.fd < 0 ? STATUS_OK : drain_own(spool, conn, arena, &count);
 	if (st.code == ST_OK)
 		st = drain_left_overs(spool, conn, arena, &count);
+	/* What was left over may have been what took the room. */
+	if (st.code == ST_OK && spool->file.fd < 0)
+		st = open_file(spool);
 	atomic_fetch_add(&spool->stored, count);
 	*stored = count;
 	return st;
@@ -352,15 +404,16 @@ void
 spool_get_figures(struct spool *spool, struct spool_figures *out)
 {
 	*out = (struct spool_figures){
-	    .slots_max = (int64_t)SPOOL_SHARDS * used_max(spool),
 	    .stored = atomic_load(&spool->stored),
 	    .batches = atomic_load(&spool->batches),
 	    .waits = atomic_load(&spool->waits),
+	    .refused = atomic_load(&spool->refused),
 	    .left_over = atomic_load(&spool->left_over),
 	};
 	for (unsigned i = 0; i < SPOOL_SHARDS; i++) {
 		pthread_mutex_lock(&spool->shards[i].lock);
 		out->slots_used += spool->shards[i].used;
+		out->slots_max += used_max(spool);
 		pthread_mutex_unlock(&spool->shards[i].lock);
 	}
 }

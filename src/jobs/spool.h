@@ -47,14 +47,16 @@ struct spool_ticket {
 };
 
 struct spool_figures {
-	int64_t slots_used, slots_max; /* of the buffer that is being filled */
+	int64_t slots_used, slots_max; /* of the buffer that is being filled; max 0: no file */
 	int64_t stored;                /* receipts, since the start */
 	int64_t batches, waits;
+	int64_t refused;   /* reads that there was no receipt for, and so no answer */
 	int64_t left_over; /* files of other processes that wait to be stored */
 };
 
-/* directory must exist. bytes_max: of the file. clock and rand are borrowed.
- * Errors: INVALID_ARGUMENT (bytes_max), UNAVAILABLE SPOOL (the folder or the disk won't do),
+/* directory must exist. bytes_max: of the file. clock and rand are borrowed. With the disk full it
+ * goes without a file: there is no place for any read until a drain could make one. Errors:
+ * INVALID_ARGUMENT (bytes_max), UNAVAILABLE SPOOL (the folder or the disk won't do),
  *         RESOURCE_EXHAUSTED, INTERNAL. */
 MUST_USE status spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
     const struct rand_source *rand, struct spool **out);
@@ -69,12 +71,13 @@ bool spool_begin(struct spool *spool, const struct spool_read *read, struct spoo
 void spool_take(struct spool_ticket *ticket, struct uuid *read_id);
 void spool_cancel(struct spool_ticket *ticket);
 
-/* Until there may be room. Errors: DEADLINE_EXCEEDED. */
+/* Until there may be room. Errors: DEADLINE_EXCEEDED, UNAVAILABLE SPOOL_FULL (no file). */
 MUST_USE status spool_wait(struct spool *spool, int64_t deadline_us);
 
 /* Store what the files hold: those of dead processes, what is sealed, and what is being filled.
  * Opens and commits transactions of its own. *stored counts receipts.
- * Errors: as store_query() and store_commit(); nothing is lost, call again. */
+ * Errors: as store_query() and store_commit(), and UNAVAILABLE SPOOL_FULL; nothing is lost, call
+ * again. */
 MUST_USE status spool_drain(
     struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored);
 void spool_get_figures(struct spool *spool, struct spool_figures *out);

@@ -19,6 +19,30 @@ static const char magic[8] = "ushspool";
 #define SPOOL_FAILED                                                                               \
 	REFUSE_FOR(ST_UNAVAILABLE, "SPOOL", "the receipts' folder (spool.dir) can't be written to")
 
+#define SPOOL_FULL                                                                                 \
+	REFUSE_FOR(ST_UNAVAILABLE, "SPOOL_FULL",                                                   \
+	    "there is no room for receipts: the disk under spool.dir is full")
+
+static bool
+is_out_of_room(int error)
+{
+	return error == ENOSPC || error == EDQUOT;
+}
+
+/* Its blocks are taken now: a full disk would be a SIGBUS later. */
+static status
+take_blocks(struct spool_file *file)
+{
+	int error;
+
+	if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
+		return SPOOL_FAILED;
+	error = posix_fallocate(file->fd, 0, (off_t)file->bytes);
+	if (error)
+		return is_out_of_room(error) ? SPOOL_FULL : SPOOL_FAILED;
+	return STATUS_OK;
+}
+
 static void
 map_layout(struct spool_file *file)
 {
@@ -56,6 +80,7 @@ spool_file_create(
 {
 	struct spool_file file = {.fd = -1};
 	uint32_t per_shard;
+	status st;
 	char text[UUID_TEXT_BYTES], draft[sizeof(file.path) + 8];
 
 	if (bytes_max < SPOOL_BYTES_MIN)
@@ -72,13 +97,14 @@ spool_file_create(
 	snprintf(draft, sizeof(draft), "%s.new", file.path);
 	file.fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file.fd < 0)
-		return SPOOL_FAILED;
-	/* Its blocks are taken now: a full disk would be a SIGBUS later. */
-	if (flock(file.fd, LOCK_EX | LOCK_NB) != 0 ||
-	    posix_fallocate(file.fd, 0, (off_t)file.bytes) != 0 || !map(&file)) {
+		return is_out_of_room(errno) ? SPOOL_FULL : SPOOL_FAILED;
+	st = take_blocks(&file);
+	if (st.code == ST_OK && !map(&file))
+		st = SPOOL_FAILED;
+	if (st.code != ST_OK) {
 		unlink(draft);
 		close(file.fd);
-		return SPOOL_FAILED;
+		return st;
 	}
 	memcpy(file.header->magic, magic, sizeof(magic));
 	file.header->layout = LAYOUT;

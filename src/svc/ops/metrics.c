@@ -98,6 +98,9 @@ write_spool(const struct ops_env *env, struct strbuf *out)
 	plain(out, "usher_spool_stored_total", "counter", "Receipts stored.", (double)spool.stored);
 	plain(out, "usher_spool_waits_total", "counter", "Calls that found it full and waited.",
 	    (double)spool.waits);
+	plain(out, "usher_spool_refused_total", "counter",
+	    "Reads that were refused because their receipts could not be written.",
+	    (double)spool.refused);
 	plain(out, "usher_spool_left_over", "gauge",
 	    "Files of other processes that could not be stored.", (double)spool.left_over);
 }

@@ -11,6 +11,7 @@ import subprocess
 from typing import Any
 
 import usher
+from usher_testing.disk import SmallDisk
 from usher_testing.http import Http
 from usher_testing.organisation import Organisation
 from usher_testing.process import BINARIES, SOURCE, Process, free_port, run, wait_until
@@ -21,8 +22,15 @@ CLI = BINARIES / "usher"
 class Cluster:
     """A PostgreSQL of our own, started by tests/lib/cluster."""
 
-    def __init__(self, folder: pathlib.Path, settings: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        settings: tuple[str, ...] = (),
+        disk: SmallDisk | None = None,
+    ):
+        """disk: mounted at folder/postgres."""
         self.folder = folder
+        self._disk = disk
         self._settings = settings
         self._has_template = False
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,13 +38,17 @@ class Cluster:
         self.socket = ""
         self.start()
 
+    def _run(self, *words: str | pathlib.Path) -> subprocess.CompletedProcess[str]:
+        script = [SOURCE / "tests/lib/cluster", *words]
+        return run(self._disk.inside(*script) if self._disk else script)
+
     def start(self) -> None:
-        done = run([SOURCE / "tests/lib/cluster", "start", self.folder, *self._settings])
+        done = self._run("start", self.folder, *self._settings)
         assert done.returncode == 0, done.stderr
         self.socket = done.stdout.strip()
 
     def stop(self, how: str = "fast") -> None:
-        done = run([SOURCE / "tests/lib/cluster", "stop", self.folder, how])
+        done = self._run("stop", self.folder, how)
         assert done.returncode == 0, done.stderr
 
     def kill(self) -> None:
