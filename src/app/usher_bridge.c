@@ -128,6 +128,7 @@ program_open(struct program *program)
 	    connections_allowed((uint32_t)config_int(config, "http.connections"));
 	http.connections_per_address_max =
 	    (uint32_t)config_int(config, "http.connections_per_address");
+	http.bodies_bytes_max = (size_t)config_int(config, "http.bodies");
 	http.request_timeout_ms =
 	    (uint32_t)(config_int(config, "http.request_timeout") / US_PER_MS);
 	http.reply_timeout_ms = (uint32_t)(config_int(config, "http.reply_timeout") / US_PER_MS);

@@ -7,6 +7,8 @@
 #define MESSAGE_DEPTH_MAX 32         /* nested Protobuf messages */
 #define MESSAGE_FIELDS_MAX 20000     /* fields in one message, all levels */
 #define JSON_DEPTH_MAX 100
+#define ROUTE_SEGMENTS_MAX 16 /* of a path template of HTTP's */
+#define ROUTE_VARIABLES_MAX 8 /* in it */
 #define REQUEST_ARENA_BYTES_FIRST (16u << 10)
 #define REQUEST_ARENA_BYTES_MAX (16u << 20)
 #define BATCH_ITEMS_MAX 1000

@@ -13,10 +13,11 @@
 #define USHER_BRIDGE_ROUTE_H
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "client/route.h"
 
-#define ROUTE_CAPTURES_MAX 8
+#define ROUTE_CAPTURES_MAX ROUTE_VARIABLES_MAX
 #define ROUTE_ALLOW_BYTES 64
 
 struct route_table;

@@ -42,7 +42,7 @@ add_segment(struct template_parser *parser, enum template_kind kind, struct slic
 	if (into->segments_count > 0 &&
 	    into->segments[into->segments_count - 1].kind == TEMPLATE_REST)
 		return REFUSE(ST_INVALID_ARGUMENT, "nothing may follow \"**\" but a verb");
-	if (into->segments_count == TEMPLATE_SEGMENTS_MAX)
+	if (into->segments_count == ROUTE_SEGMENTS_MAX)
 		return REFUSE(ST_INVALID_ARGUMENT, "too many segments");
 	into->segments[into->segments_count++] = (struct template_segment){kind, text};
 	return STATUS_OK;

@@ -4,8 +4,6 @@
 
 #include "bridge/route.h"
 
-#define TEMPLATE_SEGMENTS_MAX 16
-
 enum template_kind { TEMPLATE_LITERAL, TEMPLATE_ONE, TEMPLATE_REST };
 
 struct template_segment {
@@ -22,7 +20,7 @@ struct template_variable {
 
 struct template
 {
-	struct template_segment segments[TEMPLATE_SEGMENTS_MAX];
+	struct template_segment segments[ROUTE_SEGMENTS_MAX];
 	size_t segments_count;
 	struct template_variable variables[ROUTE_CAPTURES_MAX];
 	size_t variables_count;

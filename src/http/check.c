@@ -90,7 +90,8 @@ is_digits(const char *text)
 /* libmicrohttpd before 1.0 joins folded lines, and cuts a line at a NUL, without a word. But the
  * lines still lie in its buffer one after the other, ends overwritten by NULs, and what it hands
  * out points in there: so each line must begin exactly where the one before ended, and between
- * name and value there may be blanks only. Later versions refuse both in strict mode. */
+ * name and value there may be blanks only. (NUL LF for CR LF can't be told any more: it ends a
+ * line, and a value is what stands before.) Later versions refuse both in strict mode. */
 static void
 walk_layout(struct header_walk *walk, const char *name, const char *value)
 {

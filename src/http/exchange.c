@@ -121,13 +121,11 @@ exchange_refuse(struct exchange *exchange, struct refusal refusal)
 	return queued;
 }
 
-/* A chunked body tells its size too late: the library takes no response while it reads one, so the
- * refusal goes straight to the socket, and MHD_NO closes it. */
+/* The library takes no response while it reads a body, so the refusal goes straight to the socket,
+ * and MHD_NO closes it. */
 static enum MHD_Result
-exchange_refuse_body(struct exchange *exchange)
+exchange_refuse_body(struct exchange *exchange, struct refusal refusal)
 {
-	const struct refusal refusal = {413,
-	    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "BODY_TOO_LARGE", "the request's body is too large")};
 	struct http_header headers[HTTP_REFUSAL_HEADERS_MAX];
 	size_t headers_count = exchange_tell_refusal(exchange, &refusal, headers);
 	struct strbuf body, all;
@@ -137,9 +135,10 @@ exchange_refuse_body(struct exchange *exchange)
 	http_problem_begin(&body, refusal.http_status, refusal.failure, exchange->id);
 	strbuf_add_char(&body, '}');
 	strbuf_add_format(&all,
-	    "HTTP/1.1 413 %s\r\nConnection: close\r\nContent-Length: %zu\r\n"
+	    "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n"
 	    "Content-Type: application/problem+json\r\nX-Request-Id: %s\r\n",
-	    http_status_text(413), body.bytes, exchange->id);
+	    (unsigned)refusal.http_status, http_status_text(refusal.http_status), body.bytes,
+	    exchange->id);
 	for (const struct http_header *h = http_headers_always; h->name; h++)
 		strbuf_add_format(&all, "%s: %s\r\n", h->name, h->value);
 	for (size_t i = 0; i < headers_count; i++)
@@ -219,8 +218,15 @@ exchange_continue(void *cls, struct MHD_Connection *connection, const char *url,
 		return exchange_settle(exchange);
 	if (*upload_bytes == 0)
 		return exchange_give(exchange);
+	/* A chunked body tells its size too late to be refused before. */
 	if (exchange->body.bytes + *upload_bytes > exchange->server->config.body_bytes_max)
-		return exchange_refuse_body(exchange);
+		return exchange_refuse_body(exchange,
+		    (struct refusal){413, REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "BODY_TOO_LARGE",
+					      "the request's body is too large")});
+	if (!peer_take_body(exchange->server, exchange->peer, *upload_bytes))
+		return exchange_refuse_body(exchange,
+		    (struct refusal){503, REFUSE_FOR(ST_UNAVAILABLE, "OVERLOADED",
+					      "too much is coming in at once; try again")});
 	strbuf_add(&exchange->body, upload, *upload_bytes);
 	*upload_bytes = 0;
 	return exchange->body.failed ? MHD_NO : MHD_YES;
@@ -241,6 +247,7 @@ exchange_end(void *cls, struct MHD_Connection *connection, void **context,
 	peer_deadline_after_ms(exchange->peer,
 	    (int64_t)server->config.idle_timeout_ms + server->config.request_timeout_ms);
 	peer_waits(exchange->peer);
+	peer_give_body(server, exchange->peer);
 	if (exchange->stage == EXCHANGE_GIVEN) {
 		pthread_mutex_lock(&server->lock);
 		list_remove(&exchange->node);

@@ -38,6 +38,7 @@ struct http_server {
 	struct http_figures figures;
 
 	atomic_int refs; /* the owner's, and one for each exchange that lives */
+	atomic_size_t bodies_bytes;
 };
 
 /* Where connections come from, as long as there are any. */
@@ -55,6 +56,7 @@ struct http_peer {
 	_Atomic int64_t deadline_us;
 	/* Since when the client is waited for; HTTP_NEVER_US while it waits for us. */
 	_Atomic int64_t waits_since_us;
+	_Atomic size_t body_bytes; /* of the request that comes in or is at work */
 	bool is_proxy;
 	bool is_cut; /* shut down, but not closed yet: it counts no more */
 	struct http_source *source;
@@ -68,6 +70,10 @@ void peer_notify(void *cls, struct MHD_Connection *connection, void **context,
     enum MHD_ConnectionNotificationCode what);
 /* Cut those whose time is over. */
 void peers_sweep(struct http_server *server);
+/* More of a body comes: is there room among those of all? Some that come in make it. */
+bool peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes);
+/* It is gone. */
+void peer_give_body(struct http_server *server, struct http_peer *peer);
 
 enum exchange_stage {
 	EXCHANGE_LINE,  /* the request line is read */

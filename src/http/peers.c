@@ -85,12 +85,15 @@ goes_before(const struct http_peer *a, const struct http_peer *b)
 {
 	if (a->is_proxy != b->is_proxy)
 		return b->is_proxy;
+	if (a->source->connections != b->source->connections)
+		return a->source->connections > b->source->connections;
 	return atomic_load(&a->waits_since_us) < atomic_load(&b->waits_since_us);
 }
 
-/* Cut those that wait for their clients longest; false when nobody does. */
+/* Cut some of those that wait for their clients, or of them those with a body; false when there are
+ * none. */
 static bool
-peers_make_room(struct http_server *server)
+peers_make_room(struct http_server *server, bool with_body)
 {
 	struct http_peer *going[DISPLACED_AT_ONCE];
 	size_t wanted = server->config.connections_max / DISPLACED_AT_ONCE + 1, count = 0;
@@ -102,6 +105,8 @@ peers_make_room(struct http_server *server)
 		size_t at = count;
 
 		if (peer->is_cut || atomic_load(&peer->waits_since_us) == HTTP_NEVER_US)
+			continue;
+		if (with_body && atomic_load(&peer->body_bytes) == 0)
 			continue;
 		while (at > 0 && goes_before(peer, going[at - 1]))
 			at--;
@@ -139,7 +144,7 @@ peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes)
 	source = source_find(server, prefix);
 	admitted = limit == 0 || !source || source->connections < limit || is_proxy(server, text);
 	if (admitted && server->figures.open >= server->config.connections_max)
-		admitted = peers_make_room(server);
+		admitted = peers_make_room(server, false);
 	server->figures.refused += !admitted;
 	pthread_mutex_unlock(&server->peers_lock);
 	return admitted ? MHD_YES : MHD_NO;
@@ -236,6 +241,32 @@ peers_sweep(struct http_server *server)
 		peer_cut(server, peer);
 	}
 	pthread_mutex_unlock(&server->peers_lock);
+}
+
+bool
+peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes)
+{
+	size_t limit = server->config.bodies_bytes_max;
+	size_t all = atomic_fetch_add(&server->bodies_bytes, bytes) + bytes;
+	bool fits = all <= limit;
+
+	if (!fits) {
+		/* What is cut is not yet given back: so much may be over. */
+		pthread_mutex_lock(&server->peers_lock);
+		fits = peers_make_room(server, true) && all <= 2 * limit && !peer->is_cut;
+		pthread_mutex_unlock(&server->peers_lock);
+	}
+	if (fits)
+		atomic_fetch_add(&peer->body_bytes, bytes);
+	else
+		atomic_fetch_sub(&server->bodies_bytes, bytes);
+	return fits;
+}
+
+void
+peer_give_body(struct http_server *server, struct http_peer *peer)
+{
+	atomic_fetch_sub(&server->bodies_bytes, atomic_exchange(&peer->body_bytes, 0));
 }
 
 void

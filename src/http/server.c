@@ -35,6 +35,7 @@ http_config_init(struct http_config *config)
 	    /* Above 32 KiB the library maps each, and gives it back whole. */
 	    .connection_memory_bytes = 36u << 10,
 	    .body_bytes_max = PAYLOAD_BYTES_MAX,
+	    .bodies_bytes_max = 64u << 20,
 	    .request_timeout_ms = 10000,
 	    .idle_timeout_ms = 60000,
 	    .reply_timeout_ms = 60000,

@@ -51,10 +51,11 @@ struct http_config {
 	uint32_t connections_per_address_max; /* proxies apart; of IPv6, per /64; 0: no limit */
 	size_t connection_memory_bytes;       /* header and reading buffer of one connection */
 	size_t body_bytes_max;
-	uint32_t request_timeout_ms;    /* for a request's header and body together */
-	uint32_t idle_timeout_ms;       /* between requests, and without any progress */
-	uint32_t reply_timeout_ms;      /* until the client has read the whole reply */
-	uint32_t drain_timeout_ms;      /* http_server_stop() waits so long for replies */
+	size_t bodies_bytes_max;     /* of all that come in or are at work; room is made as above */
+	uint32_t request_timeout_ms; /* for a request's header and body together */
+	uint32_t idle_timeout_ms;    /* between requests, and without any progress */
+	uint32_t reply_timeout_ms;   /* until the client has read the whole reply */
+	uint32_t drain_timeout_ms;   /* http_server_stop() waits so long for replies */
 	const struct rand_source *rand; /* of request ids */
 	http_refused *refused;          /* NULL: nobody is told */
 	http_is_proxy *is_proxy;        /* NULL: nobody is one */

@@ -1,5 +1,7 @@
 #include "plugin/path_template.h"
 
+#include "base/limits.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -78,6 +80,8 @@ read_plain_segment(struct parser *p)
 	struct slice literal = read_literal(p);
 	if (!literal.bytes)
 		return refuse(p, "a segment is expected");
+	if (slice_equals_text(literal, ".") || slice_equals_text(literal, ".."))
+		return refuse(p, "no path has the segments \".\" and \"..\"");
 	add_segment(p, SEGMENT_LITERAL, literal);
 	return STATUS_OK;
 }
@@ -116,9 +120,6 @@ parse(struct parser *p)
 {
 	if (*p->at != '/')
 		return refuse(p, "\"/\" is expected");
-	/* The site's root is a template too. */
-	if (!p->at[1])
-		return STATUS_OK;
 	do {
 		p->at++;
 		if (*p->at == '{')
@@ -138,6 +139,10 @@ parse(struct parser *p)
 		if (p->out->segments[i].kind == SEGMENT_REST)
 			return refuse(p, "\"**\" is not the last segment");
 	}
+	if (p->out->segments_count > ROUTE_SEGMENTS_MAX)
+		return refuse(p, "too many segments");
+	if (p->out->variables_count > ROUTE_VARIABLES_MAX)
+		return refuse(p, "too many variables");
 	return STATUS_OK;
 }
 

@@ -47,6 +47,7 @@ def bridge(system: System, node: Node) -> Bridge:
         node,
         http__connections=str(CONNECTIONS),
         http__connections_per_address=str(CONNECTIONS_PER_ADDRESS),
+        http__bodies="16MiB",
         http__request_timeout="5m",
     )
 
@@ -273,6 +274,28 @@ def test_a_crowd_from_many_addresses_makes_room(
         wait_until(lambda: crowd.count() <= CONNECTIONS, "the rest is cut off")
         assert figure(bridge, "usher_bridge_connections_displaced_total") > displaced
         others.are_answered()
+    wait_until(all_are_gone(bridge), "all are gone")
+
+
+def test_bodies_that_never_end_take_no_more_than_their_part(bridge: Bridge, others: Others) -> None:
+    """200 MiB of them, less a byte each, where 16 MiB have room."""
+    displaced = figure(bridge, "usher_bridge_connections_displaced_total")
+    body = b"{" + b" " * (MIB - 2)
+    with Crowd(bridge) as crowd:
+        for at in range(200):
+            said = HEAD + b"Content-Length: %d\r\n\r\n" % MIB + body
+            peer = crowd.join(f"127.8.0.{1 + at % 20}")
+            peer.settimeout(15 * SLOWER)
+            try:
+                peer.sendall(said)
+            except OSError:
+                pass  # cut off to make room
+            peer.setblocking(False)
+            if at % 20 == 0:
+                others.are_answered()
+        wait_until(lambda: crowd.count() <= 40, "most are cut off")
+        others.are_answered()
+    assert figure(bridge, "usher_bridge_connections_displaced_total") > displaced
     wait_until(all_are_gone(bridge), "all are gone")
 
 
