@@ -1,5 +1,8 @@
 -- What contexts are made of: a chatbot (by id or alias; neither: none) and users, each by id or (id
 -- is nil) by external_id, in the order asked, with their profiles.
+-- The condition on place holds for all that may be asked at once. Without it the planner takes a
+-- plan for any array to be ten times as dear as one for the array at hand, and plans each call anew,
+-- which takes five times as long as the rest.
 -- scope: org
 -- in: org_id uuid, chatbot_id uuid?, chatbot_alias text?, user_ids uuid[], external_ids text[]
 -- out: id uuid?, org_id uuid?, external_id text?, display_name text?, email text?, status int4?,
@@ -27,4 +30,5 @@ LEFT JOIN usher.users u ON u.org_id = $1
 		OR u.external_id = nullif(asked.external_id, ''))
 LEFT JOIN usher.chatbots c ON c.org_id = $1 AND (c.id = $2 OR c.alias = $3)
 LEFT JOIN usher.profiles p ON p.org_id = $1 AND p.user_id = u.id
+WHERE asked.place BETWEEN 1 AND 1000
 ORDER BY asked.place
