@@ -70,9 +70,7 @@ def test_the_examples_in_the_readme_do_what_they_say(
     assert "Hello" in names["prompt"]
 
 
-def test_the_main_job_takes_a_key_and_gives_a_block(
-    both: usher.Client, org_a: Organisation
-):
+def test_the_main_job_takes_a_key_and_gives_a_block(both: usher.Client, org_a: Organisation):
     reply = both.context.resolve(message="Good morning")
     assert isinstance(reply, context_pb2.ResolveReply)
     assert reply.chatbot.chatbot_id == org_a.chatbot_id
@@ -109,9 +107,7 @@ def test_errors_say_what_programs_need(both: usher.Client):
     assert isinstance(invalid.value, usher.Error)
 
 
-def _ask_until(
-    client: usher.Client, is_over: threading.Event, failures: list[Exception]
-) -> int:
+def _ask_until(client: usher.Client, is_over: threading.Event, failures: list[Exception]) -> int:
     count = 0
     while not is_over.is_set():
         try:
@@ -128,8 +124,7 @@ def test_nobody_notices_that_a_node_is_killed(
     is_over = threading.Event()
     failures: list[Exception] = []
     threads = [
-        threading.Thread(target=_ask_until, args=(both, is_over, failures))
-        for _ in range(8)
+        threading.Thread(target=_ask_until, args=(both, is_over, failures)) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -159,9 +154,7 @@ def test_a_node_that_stands_still_costs_no_call(nodes: list[Node], both: usher.C
         patient = both.using(timeout=20.0)
 
         async def ask() -> None:
-            await asyncio.gather(
-                *(patient.aio.context.resolve(message="Hello") for _ in range(20))
-            )
+            await asyncio.gather(*(patient.aio.context.resolve(message="Hello") for _ in range(20)))
 
         asyncio.run(ask())
         for _ in range(20):
@@ -201,10 +194,7 @@ def test_another_server_is_asked_after_a_refusal_in_passing():
 
 
 def test_there_is_an_end_to_repeating():
-    with (
-        ScriptedServer(in_turn(UNAVAILABLE)) as server,
-        usher.Client(server.url) as client,
-    ):
+    with ScriptedServer(in_turn(UNAVAILABLE)) as server, usher.Client(server.url) as client:
         with pytest.raises(usher.Unavailable) as caught:
             client.ops.get_health()
         assert caught.value.attempts == len(server.requests) == retry.ATTEMPTS_MAX
@@ -218,47 +208,25 @@ def test_there_is_an_end_to_repeating():
     [
         (lambda c: c.context.put_profile(profile={}), False),
         (
-            lambda c: c.using(
-                idempotency_key=usher.idempotency_key()
-            ).context.put_profile(),
+            lambda c: c.using(idempotency_key=usher.idempotency_key()).context.put_profile(),
             True,
         ),
         # It takes no key: another session would be opened.
-        (
-            lambda c: c.using(idempotency_key=b"k" * 16).auth.login(
-                email="a@example.com"
-            ),
-            False,
-        ),
+        (lambda c: c.using(idempotency_key=b"k" * 16).auth.login(email="a@example.com"), False),
         (lambda c: c.context.revoke_api_key(key_id="k"), False),
         (lambda c: c.using(idempotency_key=b"k" * 16).context.revoke_api_key(), True),
         # The message is stored: a write.
         (lambda c: c.context.resolve(message="Hello", conversation="c1"), False),
         (
-            lambda c: c.using(idempotency_key=b"k" * 16).context.resolve(
-                conversation="c1"
-            ),
+            lambda c: c.using(idempotency_key=b"k" * 16).context.resolve(conversation="c1"),
             True,
         ),
-        (
-            lambda c: c.batch(
-                [envelope_pb2.Request(method="usher.v1.UserService/GetMe")]
-            ),
-            True,
-        ),
-        (
-            lambda c: c.batch(
-                [envelope_pb2.Request(method="usher.v1.AuthService/Login")]
-            ),
-            False,
-        ),
+        (lambda c: c.batch([envelope_pb2.Request(method="usher.v1.UserService/GetMe")]), True),
+        (lambda c: c.batch([envelope_pb2.Request(method="usher.v1.AuthService/Login")]), False),
     ],
 )
 def test_writes_are_repeated_under_a_key_only(make: Any, repeated: bool):
-    with (
-        ScriptedServer(in_turn(UNAVAILABLE, FINE)) as server,
-        usher.Client(server.url) as client,
-    ):
+    with ScriptedServer(in_turn(UNAVAILABLE, FINE)) as server, usher.Client(server.url) as client:
         if repeated:
             make(client)
             keys = {request.idempotency_key for request in server.requests}
@@ -284,13 +252,8 @@ def test_writes_are_repeated_under_a_key_only(make: Any, repeated: bool):
         (refusal(usher.Code.NOT_FOUND), 1),
     ],
 )
-def test_what_is_repeated_depends_on_the_answer(
-    answer: envelope_pb2.Response, times: int
-):
-    with (
-        ScriptedServer(in_turn(answer, FINE)) as server,
-        usher.Client(server.url) as client,
-    ):
+def test_what_is_repeated_depends_on_the_answer(answer: envelope_pb2.Response, times: int):
+    with ScriptedServer(in_turn(answer, FINE)) as server, usher.Client(server.url) as client:
         if times == 1:
             with pytest.raises(usher.Error) as caught:
                 client.ops.get_health()
@@ -302,9 +265,7 @@ def test_what_is_repeated_depends_on_the_answer(
 
 def test_a_server_without_mail_is_well():
     with (
-        ScriptedServer(
-            in_turn(refusal(usher.Code.UNAVAILABLE, "MAIL_NOT_CONFIGURED"))
-        ) as server,
+        ScriptedServer(in_turn(refusal(usher.Code.UNAVAILABLE, "MAIL_NOT_CONFIGURED"))) as server,
         usher.Client(server.url) as client,
     ):
         with pytest.raises(usher.Unavailable):
@@ -321,15 +282,11 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
         wait_until(lambda: client.servers[0].is_connected, "connected")
         with client.servers[0].open(1.0) as exchange:
             failure = exchange.failure(pynng.Timeout("", 5))
-        assert (
-            isinstance(failure, usher.DeadlineExceeded) and failure.reason == "NOT_SENT"
-        )
+        assert isinstance(failure, usher.DeadlineExceeded) and failure.reason == "NOT_SENT"
         assert not client.servers[0].is_resting()
 
 
-@pytest.mark.parametrize(
-    "urls", [[], "htp://127.0.0.1:1", ["tcp://127.0.0.1:1", "tcp://:x:y"]]
-)
+@pytest.mark.parametrize("urls", [[], "htp://127.0.0.1:1", ["tcp://127.0.0.1:1", "tcp://:x:y"]])
 def test_what_is_no_url_is_refused_at_once(urls: Any):
     with pytest.raises(usher.InvalidArgument) as caught:
         usher.Client(urls)
@@ -353,9 +310,7 @@ def test_when_too_much_fails_nothing_is_repeated():
     assert not budget.suffices()
 
 
-def test_calls_that_are_lost_with_one_connection_are_one_trouble(
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_calls_that_are_lost_with_one_connection_are_one_trouble(monkeypatch: pytest.MonkeyPatch):
     """More of them than there are tokens to spend, so that each would not get its repeat if each
     cost one; and the rest is the first step's, whenever the last of them is noticed."""
     calls = 64
@@ -370,9 +325,7 @@ def test_calls_that_are_lost_with_one_connection_are_one_trouble(
         asked = [threads.submit(client.ops.get_health) for _ in range(calls)]
         wait_until(lambda: len(silent.requests) == calls, "all calls are under way", 30)
         silent.close()
-        wait_until(
-            lambda: server.load == 0 and server.is_resting(), "all of them are lost", 30
-        )
+        wait_until(lambda: server.load == 0 and server.is_resting(), "all of them are lost", 30)
         with ScriptedServer(in_turn(FINE), silent.url) as fine:
             failures = [error for call in asked if (error := call.exception())]
             assert failures == []
@@ -419,10 +372,7 @@ def test_without_a_server_the_deadline_is_the_end():
 
 
 def test_an_answer_that_does_not_come_is_the_deadlines():
-    with (
-        ScriptedServer(in_turn(None)) as server,
-        usher.Client(server.url, timeout=0.3) as client,
-    ):
+    with ScriptedServer(in_turn(None)) as server, usher.Client(server.url, timeout=0.3) as client:
         with pytest.raises(usher.DeadlineExceeded) as caught:
             client.ops.get_health()
         assert caught.value.reason == "NO_ANSWER"

@@ -203,9 +203,47 @@ def test_who_listens_between_bridge_and_node_hears_nothing_under_tls(
         )
         stranger.http().post("/v1/auth/login", login).expect(503, "NOT_CONNECTED")
         assert len(wire.heard) > heard  # it tried, and left
+        # Nor to a certificate that we would trust, of somebody with another name.
+        heard = len(wire.heard)
+        mistaken = system.bridge(
+            node,
+            "mistaken",
+            bridge__upstream=f"tls+tcp://127.0.0.1:{wire.port}",
+            bridge__upstream_ca=str(certificates / "ours/ca.pem"),
+        )
+        mistaken.http().post("/v1/auth/login", login).expect(503, "NOT_CONNECTED")
+        assert len(wire.heard) > heard
         assert org_a.password.encode() not in wire.heard
     finally:
         wire.stop()
+
+
+def test_the_python_client_talks_under_tls_to_whom_it_trusts_alone(
+    system: System, org_a: Organisation, certificates: pathlib.Path
+):
+    port = free_port()
+    system.node(
+        "sealed-too",
+        rpc__listen=f"tls+tcp://127.0.0.1:{port},tcp://127.0.0.1:{free_port()}",
+        rpc__tls_file=str(certificates / "ours/usherd.pem"),
+        start=False,
+    ).start()
+
+    def resolve(authority: str, host: str, timeout: float) -> str:
+        with usher.Client(
+            f"tls+tcp://{host}:{port}",
+            credential=org_a.api_key,
+            tls_ca_file=str(certificates / authority / "ca.pem"),
+            timeout=timeout,
+        ) as client:
+            return client.context.resolve(message="Hello").user.user_id
+
+    assert resolve("ours", "localhost", 30.0) == org_a.user_id
+    # Another authority's, and ours for another name.
+    for authority, host in (("theirs", "localhost"), ("ours", "127.0.0.1")):
+        with pytest.raises(usher.Unavailable) as refused:
+            resolve(authority, host, 1.0)
+        assert refused.value.reason == "NOT_CONNECTED"
 
 
 def test_the_same_wire_without_tls_would_tell_all(

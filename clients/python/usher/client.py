@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from usher.retry import (
     is_repeatable,
     is_repeatable_item,
 )
-from usher.servers import MESSAGE_BYTES_MAX, Server, Servers
+from usher.servers import MESSAGE_BYTES_MAX, Server, Servers, tls_of
 from usher.services import AsyncServices, Services
 from usher.session import Session
 from usher.v1 import envelope_pb2
@@ -77,8 +77,8 @@ def _decode(data: bytes) -> envelope_pb2.Response:
 class _Channel:
     """The servers and what is spent on repeats, shared by all views of a client."""
 
-    def __init__(self, urls: Sequence[str], tls_config: pynng.TLSConfig | None):
-        self.servers = Servers(urls, tls_config, _answers)
+    def __init__(self, urls: Sequence[str], tls_of: Callable[[str], pynng.TLSConfig | None]):
+        self.servers = Servers(urls, tls_of, _answers)
         self.budget = Budget()
 
 
@@ -334,10 +334,12 @@ class AsyncCalls(_View, AsyncServices):
 class Client(Calls):
     """Connections to one server or to several that share a database.
 
-    servers     "tcp://127.0.0.1:7700", "tls+tcp://…" (with tls_config), "ipc:///path"; or several
+    servers     "tcp://127.0.0.1:7700", "tls+tcp://…", "ipc:///path"; or several
     credential  an access token or an API key
     timeout     seconds for each call with all its repeats; otherwise the method's own deadline
     attempts    how often a call is sent at most, when repeating it is safe; 1: never again
+    tls_ca_file whom to trust at tls+tcp://, a PEM file; each server has its URL's name in its
+                certificate. tls_config instead of it says all that there is to say, for all servers
 
     Connects in the background. A call waits for a connection as long as its deadline allows, and
     raises Unavailable then. Threads and tasks: any number at once."""
@@ -349,11 +351,12 @@ class Client(Calls):
         credential: str | bytes = b"",
         timeout: float | None = None,
         attempts: int = ATTEMPTS_MAX,
+        tls_ca_file: str | None = None,
         tls_config: pynng.TLSConfig | None = None,
     ):
         urls = [servers] if isinstance(servers, str) else list(servers)
         super().__init__(
-            _Channel(urls, tls_config),
+            _Channel(urls, lambda url: tls_config or tls_of(url, tls_ca_file)),
             _Options(credential=_bytes(credential), timeout=timeout, attempts=attempts),
         )
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import pynng
 
@@ -197,13 +198,22 @@ class Server:
             exchange.close()
 
 
+def tls_of(url: str, ca_file: str | None) -> pynng.TLSConfig | None:
+    """For one server: nng compares the certificate with the name that the configuration has."""
+    if not (ca_file and url.startswith("tls+")):
+        return None
+    return pynng.TLSConfig(
+        pynng.TLSConfig.MODE_CLIENT, ca_files=ca_file, server_name=urlsplit(url).hostname
+    )
+
+
 class Servers:
     """All of them."""
 
     def __init__(
         self,
         urls: Sequence[str],
-        tls_config: pynng.TLSConfig | None,
+        tls_of: Callable[[str], pynng.TLSConfig | None],
         probe: Callable[[Server], bool],
     ):
         if not urls:
@@ -217,7 +227,7 @@ class Servers:
         self.all: list[Server] = []
         try:
             for url in urls:
-                self.all.append(Server(url, tls_config, self._changed))
+                self.all.append(Server(url, tls_of(url), self._changed))
         except InvalidArgument:
             self.close()
             raise
