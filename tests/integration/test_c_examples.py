@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
 
-from usher_testing import BINARIES, SLOWER, Node, Organisation, System, wait_until
-from usher_testing.process import run
+from usher_testing import BINARIES, SLOWER, SOURCE, Node, Organisation, System, wait_until
+from usher_testing.process import SANITIZED, run
 
 TURNS = max(10, 50 // SLOWER)
 
@@ -30,6 +33,29 @@ def test_resolve_prints_the_context(nodes: list[Node], org_a: Organisation):
     done = run([BINARIES / "usher-example-resolve", _urls(nodes), "ush_live_nothing", "Hello"])
     assert done.returncode == 1
     assert "sent 1 times" in done.stderr
+
+
+@pytest.mark.skipif(SANITIZED, reason="its libraries are linked with the sanitizers' own flags")
+def test_a_program_outside_of_the_tree_is_built_with_what_is_installed(
+    nodes: list[Node], org_a: Organisation, tmp_path: pathlib.Path
+):
+    """As clients/c/README.md has it, and nothing of the tree is reached."""
+    done = run(["cmake", "--install", BINARIES.parent, "--component", "client",
+                "--prefix", tmp_path / "there"])  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (found,) = (tmp_path / "there").rglob("usher-client.pc")
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(found.parent)}
+    for name in ("resolve", "failover"):
+        source = tmp_path / f"{name}.c"
+        shutil.copy(SOURCE / "clients/c/examples" / source.name, source)
+        done = run(
+            ["sh", "-c", f"cc -Wall -Wextra -Werror {name}.c"
+             f" $(pkg-config --cflags --libs usher-client) -o {name}"],
+            cwd=tmp_path, env=environment,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    done = run([tmp_path / "resolve", _urls(nodes), org_a.api_key, "Hello from afar"])
+    assert done.returncode == 0 and "Hello from afar" in done.stdout, done.stderr
 
 
 def test_failover_goes_on_without_a_node_and_writes_once(
