@@ -320,6 +320,7 @@ writer_main(void *unused)
 	bool stopping;
 
 	(void)unused;
+	(void)pthread_setname_np(pthread_self(), "log");
 	do {
 		pthread_mutex_lock(&state.mutex);
 		while (state.halves[state.filling].bytes == 0 && !atomic_load(&state.stopping)) {

@@ -66,6 +66,7 @@ sweeper_run(void *cls)
 
 	if (pause_ms < 20)
 		pause_ms = 20;
+	(void)pthread_setname_np(pthread_self(), "http-sweeper");
 	pthread_mutex_lock(&server->lock);
 	while (!server->stopping) {
 		struct timespec until;

@@ -252,6 +252,7 @@ work(void *env)
 	struct runner *runner = env;
 	struct jobs *jobs = runner->jobs;
 
+	(void)pthread_setname_np(pthread_self(), runner->is_long ? "jobs-long" : "jobs");
 	pthread_mutex_lock(&jobs->lock);
 	while (!jobs->stop) {
 		int64_t wait_us = 0;

@@ -505,6 +505,7 @@ run(void *arg)
 {
 	struct feed *feed = arg;
 
+	(void)pthread_setname_np(pthread_self(), "feed");
 	while (!must_stop(feed))
 		sleep_until(feed, feed_turn(feed));
 	lease_drop(feed->lease);

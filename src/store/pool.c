@@ -344,6 +344,7 @@ keep(void *arg)
 	struct store *store = arg;
 	int64_t look_at_us = monotonic_us() + LOOK_US;
 
+	(void)pthread_setname_np(pthread_self(), "database");
 	pthread_mutex_lock(&store->lock);
 	while (!store->stopping) {
 		int64_t now_us = monotonic_us();
