@@ -9,58 +9,76 @@
 struct batch_item {
 	size_t offset, bytes;
 	nng_msg *message;
+	bool is_lost; /* there was no memory for it: batch_pack() refuses it by its call's id */
+	uint64_t call_id;
 };
 
 struct batch {
 	struct task *whole;
-	atomic_size_t missing; /* answers, and one while the callback goes through the items */
-	struct strbuf here;    /* Responses of items that were answered in the callback */
-	atomic_bool is_broken; /* an item has no answer, for want of memory */
+	atomic_size_t missing;     /* answers, and one while the callback goes through the items */
+	struct strbuf here;        /* Responses of items that were answered in the callback */
+	atomic_bool has_committed; /* an item did something that stays */
+	bool is_too_large;         /* what was answered in the callback alone */
 	size_t count;
 	struct task *spare; /* of the callback: an item's task that was not needed any longer */
 	struct batch_item items[];
 };
 
+/* room: for the refusal of an item that is lost. */
 static struct slice
-item_bytes(const struct batch *batch, const struct batch_item *item)
+item_bytes(const struct batch *batch, const struct batch_item *item, uint8_t *room)
 {
+	if (item->is_lost)
+		return slice_of(room, no_memory_pack(item->call_id, false, room));
 	if (item->message)
 		return slice_of(nng_msg_body(item->message), nng_msg_len(item->message));
 	return slice_of(batch->here.data + item->offset, item->bytes);
 }
 
-static nng_msg *
-batch_pack(const struct batch *batch)
+/* Errors: RESOURCE_EXHAUSTED. */
+static status
+batch_pack(const struct batch *batch, nng_msg **out)
 {
 	struct response_envelope e;
 	nng_msg *message = NULL;
+	uint8_t room[NO_MEMORY_BYTES_MAX];
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < batch->count; i++)
-		bytes += wire_item_size(1, item_bytes(batch, &batch->items[i]).bytes);
+		bytes += wire_item_size(1, item_bytes(batch, &batch->items[i], room).bytes);
 	response_envelope_init(&e);
 	e.call_id = batch->whole->envelope.call_id;
 	e.payload = slice_of(NULL, bytes);
 	const size_t size = envelope_response_size(&e);
-	if (size > MESSAGE_BYTES_MAX || nng_msg_alloc(&message, size) != 0)
-		return NULL;
+	if (batch->is_too_large || size > MESSAGE_BYTES_MAX)
+		return REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
+		    "the replies together would be larger than a message may be");
+	if (nng_msg_alloc(&message, size) != 0)
+		return REFUSE_FOR(
+		    ST_RESOURCE_EXHAUSTED, "NO_MEMORY", "there is no memory for the replies");
 	uint8_t *at = envelope_pack_response(&e, nng_msg_body(message));
 	for (size_t i = 0; i < batch->count; i++) {
-		const struct slice item = item_bytes(batch, &batch->items[i]);
+		const struct slice item = item_bytes(batch, &batch->items[i], room);
 		at = wire_put_item_head(at, 1, item.bytes);
 		if (item.bytes)
 			memcpy(at, item.data, item.bytes);
 		at += item.bytes;
 	}
-	return message;
+	*out = message;
+	return STATUS_OK;
 }
 
 static void
 batch_end(struct batch *batch)
 {
 	struct task *whole = batch->whole;
-	nng_msg *message = batch->is_broken ? NULL : batch_pack(batch);
+	nng_msg *message = NULL;
+	status st = batch_pack(batch, &message);
 
+	/* What the items did stays done, and nobody is told. */
+	whole->is_unknown = atomic_load(&batch->has_committed);
+	if (st.code != ST_OK && whole->is_unknown)
+		st.code = ST_UNKNOWN;
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->items[i].message)
 			nng_msg_free(batch->items[i].message);
@@ -70,9 +88,7 @@ batch_end(struct batch *batch)
 	if (message)
 		work_answer(whole->work, message);
 	else
-		task_refuse(
-		    whole, REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
-			       "the replies together would be larger than a message may be"));
+		task_refuse(whole, st);
 }
 
 static void
@@ -86,15 +102,22 @@ void
 batch_item_answered(struct task *task, nng_msg *message)
 {
 	struct batch *batch = task->batch;
+	struct batch_item *item = &batch->items[task->batch_index];
 
-	batch->items[task->batch_index].message = message;
-	if (!message)
-		atomic_store(&batch->is_broken, true);
+	item->message = message;
+	item->is_lost = !message;
+	item->call_id = task->envelope.call_id;
 	if (task->in_callback)
 		batch->spare = task;
 	else
 		free(task);
 	batch_item_done(batch);
+}
+
+void
+batch_item_committed(struct task *task)
+{
+	atomic_store(&task->batch->has_committed, true);
 }
 
 uint8_t *
@@ -105,6 +128,7 @@ batch_item_room(struct task *task, size_t bytes)
 
 	item->offset = batch->here.bytes;
 	item->bytes = bytes;
+	batch->is_too_large |= bytes > MESSAGE_BYTES_MAX - batch->here.bytes;
 	return strbuf_reserve(&batch->here, bytes);
 }
 
@@ -132,6 +156,18 @@ batch_new(struct task *whole, size_t count)
 	return batch;
 }
 
+/* There is no memory to look at it. */
+static void
+item_lose(struct batch_item *item, struct slice bytes)
+{
+	struct request_envelope envelope = {.call_id = 0};
+
+	/* As far as it can be read; all of it is refused anyway. */
+	(void)envelope_parse_request(bytes, &envelope).code;
+	item->is_lost = true;
+	item->call_id = envelope.call_id;
+}
+
 void
 batch_begin(struct task *whole, struct arena *arena)
 {
@@ -154,8 +190,7 @@ batch_begin(struct task *whole, struct arena *arena)
 
 		batch->spare = NULL;
 		if (!task) {
-			/* An empty Response would read as success: the whole is refused. */
-			batch->is_broken = true;
+			item_lose(&batch->items[i], bytes);
 			batch_item_done(batch);
 			continue;
 		}

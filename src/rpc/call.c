@@ -86,6 +86,7 @@ rpc_commit_refusal(struct rpc_call *call, status refusal)
 	/* Still in the transaction when this fails: the dispatcher rolls back. */
 	if (call->method->audit || call->effect == EFFECT_RESTRICT)
 		TRY(run_audit(call, refusal));
+	TRY(task_reserve(run->task, 0));
 	run->is_audited = true;
 	run->in_transaction = false;
 	TRY(run->task->server->settings.backend.commit(call->conn, &call->revision));

@@ -66,6 +66,7 @@ struct task {
 	bool in_callback;   /* not in a lane or parked yet */
 	bool is_parked;     /* counted: reply.c */
 	bool has_ended;     /* the credential that is next: genuine, but over */
+	bool is_unknown;    /* without an answer it does not follow that nothing was done */
 	struct revision at_least;
 	status refusal;
 	char refusal_text[160];
@@ -79,6 +80,7 @@ struct task {
 	struct cache_waiter waiter;
 	struct credential_ask ask;
 
+	nng_msg *room; /* for the reply of what is being committed: task_reserve() */
 	/* A reply that is ready and parked. */
 	nng_msg *reply;
 	int64_t not_before_us;
@@ -158,7 +160,8 @@ void works_stop(struct rpc_server *server);
 void works_free(struct rpc_server *server);
 /* The work's call goes to a lane or is parked: another one receives in its place. */
 void work_detach(struct work *work);
-/* Send message (taken; NULL: there is none to be had) as the answer to the work's request. */
+/* Send message (taken) as the answer to the work's request. NULL: there is no memory for one; then
+ * the request's own message carries a refusal. */
 void work_answer(struct work *work, nng_msg *message);
 
 /* listen.c */
@@ -202,6 +205,12 @@ struct answer {
 	struct slice payload;
 	const struct check_result *fields;
 };
+/* Memory for the reply, taken before that is committed of which it tells.
+ * Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status task_reserve(struct task *task, size_t payload_bytes);
+/* A refusal for want of memory, encoded: what is said when not even a message can be had. */
+#define NO_MEMORY_BYTES_MAX 96
+size_t no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_BYTES_MAX]);
 /* Answer a task, now. */
 void task_answer(struct task *task, const struct answer *answer);
 void task_refuse(struct task *task, status st);
@@ -218,6 +227,8 @@ void task_wait(struct task *task, int64_t until_us);
 void batch_begin(struct task *task, struct arena *arena);
 /* An item has its answer: takes the message (NULL: there was no memory for one). */
 void batch_item_answered(struct task *item, nng_msg *message);
+/* An item has committed something, which its answer will tell. */
+void batch_item_committed(struct task *item);
 /* An item that is answered in the callback is packed into the batch's own buffer: room for it, or
  * NULL, and then word that it is there. */
 uint8_t *batch_item_room(struct task *item, size_t bytes);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "rpc/internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define MESSAGE_TEXT_BYTES 160
@@ -79,6 +80,10 @@ envelope_fill(const struct task *task, const struct answer *answer,
 	e->pairs_count = 1;
 }
 
+#define REPLY_TOO_LARGE                                                                            \
+	REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",                                       \
+	    "the reply would be larger than a message may be")
+
 /* An answer on its way into the bytes that are sent. */
 struct packing {
 	struct response_envelope envelope;
@@ -101,8 +106,7 @@ packing_begin(struct packing *packing, const struct task *task, const struct ans
 	packing->size = envelope_response_size(e);
 	if (packing->size > MESSAGE_BYTES_MAX) {
 		const struct answer too_large = {
-		    .st = REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
-			"the reply would be larger than a message may be"),
+		    .st = REPLY_TOO_LARGE,
 		    .has_revision = answer->has_revision,
 		    .revision = answer->revision,
 		};
@@ -119,18 +123,65 @@ packing_end(const struct packing *packing, uint8_t *out)
 		(void)protobuf_c_message_pack(packing->reply, place);
 }
 
+/* Of a reply's envelope: call id, revision, lengths; or a refusal with a few words. */
+#define ENVELOPE_ROOM_BYTES 512
+
+status
+task_reserve(struct task *task, size_t payload_bytes)
+{
+	if (payload_bytes > MESSAGE_BYTES_MAX - ENVELOPE_ROOM_BYTES)
+		return REPLY_TOO_LARGE;
+	if (!task->room && nng_msg_alloc(&task->room, payload_bytes + ENVELOPE_ROOM_BYTES) != 0) {
+		task->room = NULL;
+		return REFUSE_FOR(
+		    ST_RESOURCE_EXHAUSTED, "NO_MEMORY", "there is no memory for the reply");
+	}
+	return STATUS_OK;
+}
+
+/* A message of that size; NULL: no memory. */
+static nng_msg *
+message_make(struct task *task, size_t size)
+{
+	nng_msg *message = task->room;
+
+	task->room = NULL;
+	if (message && nng_msg_len(message) >= size) {
+		(void)nng_msg_chop(message, nng_msg_len(message) - size);
+		return message;
+	}
+	if (message)
+		nng_msg_free(message);
+	return nng_msg_alloc(&message, size) == 0 ? message : NULL;
+}
+
 /* A message with the answer in it; NULL: no memory. */
 static nng_msg *
-answer_pack(const struct task *task, const struct answer *answer)
+answer_pack(struct task *task, const struct answer *answer)
 {
 	struct packing packing;
-	nng_msg *message = NULL;
 
 	packing_begin(&packing, task, answer);
-	if (nng_msg_alloc(&message, packing.size) != 0)
-		return NULL;
-	packing_end(&packing, nng_msg_body(message));
+	nng_msg *message = message_make(task, packing.size);
+	if (message)
+		packing_end(&packing, nng_msg_body(message));
 	return message;
+}
+
+size_t
+no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_BYTES_MAX])
+{
+	struct response_envelope e;
+
+	response_envelope_init(&e);
+	e.code = is_unknown ? ST_UNKNOWN : ST_RESOURCE_EXHAUSTED;
+	e.call_id = call_id;
+	e.message = slice_text("there is no memory for the reply");
+	e.reason = slice_text("NO_MEMORY");
+	const size_t size = envelope_response_size(&e);
+	assert(size <= NO_MEMORY_BYTES_MAX);
+	(void)envelope_pack_response(&e, out);
+	return size;
 }
 
 /* Among the items that are answered in the callback, without a message of its own. */

@@ -149,12 +149,34 @@ message_drop(struct work *work)
 	work->message = NULL;
 }
 
+/* The request's message with a refusal in it: a client that heard nothing would wait until its
+ * deadline. nng keeps a body's memory when it is cleared, and leaves some behind a short one. */
+static nng_msg *
+message_turn(struct work *work)
+{
+	const struct task *task = &work->task;
+	nng_msg *message = work->message;
+	uint8_t refusal[NO_MEMORY_BYTES_MAX];
+	const size_t bytes = no_memory_pack(task->envelope.call_id, task->is_unknown, refusal);
+
+	work->message = NULL;
+	explicit_bzero(nng_msg_body(message), nng_msg_len(message));
+	nng_msg_clear(message);
+	if (nng_msg_append(message, refusal, bytes) == 0)
+		return message;
+	nng_msg_free(message);
+	return NULL;
+}
+
 void
 work_answer(struct work *work, nng_msg *message)
 {
+	if (!message) {
+		message = message_turn(work);
+		log_event(LOG_ERROR, message ? "reply_without_memory" : "reply_lost", NULL);
+	}
 	message_drop(work);
 	if (!message) {
-		log_event(LOG_ERROR, "reply_lost", "why", "no memory", NULL);
 		work_again(work);
 		return;
 	}

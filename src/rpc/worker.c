@@ -61,8 +61,14 @@ run_finish(struct run *run, struct rpc_call *call, const ProtobufCMessage *reply
 	/* The nodes are told to show how far they are: the first one may still wait for them. */
 	if (run->repeat.found && call->effect == EFFECT_RESTRICT)
 		TRY(backend->change(call->conn, CHANGE_NOTHING, NULL, NULL, true));
+	/* Nobody could be told that it is done: then it is not. */
+	TRY(task_reserve(task, run->repeat.found ? run->repeat.reply.bytes
+						 : protobuf_c_message_get_packed_size(reply)));
 	run->in_transaction = false;
-	return backend->commit(call->conn, &call->revision);
+	TRY(backend->commit(call->conn, &call->revision));
+	if (task->batch)
+		batch_item_committed(task);
+	return STATUS_OK;
 }
 
 static status

@@ -89,8 +89,9 @@ check_start(const struct ops_env *env, struct rpc_call *call,
 		return rpc_refuse_field(call, "kind", "is none that there is");
 	ask->parameters = *req->parameters ? req->parameters : "{}";
 	st = ask->kind->check(slice_text(ask->parameters), call->arena);
-	if (st.code != ST_OK)
+	if (st.code == ST_INVALID_ARGUMENT)
 		return rpc_refuse_field(call, "parameters", "are not this kind's: %s", st.message);
+	TRY(st);
 	TRY(find_org(call, &ask->org_id));
 	if (!ask->kind->of_platform)
 		return STATUS_OK;
