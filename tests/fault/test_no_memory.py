@@ -2,8 +2,8 @@
 alone, and with all that come after it.
 
 Meant are the allocations that our own code asks for, be it of the C library, of its arenas
-(protobuf-c's too), or of nng, libsodium, libjwt and libmicrohttpd, whose functions then say what they
-say without memory. What these libraries allocate for themselves does not fail here: nng 1.5 ends the
+(protobuf-c's too), or of nng, libsodium and libmicrohttpd, whose functions then say what they say
+without memory. What these libraries allocate for themselves does not fail here: nng 1.5 ends the
 program in some such places, and nothing can be done about that from outside. Without memory libpq
 gives its connection up, which other tests do by cutting it."""
 
