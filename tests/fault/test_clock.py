@@ -15,7 +15,16 @@ import pytest
 from google.protobuf import timestamp_pb2
 
 import usher
-from usher_testing import Figures, Fleet, FleetNode, Organisation, Statements, System, free_port, wait_until
+from usher_testing import (
+    Figures,
+    Fleet,
+    FleetNode,
+    Organisation,
+    Statements,
+    System,
+    free_port,
+    wait_until,
+)
 from usher_testing.organisation import unverified_token
 from usher_testing.process import SANITIZED
 
@@ -109,7 +118,11 @@ def test_a_node_that_starts_an_hour_off_signs_what_all_accept(
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_jumps_takes_no_token_with_it(
-    hours: int, clock: FleetNode, right: usher.Client, odd: usher.Client, org_a: Organisation
+    hours: int,
+    clock: FleetNode,
+    right: usher.Client,
+    odd: usher.Client,
+    org_a: Organisation,
 ):
     before = [org_a.login(client) for client in (right, odd)]
     for tokens in before:
@@ -127,7 +140,11 @@ def test_a_clock_that_jumps_takes_no_token_with_it(
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_what_expires_does_so_in_the_memory_of_a_node_that_is_off(
-    hours: int, clock: FleetNode, right: usher.Client, odd: usher.Client, org_a: Organisation
+    hours: int,
+    clock: FleetNode,
+    right: usher.Client,
+    odd: usher.Client,
+    org_a: Organisation,
 ):
     clock.move_clock(hours * HOUR_S)
     soon = timestamp_pb2.Timestamp()
@@ -183,11 +200,13 @@ def test_a_wrong_password_is_refused_at_its_time_though_the_clock_jumps(
 
 def _wait_for_waiter(system: System) -> None:
     wait_until(
-        lambda: system.database.sql(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        != "0",
+        lambda: (
+            system.database.sql(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            != "0"
+        ),
         "the call waits for the lock",
         SOON_S,
     )
@@ -195,7 +214,11 @@ def _wait_for_waiter(system: System) -> None:
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_quotas_neither_grow_nor_shrink(
-    hours: int, clock: FleetNode, right: usher.Client, odd: usher.Client, org_a: Organisation
+    hours: int,
+    clock: FleetNode,
+    right: usher.Client,
+    odd: usher.Client,
+    org_a: Organisation,
 ):
     limit = 20
     key = org_a.new_key(
@@ -223,7 +246,9 @@ def test_mail_goes_out(hours: int, clock: FleetNode, odd: usher.Client, system: 
     odd.auth.sign_up(email=email, password="a pass phrase 8Y")
 
     def has_come() -> bool:
-        return any(email in m.read_text() for m in (system.folder / "mail").iterdir() if m.is_file())
+        return any(
+            email in m.read_text() for m in (system.folder / "mail").iterdir() if m.is_file()
+        )
 
     wait_until(has_come, "the mail with the code", SOON_S)
 
@@ -259,17 +284,19 @@ def test_metrics_and_log_tell_of_it(hours: int, clock: FleetNode, metrics_port: 
     clock.move_clock(hours * HOUR_S)
     assert abs(ahead_s() - hours * HOUR_S) < SOON_S
     wait_until(
-        lambda: clock.log.read_text().count("event=clock_differs") > 0, "the log tells", SOON_S
+        lambda: clock.log.read_text().count("event=clock_differs") > 0,
+        "the log tells",
+        SOON_S,
     )
     clock.move_clock(0)
     wait_until(
-        lambda: "event=clock_agrees" in clock.log.read_text(), "the log tells of its end", SOON_S
+        lambda: "event=clock_agrees" in clock.log.read_text(),
+        "the log tells of its end",
+        SOON_S,
     )
 
 
-def _call_under_way(
-    node: FleetNode, org: Organisation, pool: ThreadPoolExecutor
-) -> Future[object]:
+def _call_under_way(node: FleetNode, org: Organisation, pool: ThreadPoolExecutor) -> Future[object]:
     """A write that its database has not answered yet."""
     assert node.link
     calls = org.keyed(node.client(timeout=SOON_S))
@@ -287,25 +314,29 @@ def test_a_stop_waits_for_calls_as_long_as_it_should(
     hours: int, fleet: Fleet, org_a: Organisation, pool: ThreadPoolExecutor
 ):
     """Neither for an hour, nor not at all."""
-    patient = fleet.add(link=True, clock=True, ahead_s=hours * HOUR_S, shutdown__drain="20s")
-    brief = fleet.add(link=True, clock=True, ahead_s=hours * HOUR_S, shutdown__drain="100ms")
+    is_brief = hours > 0
+    node = fleet.add(
+        link=True,
+        clock=True,
+        ahead_s=hours * HOUR_S,
+        shutdown__drain="100ms" if is_brief else "20s",
+    )
     figures = Figures(f"a stop, clock {hours:+} h")
-    for node in (patient, brief):
-        wait_until(node.trusts_memory, "it serves")
-        call = _call_under_way(node, org_a, pool)
-        threading.Event().wait(0.3)  # the call is at the database's door
-        node.stopped_on_purpose = True
-        with figures.timed():
-            node.signal(signal.SIGTERM)
-            if node is patient:
-                threading.Event().wait(0.3)
-                assert node.is_running()
-                assert node.link
-                node.link.flow()
-                assert call.result(SOON_S)
-            wait_until(lambda node=node: not node.is_running(), "it ends", 10)
-        if node is brief:
-            with pytest.raises(usher.Error):
-                call.result(SOON_S)
-        fleet.remove(node)
+    wait_until(node.trusts_memory, "it serves")
+    call = _call_under_way(node, org_a, pool)
+    threading.Event().wait(0.3)  # the call is at the database's door
+    node.stopped_on_purpose = True
+    with figures.timed():
+        node.signal(signal.SIGTERM)
+        if not is_brief:
+            threading.Event().wait(0.3)
+            assert node.is_running()
+            assert node.link
+            node.link.flow()
+            assert call.result(SOON_S)
+        wait_until(lambda: not node.is_running(), "it ends", 10)
+    if is_brief:
+        with pytest.raises(usher.Error):
+            call.result(SOON_S)
+    fleet.remove(node)
     print(figures)

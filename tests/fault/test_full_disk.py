@@ -218,7 +218,8 @@ class Writer(threading.Thread):
         while True:
             try:
                 reply = calls.context.append_turns(
-                    conversation=self.name, turns=[{"role": "TURN_ROLE_USER", "text": text}]
+                    conversation=self.name,
+                    turns=[{"role": "TURN_ROLE_USER", "text": text}],
                 )
             except RETRY as error:
                 self.refused[error.reason or error.code.name] += 1
@@ -259,8 +260,7 @@ class Full:
         before = [len(w.acknowledged) for w in self.writers]
         wait_until(
             lambda: all(
-                w.failure or len(w.acknowledged) >= b + more
-                for w, b in zip(self.writers, before)
+                w.failure or len(w.acknowledged) >= b + more for w, b in zip(self.writers, before)
             ),
             "all write",
             60,
@@ -368,7 +368,9 @@ def test_no_room_for_the_log_of_transactions(full: Full):
 
     wait_until(is_down, "PostgreSQL gives up", 60, 0.1)
     wait_until(
-        lambda: all(w.refused["DATABASE_AWAY"] for w in full.writers), "all are told that", 60
+        lambda: all(w.refused["DATABASE_AWAY"] for w in full.writers),
+        "all are told that",
+        60,
     )
     assert full.node.health() is not None
     full.node.check_alive()

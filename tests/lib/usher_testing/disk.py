@@ -20,11 +20,11 @@ class SmallDisk:
         self.folder = folder
         self._ballast = folder / "ballast"
         root = os.geteuid() == 0
-        ids = [] if root else ["-U", "--map-user", str(os.getuid()), "--map-group", str(os.getgid()), "--keep-caps"]  # fmt: skip
+        ids = [f"--map-user={os.getuid()}", f"--map-group={os.getgid()}", "-U", "--keep-caps"]
         # It lives until its standard input ends: with us, at the latest.
         self._keeper = subprocess.Popen(
             [
-                "unshare", "-m", *ids, "sh", "-c",
+                "unshare", "-m", *([] if root else ids), "sh", "-c",
                 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo mounted && exec cat',
                 "sh", str(bytes_max), str(folder),
             ],

@@ -65,6 +65,10 @@ class Link:
         """What is asked arrives; what is answered does not."""
         self._tell("deafen")
 
+    def mute(self) -> None:
+        """What is asked does not arrive; what is answered does."""
+        self._tell("mute")
+
     def cut(self) -> None:
         """All connections end, and no new one can be had."""
         self._tell("cut")

@@ -1,11 +1,13 @@
 """What stands between a node and its database: a Unix socket (or a port of 127.0.0.1) that passes
-everything on, until it is told otherwise. A program of its own, so that the tests' threads do not slow it down.
+everything on, until it is told otherwise. A program of its own, so that the tests' threads do not
+slow it down.
 
     proxy.py LISTEN TARGET      commands on stdin, one a line; each is answered "done" on stdout
         flow                    pass everything on at once
         delay SECONDS           pass everything on so much later, in both directions
         stall                   take everything, pass nothing on: a cable that was pulled
         deafen                  pass on what is asked, but not what is answered
+        mute                    and the other way round
         cut                     end all connections, and those that come
         to TARGET               whom the next connections go to
 """
@@ -48,6 +50,10 @@ class Proxy:
                 self.is_cut = False
                 self.flows.set()
                 self.answers.clear()
+            case ["mute"]:
+                self.is_cut = False
+                self.flows.clear()
+                self.answers.set()
             case ["cut"]:
                 self.is_cut = True
                 for writer in self.writers:

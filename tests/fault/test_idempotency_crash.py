@@ -1,0 +1,351 @@
+"""A call under an idempotency key, whose node is killed at each point of its way, or which is made twice at
+once: one effect, and its repeat is told what the first one would have been told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import usher
+from usher_testing import (
+    Fleet,
+    FleetNode,
+    Organisation,
+    Statements,
+    System,
+    rounds,
+    wait_until,
+)
+
+GATE = 7700
+AGAIN = (usher.Aborted, usher.Unavailable, usher.DeadlineExceeded, usher.Unknown)
+LOST = (usher.Unavailable, usher.DeadlineExceeded)
+
+
+@dataclass
+class Effect:
+    """A method that takes a key: how it is called, with what name, and how often that was done."""
+
+    table: str
+    call: Callable[[usher.Calls, Organisation, str], Any]
+    count: Callable[[System, str], int]
+    answer: Callable[[Any], Any]
+
+
+def _count_of(table: str, where: str) -> Callable[[System, str], int]:
+    return lambda system, name: system.database.count(table, where.format(name=name))
+
+
+EFFECTS = {
+    "AppendTurns": Effect(
+        "turns",
+        lambda calls, org, name: calls.using(credential=org.api_key).context.append_turns(
+            conversation="all", turns=[{"role": "TURN_ROLE_USER", "text": name}]
+        ),
+        _count_of("turns", "body = '{name}'"),
+        lambda reply: reply.last_seq,
+    ),
+    "CreateChatbot": Effect(
+        "chatbots",
+        lambda calls, org, name: calls.context.create_chatbot(display_name=name),
+        _count_of("chatbots", "display_name = '{name}'"),
+        lambda reply: reply.chatbot_id,
+    ),
+    "CreateApiKey": Effect(
+        "api_keys",
+        lambda calls, org, name: calls.context.create_api_key(
+            chatbot_id=org.chatbot_id, display_name=name, scopes=["context.read"]
+        ),
+        _count_of("api_keys", "display_name = '{name}'"),
+        lambda reply: reply.api_key,  # which is kept nowhere in clear
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def fleet(system: System, org_a: Organisation) -> Fleet:
+    made = Fleet(system)
+    made.add("steady")
+    made.add("victim", link=True)
+    made.settle()
+    # A gate in front of each commit.
+    system.database.sql(
+        "CREATE FUNCTION public.gate() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared({GATE}); RETURN NULL; END $$;"
+        + "".join(
+            f"CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON usher.{effect.table}"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.gate();"
+            for effect in EFFECTS.values()
+        )
+    )
+    return made
+
+
+@pytest.fixture
+def victim(fleet: Fleet) -> FleetNode:
+    node = fleet.nodes[1]
+    assert node.link
+    node.link.flow()
+    if not node.is_running():
+        node.start()
+    wait_until(node.trusts_memory, "it serves", 20)
+    return node
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as made:
+        yield made
+
+
+@dataclass
+class Call:
+    """One that was begun on the victim under a key of its own, and its repeat elsewhere."""
+
+    effect: Effect
+    org: Organisation
+    system: System
+    name: str
+    key: bytes
+    owner: usher.Calls  # on the node that stays
+    first: Future[Any]
+
+    def repeat(self, name: str = "") -> Any:
+        """Until it is told something else than to try again."""
+        told: list[Any] = []
+
+        def is_told() -> bool:
+            try:
+                told.append(self._once(name))
+            except AGAIN as error:
+                assert error.reason, error
+                return False
+            except usher.Error as error:
+                told.append(error)
+            return True
+
+        wait_until(is_told, "the repeat is told", 30, 0.05)
+        if isinstance(told[0], usher.Error):
+            raise told[0]
+        return self.effect.answer(told[0])
+
+    def _once(self, name: str = "") -> Any:
+        calls = self.owner.using(idempotency_key=self.key)
+        return self.effect.call(calls, self.org, name or self.name)
+
+    def is_busy(self) -> None:
+        """It is under way: the same and another under its key are told so at once."""
+        for name in (self.name, "another"):
+            with pytest.raises(usher.Aborted) as busy:
+                self._once(name)
+            assert busy.value.reason == "IDEMPOTENCY_KEY_BUSY"
+
+    def count(self) -> int:
+        return self.effect.count(self.system, self.name)
+
+    def check(self) -> None:
+        """Whoever asks is told the same, another body is refused, and it was done once."""
+        answer = self.repeat()
+        assert self.repeat() == answer
+        with pytest.raises(usher.InvalidArgument) as reused:
+            self.repeat("another")
+        assert reused.value.reason == "IDEMPOTENCY_KEY_REUSED"
+        assert self.count() == 1
+        assert self.effect.count(self.system, "another") == 0
+
+
+def _waiters(system: System, what: str) -> int:
+    return int(
+        system.database.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            f" AND wait_event_type = 'Lock' AND wait_event = '{what}'"
+        )
+    )
+
+
+def _begin(
+    name: str,
+    method: str,
+    fleet: Fleet,
+    victim: FleetNode,
+    org: Organisation,
+    pool: ThreadPoolExecutor,
+) -> Call:
+    steady = fleet.nodes[0].client(timeout=20.0)
+    org.tokens(steady)
+    key = usher.idempotency_key()
+    effect = EFFECTS[method]
+    there = org.owner(victim.client(timeout=20.0))
+    there.user.get_me()
+    first = pool.submit(effect.call, there.using(idempotency_key=key), org, name)
+    return Call(effect, org, fleet.system, name, key, org.owner(steady), first)
+
+
+def _kill(call: Call, victim: FleetNode) -> None:
+    victim.kill()
+    with pytest.raises(LOST):
+        call.first.result(30)
+
+
+def _last_table(method: str) -> str:
+    """Where the last row before the commit goes."""
+    rules = usher.METHODS[f"usher.v1.ContextService/{method}"].rules
+    return "audit" if rules.audit else "idempotency"
+
+
+POINTS = [
+    "before commit",
+    "commit under way",
+    "commit on the wire",
+    "commit lost",
+    "reply lost",
+]
+
+
+@pytest.mark.parametrize("method", EFFECTS)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_node_is_killed_in_the_middle(
+    point: str,
+    method: str,
+    fleet: Fleet,
+    victim: FleetNode,
+    system: System,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+):
+    name = f"{method}, {point}"
+    link = victim.link
+    assert link
+    with Statements(system.database) as held:
+        if point == "commit under way" or point == "reply lost":
+            held.run(f"SELECT pg_advisory_lock({GATE})")
+            call = _begin(name, method, fleet, victim, org_a, pool)
+            wait_until(lambda: _waiters(system, "advisory"), "it commits", 20)
+            call.is_busy()
+        else:
+            table = EFFECTS[method].table if point == "before commit" else _last_table(method)
+            held.run(f"BEGIN; LOCK TABLE usher.{table} IN EXCLUSIVE MODE")
+            call = _begin(name, method, fleet, victim, org_a, pool)
+            wait_until(lambda: _waiters(system, "relation"), "it is before its commit", 20)
+        match point:
+            case "before commit" | "commit under way":
+                call.is_busy()
+                _kill(call, victim)
+                # What it left at the database holds the key until it notices.
+                call.is_busy()
+                held.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
+            case "commit on the wire" | "commit lost":
+                link.mute()
+                held.run("ROLLBACK")
+                wait_until(
+                    lambda: (
+                        system.database.sql(
+                            "SELECT count(*) FROM pg_stat_activity"
+                            " WHERE state = 'idle in transaction' AND datname = current_database()"
+                            f" AND query LIKE '%INTO usher.{_last_table(method)}%'"
+                        )
+                        == "1"
+                    ),
+                    "the database waits for the commit",
+                    20,
+                )
+                _kill(call, victim)
+                call.is_busy()
+                link.cut() if point == "commit lost" else link.flow()
+            case "reply lost":
+                link.deafen()
+                held.run("SELECT pg_advisory_unlock_all()")
+                wait_until(lambda: call.count() == 1, "it is committed", 20)
+                _kill(call, victim)
+    if point in ("commit under way", "commit on the wire", "reply lost"):
+        # It was done, though nobody was told.
+        wait_until(lambda: call.count() == 1, "it is committed", 20)
+    call.check()
+    print(f"killed: {point}, {method}: 1 run, 1 effect")
+
+
+def test_another_body_may_take_the_key_of_one_that_never_happened(
+    fleet: Fleet,
+    victim: FleetNode,
+    system: System,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+):
+    method = "CreateChatbot"
+    with Statements(system.database) as held:
+        held.run(f"BEGIN; LOCK TABLE usher.{EFFECTS[method].table} IN EXCLUSIVE MODE")
+        call = _begin("never", method, fleet, victim, org_a, pool)
+        wait_until(lambda: _waiters(system, "relation"), "it is in its handler", 20)
+        _kill(call, victim)
+        held.run("ROLLBACK")
+    assert call.repeat("instead of it")
+    with pytest.raises(usher.InvalidArgument):
+        call.repeat()
+    assert call.count() == 0 and call.effect.count(system, "instead of it") == 1
+
+
+@pytest.mark.parametrize("method", EFFECTS)
+def test_a_client_of_both_nodes_is_answered_though_one_is_killed(
+    method: str,
+    fleet: Fleet,
+    victim: FleetNode,
+    system: System,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+):
+    """It repeats by itself what it may."""
+    steady = fleet.nodes[0]
+    name, effect = f"{method} by a client of both", EFFECTS[method]
+    with usher.Client([victim.url, steady.url], timeout=30.0) as client:
+        owner = org_a.owner(client).using(idempotency_key=usher.idempotency_key())
+        with Statements(system.database) as held:
+            held.run(f"SELECT pg_advisory_lock({GATE})")
+            call = pool.submit(effect.call, owner, org_a, name)
+            wait_until(lambda: _waiters(system, "advisory"), "it commits", 20)
+            victim.kill()
+            held.run("SELECT pg_advisory_unlock_all()")
+        try:
+            answer = effect.answer(call.result(40))
+        except AGAIN:  # it was told to try again more often than it may by itself
+            answer = effect.answer(effect.call(owner, org_a, name))
+        assert effect.answer(effect.call(owner, org_a, name)) == answer
+    assert effect.count(system, name) == 1
+
+
+@pytest.mark.parametrize("method", EFFECTS)
+def test_twice_at_once_on_two_nodes_is_once(
+    method: str,
+    fleet: Fleet,
+    victim: FleetNode,
+    system: System,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+):
+    effect = EFFECTS[method]
+    owners = [org_a.owner(node.client(timeout=20.0)) for node in fleet.nodes]
+    outcomes: Counter[str] = Counter()
+    count = rounds(12)
+    for number in range(count):
+        name, key = f"{method} at once {number}", usher.idempotency_key()
+
+        def attempt(owner: usher.Calls) -> Any:
+            try:
+                return effect.answer(effect.call(owner.using(idempotency_key=key), org_a, name))
+            except usher.Aborted as error:
+                assert error.reason == "IDEMPOTENCY_KEY_BUSY"
+                return None
+
+        calls = [pool.submit(attempt, owner) for owner in (*owners, *owners)]
+        answers = {a for a in (c.result(30) for c in calls) if a is not None}
+        # All at once may have been in each other's way, and then nothing was done.
+        assert len(answers) <= 1
+        outcomes["one did it"] += len(answers)
+        again = {attempt(owner) for owner in owners}
+        assert len(again) == 1 and (not answers or again == answers)
+        assert effect.count(system, name) == 1
+    print(f"{method}: {count} rounds of 4 at once on two nodes, {dict(outcomes)}, 0 twice")
