@@ -87,6 +87,7 @@ exchange_queue(struct exchange *exchange, uint32_t http_status, struct MHD_Respo
 		return MHD_NO;
 	peer_deadline_after_ms(exchange->peer, exchange->server->config.reply_timeout_ms);
 	peer_waits(exchange->peer);
+	atomic_store(&exchange->peer->is_replied_to, true);
 	return MHD_queue_response(exchange->connection, http_status, response);
 }
 
@@ -247,6 +248,7 @@ exchange_end(void *cls, struct MHD_Connection *connection, void **context,
 	peer_deadline_after_ms(exchange->peer,
 	    (int64_t)server->config.idle_timeout_ms + server->config.request_timeout_ms);
 	peer_waits(exchange->peer);
+	atomic_store(&exchange->peer->is_replied_to, false);
 	peer_give_body(server, exchange->peer);
 	if (exchange->stage == EXCHANGE_GIVEN) {
 		pthread_mutex_lock(&server->lock);

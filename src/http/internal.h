@@ -56,6 +56,7 @@ struct http_peer {
 	_Atomic int64_t deadline_us;
 	/* Since when the client is waited for; HTTP_NEVER_US while it waits for us. */
 	_Atomic int64_t waits_since_us;
+	atomic_bool is_replied_to;
 	_Atomic size_t body_bytes; /* of the request that comes in or is at work */
 	bool is_proxy;
 	bool is_cut; /* shut down, but not closed yet: it counts no more */
@@ -68,7 +69,7 @@ struct http_peer {
 enum MHD_Result peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes);
 void peer_notify(void *cls, struct MHD_Connection *connection, void **context,
     enum MHD_ConnectionNotificationCode what);
-/* Cut those whose time is over. */
+/* Cut those whose time is over, or whose client has left. */
 void peers_sweep(struct http_server *server);
 /* More of a body comes: is there room among those of all? Some that come in make it. */
 bool peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes);

@@ -3,6 +3,7 @@
 #include "http/internal.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -226,6 +227,23 @@ peer_notify(void *cls, struct MHD_Connection *connection, void **context,
 	}
 }
 
+/* Has the client gone, in the middle of a request or between two? The library waits for the next
+ * event when a read was short, so an end that came in one event with the last bytes escapes it: the
+ * connection would stay for as long as a silent one may. */
+static bool
+peer_has_left(const struct http_peer *peer, int64_t now_us)
+{
+	int64_t since_us = atomic_load(&peer->waits_since_us);
+	ssize_t got;
+	char byte;
+
+	/* Who only says no more still gets the reply; what has just come is still being read. */
+	if (atomic_load(&peer->is_replied_to) || since_us > now_us - US_PER_S)
+		return false;
+	got = recv(peer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 void
 peers_sweep(struct http_server *server)
 {
@@ -235,10 +253,12 @@ peers_sweep(struct http_server *server)
 	list_for_each (node, &server->peers) {
 		struct http_peer *peer = container_of(node, struct http_peer, node);
 
-		if (atomic_load(&peer->deadline_us) > now_us)
-			continue;
-		server->figures.timed_out += !peer->is_cut;
-		peer_cut(server, peer);
+		if (atomic_load(&peer->deadline_us) <= now_us) {
+			server->figures.timed_out += !peer->is_cut;
+			peer_cut(server, peer);
+		} else if (!peer->is_cut && peer_has_left(peer, now_us)) {
+			peer_cut(server, peer);
+		}
 	}
 	pthread_mutex_unlock(&server->peers_lock);
 }

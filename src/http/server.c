@@ -16,6 +16,8 @@
 #define HTTP_STACK_BYTES (512u << 10)
 #define SWEEPER_STACK_BYTES (64u << 10)
 #define LISTEN_BACKLOG 511
+#define SWEEP_MS_MIN 20
+#define SWEEP_MS_MAX 1000
 
 /* Strict means little before 1.0 (what it would refuse is refused here), and refusing for want of a
  * Host makes that version write its reply's header twice. */
@@ -64,8 +66,10 @@ sweeper_run(void *cls)
 	struct http_server *server = cls;
 	int64_t pause_ms = server->config.request_timeout_ms / 20;
 
-	if (pause_ms < 20)
-		pause_ms = 20;
+	if (pause_ms < SWEEP_MS_MIN)
+		pause_ms = SWEEP_MS_MIN;
+	if (pause_ms > SWEEP_MS_MAX)
+		pause_ms = SWEEP_MS_MAX;
 	(void)pthread_setname_np(pthread_self(), "http-sweeper");
 	pthread_mutex_lock(&server->lock);
 	while (!server->stopping) {
