@@ -370,6 +370,13 @@ def test_without_a_server_the_deadline_is_the_end():
         with pytest.raises(usher.Unavailable):
             asyncio.run(ask())
 
+        async def lose_patience() -> None:
+            await asyncio.wait_for(ask(), 0.05)
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(lose_patience())
+        assert not client._channel.servers._waiting, "who gave up is remembered"
+
 
 def test_an_answer_that_does_not_come_is_the_deadlines():
     with ScriptedServer(in_turn(None)) as server, usher.Client(server.url, timeout=0.3) as client:

@@ -221,7 +221,7 @@ class Servers:
         self._probe = probe
         self._turn = itertools.count()
         self._change = threading.Condition()
-        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
         self._watcher: threading.Thread | None = None
         self._is_closed = False
         self.all: list[Server] = []
@@ -244,7 +244,7 @@ class Servers:
     def _changed(self) -> None:
         with self._change:
             self._change.notify_all()
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, set()
         for loop, future in waiting:
             try:
                 loop.call_soon_threadsafe(_wake, future)
@@ -285,11 +285,15 @@ class Servers:
                     return server
                 loop = asyncio.get_running_loop()
                 future = loop.create_future()
-                self._waiting.append((loop, future))
+                self._waiting.add((loop, future))
             try:
                 await asyncio.wait_for(future, ends - time.monotonic())
             except TimeoutError:
                 raise self._not_connected() from None
+            finally:
+                # Or who gave up would stay until a server comes back.
+                with self._change:
+                    self._waiting.discard((loop, future))
 
     def _not_connected(self) -> Unavailable:
         urls = " and ".join(server.url for server in self.all)
