@@ -358,6 +358,31 @@ func TestABatchThatCannotBeMadeOrReadSaysSo(t *testing.T) {
 	}
 }
 
+func TestAClientMayBeClosedUnderItsCalls(t *testing.T) {
+	server := script(t, fine)
+	for turn := 0; turn < 20; turn++ {
+		client := clientOf(t, server)
+		var all sync.WaitGroup
+		for i := 0; i < 8; i++ {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				for {
+					if err := health(client); err != nil {
+						if !errors.Is(err, Cancelled) {
+							t.Error(err)
+						}
+						return
+					}
+				}
+			}()
+		}
+		time.Sleep(20 * time.Millisecond)
+		client.Close()
+		all.Wait()
+	}
+}
+
 func TestASilentServerCostsNoCall(t *testing.T) {
 	silent, well := script(t, nil), script(t, fine)
 	client := clientOf(t, silent, well)

@@ -386,6 +386,61 @@ def test_an_answer_that_does_not_come_is_the_deadlines():
         assert len(server.requests) == 1
 
 
+def test_a_client_may_be_closed_under_its_calls():
+    """In a process of its own: what nng does when a socket goes under a call is to end it."""
+    program = textwrap.dedent("""
+        import asyncio, sys, threading
+        import usher
+        from usher.v1 import envelope_pb2
+        from usher_testing.scripted import ScriptedServer, in_turn
+
+        told = []
+
+        def call(client):
+            while True:
+                try:
+                    client.ops.get_health()
+                except BaseException as error:
+                    told.append(type(error))
+                    return
+
+        async def tasks(client, is_here):
+            async def one():
+                while True:
+                    await client.aio.ops.get_health()
+            all = [asyncio.create_task(one()) for _ in range(4)]
+            await asyncio.sleep(0.05)
+            if is_here:
+                client.close()
+            for error in await asyncio.gather(*all, return_exceptions=True):
+                told.append(type(error))
+
+        with ScriptedServer(in_turn(envelope_pb2.Response())) as server:
+            for turn in range(20):
+                client = usher.Client([server.url, "tcp://127.0.0.1:1"])
+                is_here = turn % 2 == 0
+                threads = [threading.Thread(target=call, args=(client,)) for _ in range(6)]
+                threads.append(
+                    threading.Thread(target=lambda: asyncio.run(tasks(client, is_here)))
+                )
+                for thread in threads:
+                    thread.start()
+                threading.Event().wait(0.05)
+                if not is_here:
+                    client.close()
+                for thread in threads:
+                    thread.join()
+                client.close()
+        assert set(told) == {usher.Cancelled} and len(told) == 200, told
+    """)
+    done = run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        timeout_s=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_wheel_can_be_made_and_imported_elsewhere(tmp_path: pathlib.Path):
     source = tmp_path / "source"
     subprocess.run(["cp", "-r", SOURCE / "clients/python", source], check=True)

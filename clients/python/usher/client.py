@@ -98,7 +98,7 @@ def _talk(server: Server, message: bytes, seconds: float) -> bytes:
             exchange.context.send(message)
             exchange.sent()
             data: bytes = exchange.context.recv()
-        except pynng.NNGException as error:
+        except (pynng.NNGException, TypeError) as error:
             raise exchange.failure(error) from None
         exchange.answered()
         return data
@@ -110,7 +110,7 @@ async def _talk_async(server: Server, message: bytes, seconds: float) -> bytes:
             await exchange.context.asend(message)
             exchange.sent()
             data: bytes = await exchange.context.arecv()
-        except pynng.NNGException as error:
+        except (pynng.NNGException, TypeError) as error:
             raise exchange.failure(error) from None
         exchange.answered()
         return data

@@ -25,6 +25,7 @@ _REST_FIRST = 1.0
 _REST_MAX = 30.0
 _SILENCE_MAX = 1.0
 _WATCH_EVERY = 0.25
+_CLOSE_MAX = 1.0
 
 
 class Exchange:
@@ -32,8 +33,10 @@ class Exchange:
 
     def __init__(self, server: Server, context: pynng.Context):
         self.context = context
+        self.thread = threading.get_ident()
         self._server = server
         self._lock = threading.Lock()
+        self._is_closed = False
         self._sent_at: float | None = None
 
     def sent(self) -> None:
@@ -46,8 +49,11 @@ class Exchange:
     def answered(self) -> None:
         self._server.heard()
 
-    def failure(self, error: pynng.NNGException) -> Error:
+    def failure(self, error: pynng.NNGException | TypeError) -> Error:
         """What a failed send or receive means to the caller."""
+        # pynng has no context left to send with when it was closed just before.
+        if isinstance(error, TypeError) and not self._is_closed:
+            raise error
         if self._server.is_closed:
             return Cancelled("the client was closed", reason="CLIENT_CLOSED")
         if isinstance(error, pynng.Timeout):
@@ -67,6 +73,9 @@ class Exchange:
     def close(self) -> None:
         """Ends it, if need be under another thread's wait. More than once does no harm."""
         with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
             self.context.close()
 
     def __enter__(self) -> Exchange:
@@ -78,8 +87,8 @@ class Exchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.ended(self)
         self.close()
+        self._server.ended(self)
 
 
 class Server:
@@ -90,6 +99,7 @@ class Server:
         self.is_closed = False
         self._changed = changed
         self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
         self._pipes = 0
         self._exchanges: set[Exchange] = set()
         self._failures = 0
@@ -119,7 +129,19 @@ class Server:
         self._changed()
 
     def close(self) -> None:
-        self.is_closed = True
+        """Cuts off the calls under way, and waits until they have let go of the socket: nng ends
+        the program, or never, when a socket is closed while a context of it is in use."""
+        with self._lock:
+            self.is_closed = True
+            exchanges = list(self._exchanges)
+        for exchange in exchanges:
+            exchange.close()
+        here = threading.get_ident()
+        with self._lock:
+            # Tasks of this thread's own loop go on when we have returned, and use nothing then.
+            self._ended.wait_for(
+                lambda: all(exchange.thread == here for exchange in self._exchanges), _CLOSE_MAX
+            )
         self._socket.close()
 
     @property
@@ -168,13 +190,12 @@ class Server:
     def open(self, seconds: float) -> Exchange:
         """An exchange that takes so long at most."""
         with self._lock:
+            if self.is_closed:
+                raise Cancelled("the client was closed", reason="CLIENT_CLOSED")
             # A context takes the socket's timeouts over when it is opened.
             self._socket.send_timeout = max(1, round(min(seconds, _SEND_MAX) * 1000))
             self._socket.recv_timeout = max(1, round((seconds + _GRACE) * 1000))
-            try:
-                exchange = Exchange(self, self._socket.new_context())
-            except pynng.Closed:
-                raise Cancelled("the client was closed", reason="CLIENT_CLOSED") from None
+            exchange = Exchange(self, self._socket.new_context())
             if not self._exchanges:
                 self._heard_at = time.monotonic()
             self._exchanges.add(exchange)
@@ -183,6 +204,7 @@ class Server:
     def ended(self, exchange: Exchange) -> None:
         with self._lock:
             self._exchanges.discard(exchange)
+            self._ended.notify_all()
 
     def is_silent(self) -> bool:
         return self.load > 0 and time.monotonic() - self._heard_at > _SILENCE_MAX
