@@ -19,7 +19,7 @@ static struct bridge *
 bridge_once(void)
 {
 	static struct network proxy;
-	static struct bridge bridge = {.proxies = &proxy, .proxies_count = 1};
+	static struct bridge bridge = {.proxies = {&proxy, 1}};
 	struct strbuf message;
 
 	if (bridge.routes)
