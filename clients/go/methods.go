@@ -179,6 +179,7 @@ func (s ContextService) RevokeApiKey(ctx context.Context, request *usherv1.Revok
 var contextGetProfile = method{"usher.v1.ContextService/GetProfile", 0x4590627b, 5000, 1048576, effectRead, false, ""}
 
 // GetProfile: By the user themself, an administrator, or a key with the scope.
+// Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys).
 func (s ContextService) GetProfile(ctx context.Context, request *usherv1.GetProfileRequest, options ...Option) (*usherv1.GetProfileReply, error) {
 	reply := new(usherv1.GetProfileReply)
 	if err := s.client.call(ctx, &contextGetProfile, request, reply, options); err != nil {
@@ -215,6 +216,7 @@ func (s ContextService) AppendTurns(ctx context.Context, request *usherv1.Append
 var contextListTurns = method{"usher.v1.ContextService/ListTurns", 0xf1c49e4a, 5000, 1048576, effectRead, false, ""}
 
 // ListTurns: Newest first.
+// Errors: NOT_FOUND (chatbot, conversation), FAILED_PRECONDITION USER_DISABLED (for keys).
 func (s ContextService) ListTurns(ctx context.Context, request *usherv1.ListTurnsRequest, options ...Option) (*usherv1.ListTurnsReply, error) {
 	reply := new(usherv1.ListTurnsReply)
 	if err := s.client.call(ctx, &contextListTurns, request, reply, options); err != nil {

@@ -110,7 +110,8 @@ context_revoke_api_key_reply(const struct client_result *result)
 	return (const Usher__V1__ApiKey *)result->reply;
 }
 
-/* By the user themself, an administrator, or a key with the scope. */
+/* By the user themself, an administrator, or a key with the scope.
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys). */
 static inline status
 context_get_profile_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetProfileRequest *request, struct client_result *result)
@@ -155,7 +156,8 @@ context_append_turns_reply(const struct client_result *result)
 	return (const Usher__V1__AppendTurnsReply *)result->reply;
 }
 
-/* Newest first. */
+/* Newest first.
+ * Errors: NOT_FOUND (chatbot, conversation), FAILED_PRECONDITION USER_DISABLED (for keys). */
 static inline status
 context_list_turns_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListTurnsRequest *request, struct client_result *result)

@@ -39,7 +39,8 @@ status context_list_api_keys(const struct context_env *env, struct rpc_call *cal
 status context_revoke_api_key(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__RevokeApiKeyRequest *req, Usher__V1__ApiKey *reply);
 
-/* By the user themself, an administrator, or a key with the scope. */
+/* By the user themself, an administrator, or a key with the scope.
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys). */
 status context_get_profile(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__GetProfileRequest *req, Usher__V1__GetProfileReply *reply);
 
@@ -54,7 +55,8 @@ status context_put_profile(const struct context_env *env, struct rpc_call *call,
 status context_append_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__AppendTurnsRequest *req, Usher__V1__AppendTurnsReply *reply);
 
-/* Newest first. */
+/* Newest first.
+ * Errors: NOT_FOUND (chatbot, conversation), FAILED_PRECONDITION USER_DISABLED (for keys). */
 status context_list_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ListTurnsRequest *req, Usher__V1__ListTurnsReply *reply);
 

@@ -592,6 +592,30 @@ append(const char *conversation, const char *text, int64_t expect_seq,
 }
 
 static void
+a_key_reads_nothing_of_a_disabled_user(void **state)
+{
+	Usher__V1__GetProfileRequest get = USHER__V1__GET_PROFILE_REQUEST__INIT;
+	Usher__V1__ListTurnsRequest list = USHER__V1__LIST_TURNS_REQUEST__INIT;
+	Usher__V1__GetProfileReply profile;
+	Usher__V1__AppendTurnsReply appended;
+	Usher__V1__ListTurnsReply turns;
+
+	(void)state;
+	assert_ok(append("c", "x", 0, &appended));
+	list.conversation = (char *)"c";
+	assert_ok(call_as(&key, "GetProfile", &get, &profile));
+	assert_ok(call_as(&key, "ListTurns", &list, &turns));
+	handler_sql(&fixture, "UPDATE usher.users SET status = 2 WHERE id = '" ANN "'");
+	expect(
+	    call_as(&key, "GetProfile", &get, &profile), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	expect(call_as(&key, "ListTurns", &list, &turns), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	get.user_id = (char *)ANN;
+	list.chatbot_id = (char *)BOT;
+	assert_ok(call_as(&admin, "GetProfile", &get, &profile));
+	assert_ok(call_as(&admin, "ListTurns", &list, &turns));
+}
+
+static void
 nothing_is_written_for_what_is_disabled(void **state)
 {
 	Usher__V1__Profile profile = USHER__V1__PROFILE__INIT;
@@ -767,6 +791,7 @@ main(void)
 	    TEST(a_message_joins_its_conversation),
 	    TEST(who_may_not_write_turns_adds_none_by_resolving),
 	    TEST(what_is_disabled_is_not_resolved),
+	    TEST(a_key_reads_nothing_of_a_disabled_user),
 	    TEST(nothing_is_written_for_what_is_disabled),
 	    TEST(a_bound_key_touches_no_other_user),
 	    TEST(a_small_quota_is_exact),

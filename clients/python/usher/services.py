@@ -432,7 +432,8 @@ class ContextService(BlockingService):
         *,
         user_id: str | None = None,
     ) -> context_pb2.GetProfileReply:
-        """By the user themself, an administrator, or a key with the scope."""
+        """By the user themself, an administrator, or a key with the scope.
+        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys)."""
         return self._call(
             context_pb2.GetProfileReply,
             "usher.v1.ContextService/GetProfile",
@@ -502,7 +503,8 @@ class ContextService(BlockingService):
         conversation: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> context_pb2.ListTurnsReply:
-        """Newest first."""
+        """Newest first.
+        Errors: NOT_FOUND (chatbot, conversation), FAILED_PRECONDITION USER_DISABLED (for keys)."""
         return self._call(
             context_pb2.ListTurnsReply,
             "usher.v1.ContextService/ListTurns",
@@ -741,7 +743,8 @@ class AsyncContextService(AsyncService):
         *,
         user_id: str | None = None,
     ) -> context_pb2.GetProfileReply:
-        """By the user themself, an administrator, or a key with the scope."""
+        """By the user themself, an administrator, or a key with the scope.
+        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys)."""
         return await self._call(
             context_pb2.GetProfileReply,
             "usher.v1.ContextService/GetProfile",
@@ -811,7 +814,8 @@ class AsyncContextService(AsyncService):
         conversation: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> context_pb2.ListTurnsReply:
-        """Newest first."""
+        """Newest first.
+        Errors: NOT_FOUND (chatbot, conversation), FAILED_PRECONDITION USER_DISABLED (for keys)."""
         return await self._call(
             context_pb2.ListTurnsReply,
             "usher.v1.ContextService/ListTurns",

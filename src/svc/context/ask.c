@@ -91,6 +91,15 @@ ask_find_chatbot(struct rpc_call *call, const char *text, bool required, struct 
 }
 
 status
+ask_admit_status(const struct rpc_call *call, int64_t user_status)
+{
+	return call->principal->kind == PRINCIPAL_KEY &&
+		       user_status != USHER__V1__USER_STATUS__USER_STATUS_ACTIVE
+		   ? USER_DISABLED
+		   : STATUS_OK;
+}
+
+status
 ask_find_user(struct rpc_call *call, const char *text, struct uuid *out)
 {
 	struct uuid id = {0};
@@ -105,9 +114,7 @@ ask_find_user(struct rpc_call *call, const char *text, struct uuid *out)
 		return USER_NOT_FOUND;
 	id = row_uuid(&rows, 0, CONTEXT_USER_ID);
 	TRY(principal_may_touch_user(call->principal, &id));
-	if (call->principal->kind == PRINCIPAL_KEY &&
-	    row_int(&rows, 0, CONTEXT_USER_STATUS) != USHER__V1__USER_STATUS__USER_STATUS_ACTIVE)
-		return USER_DISABLED;
+	TRY(ask_admit_status(call, row_int(&rows, 0, CONTEXT_USER_STATUS)));
 	*out = id;
 	return STATUS_OK;
 }

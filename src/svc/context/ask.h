@@ -47,7 +47,10 @@ MUST_USE status ask_admit_chatbot(
 /* Find a chatbot in the database. Errors: those of ask_chatbot(), NOT_FOUND. */
 MUST_USE status ask_find_chatbot(
     struct rpc_call *call, const char *text, bool required, struct uuid *out);
-/* Find a user in the database; a key works for nobody who is disabled.
+/* A key works for nobody who is disabled; administrators see and mend them.
+ * Errors: FAILED_PRECONDITION USER_DISABLED. */
+MUST_USE status ask_admit_status(const struct rpc_call *call, int64_t user_status);
+/* Find a user in the database; with ask_admit_status().
  * Errors: those of principal_pick_user(), NOT_FOUND, FAILED_PRECONDITION USER_DISABLED. */
 MUST_USE status ask_find_user(struct rpc_call *call, const char *text, struct uuid *out);
 

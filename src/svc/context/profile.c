@@ -4,7 +4,8 @@
 #include "svc/common/reply.h"
 #include "svc/context/ask.h"
 
-/* The columns are the same in both statements; without a profile they are NULL. */
+/* The columns are the same in both statements, but for the user's status; without a profile they
+ * are NULL. */
 static status
 read_profile(struct rpc_call *call, const struct rows *rows, Usher__V1__GetProfileReply *reply)
 {
@@ -29,7 +30,8 @@ read_profile(struct rpc_call *call, const struct rows *rows, Usher__V1__GetProfi
 	return STATUS_OK;
 }
 
-/* GetProfile: empty, with version 0, while nobody has written one. Errors: NOT_FOUND (user). */
+/* GetProfile: empty, with version 0, while nobody has written one.
+ * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED (for keys). */
 status
 context_get_profile(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__GetProfileRequest *req, Usher__V1__GetProfileReply *reply)
@@ -47,6 +49,7 @@ context_get_profile(const struct context_env *env, struct rpc_call *call,
 		return USER_NOT_FOUND;
 	id = row_uuid(&rows, 0, CONTEXT_PROFILE_USER_ID);
 	TRY(principal_may_touch_user(call->principal, &id));
+	TRY(ask_admit_status(call, row_int(&rows, 0, CONTEXT_PROFILE_USER_STATUS)));
 	return read_profile(call, &rows, reply);
 }
 

@@ -32,8 +32,7 @@ read_conversation(const struct rows *rows, struct turns_appended *out)
 	out->conversation_id = row_uuid(rows, 0, CONTEXT_CONVERSATION_ID);
 	out->user_id = row_uuid(rows, 0, CONTEXT_CONVERSATION_USER_ID);
 	out->last_seq = row_int(rows, 0, CONTEXT_CONVERSATION_LAST_SEQ);
-	out->is_user_active = row_int(rows, 0, CONTEXT_CONVERSATION_USER_STATUS) ==
-			      USHER__V1__USER_STATUS__USER_STATUS_ACTIVE;
+	out->user_status = row_int(rows, 0, CONTEXT_CONVERSATION_USER_STATUS);
 	out->is_chatbot_disabled = row_bool(rows, 0, CONTEXT_CONVERSATION_CHATBOT_DISABLED);
 }
 
@@ -77,7 +76,8 @@ take_numbers(struct rpc_call *call, const struct turns_append *append, struct tu
 	TRY(check_owner(call, append, &out->user_id));
 	if (out->is_chatbot_disabled)
 		return CHATBOT_DISABLED;
-	return out->is_user_active ? STATUS_OK : USER_DISABLED;
+	return out->user_status == USHER__V1__USER_STATUS__USER_STATUS_ACTIVE ? STATUS_OK
+									      : USER_DISABLED;
 }
 
 static status
@@ -133,7 +133,8 @@ turns_find_conversation(struct rpc_call *call, const struct uuid *chatbot_id,
 	if (rows.count == 0)
 		return CONVERSATION_NOT_FOUND;
 	read_conversation(&rows, out);
-	return principal_may_touch_user(call->principal, &out->user_id);
+	TRY(principal_may_touch_user(call->principal, &out->user_id));
+	return ask_admit_status(call, out->user_status);
 }
 
 status
@@ -227,7 +228,8 @@ read_turn(struct rpc_call *call, const struct rows *rows, int row, Usher__V1__Tu
 }
 
 /* ListTurns: a conversation from its newest turn back.
- * Errors: NOT_FOUND (chatbot, conversation), INVALID_ARGUMENT (page). */
+ * Errors: NOT_FOUND (chatbot, conversation), INVALID_ARGUMENT (page), FAILED_PRECONDITION
+ *         USER_DISABLED (for keys). */
 status
 context_list_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ListTurnsRequest *req, Usher__V1__ListTurnsReply *reply)

@@ -25,7 +25,8 @@ struct turns_appended {
 	struct uuid conversation_id;
 	struct uuid user_id;
 	int64_t first_seq, last_seq;
-	bool is_user_active, is_chatbot_disabled;
+	int64_t user_status;
+	bool is_chatbot_disabled;
 };
 
 /* Append, in the call's transaction; the conversation's row is locked until the commit, so numbers
@@ -35,7 +36,7 @@ struct turns_appended {
 MUST_USE status turns_append(
     struct rpc_call *call, const struct turns_append *append, struct turns_appended *out);
 
-/* Errors: NOT_FOUND, PERMISSION_DENIED. */
+/* Errors: NOT_FOUND, PERMISSION_DENIED, those of ask_admit_status(). */
 MUST_USE status turns_find_conversation(struct rpc_call *call, const struct uuid *chatbot_id,
     const char *conversation, struct turns_appended *out);
 
