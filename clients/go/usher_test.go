@@ -361,7 +361,7 @@ func TestABatchThatCannotBeMadeOrReadSaysSo(t *testing.T) {
 func TestAClientMayBeClosedUnderItsCalls(t *testing.T) {
 	server := script(t, fine)
 	for turn := 0; turn < 20; turn++ {
-		client := clientOf(t, server)
+		client, before := clientOf(t, server), server.count()
 		var all sync.WaitGroup
 		for i := 0; i < 8; i++ {
 			all.Add(1)
@@ -377,7 +377,7 @@ func TestAClientMayBeClosedUnderItsCalls(t *testing.T) {
 				}
 			}()
 		}
-		time.Sleep(20 * time.Millisecond)
+		await(t, "calls are under way", func() bool { return server.count() > before+30 })
 		client.Close()
 		all.Wait()
 	}

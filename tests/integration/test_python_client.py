@@ -404,12 +404,13 @@ def test_a_client_may_be_closed_under_its_calls():
                     told.append(type(error))
                     return
 
-        async def tasks(client, is_here):
+        async def tasks(client, is_here, enough):
             async def one():
                 while True:
                     await client.aio.ops.get_health()
             all = [asyncio.create_task(one()) for _ in range(4)]
-            await asyncio.sleep(0.05)
+            while is_here and len(server.requests) < enough:
+                await asyncio.sleep(0.001)
             if is_here:
                 client.close()
             for error in await asyncio.gather(*all, return_exceptions=True):
@@ -419,13 +420,15 @@ def test_a_client_may_be_closed_under_its_calls():
             for turn in range(20):
                 client = usher.Client([server.url, "tcp://127.0.0.1:1"])
                 is_here = turn % 2 == 0
+                enough = len(server.requests) + 40
                 threads = [threading.Thread(target=call, args=(client,)) for _ in range(6)]
                 threads.append(
-                    threading.Thread(target=lambda: asyncio.run(tasks(client, is_here)))
+                    threading.Thread(target=lambda: asyncio.run(tasks(client, is_here, enough)))
                 )
                 for thread in threads:
                     thread.start()
-                threading.Event().wait(0.05)
+                while not is_here and len(server.requests) < enough:
+                    threading.Event().wait(0.001)
                 if not is_here:
                     client.close()
                 for thread in threads:
