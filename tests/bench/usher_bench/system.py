@@ -17,6 +17,7 @@ START_WAIT_S = 30
 DRAIN_WAIT_S = 300
 # The text about a user is so much of the first KiB of a block.
 ABOUT_BYTES = 270
+SIZES_SAMPLE = 1000
 
 
 class Group:
@@ -163,22 +164,44 @@ auth.network_burst = 1000000
         return self.usherd
 
     def _fill(self, name):
-        """Each request once: fills memory. Then again, for the sizes."""
-        for text in ("filling memory", "looking at sizes"):
-            progress(f"{name}: {text}")
-            run = Load(
-                self.bin / "bench_nng_load",
-                self.url,
-                {},
-                ["--requests", self.requests(f"{name}.resolve"), "--mode", "resolve", "--pass"],
-            )
-            try:
-                figures = run.finish()
-            finally:
-                run.end()
-            self.resolved += figures["answered"]
+        """Each request once: fills memory. Then some again, for the sizes."""
+        self._pass(name, self.requests(f"{name}.resolve"), "filling memory")
+        figures = self._pass(name, self.requests_first(name, SIZES_SAMPLE), "looking at sizes")
         self.drain()
         return figures
+
+    def _pass(self, name, requests, text):
+        progress(f"{name}: {text}")
+        run = Load(
+            self.bin / "bench_nng_load",
+            self.url,
+            {},
+            ["--requests", requests, "--mode", "resolve", "--pass"],
+        )
+        try:
+            figures = run.finish()
+        finally:
+            run.end()
+        self.resolved += figures["answered"]
+        return figures
+
+    def requests_first(self, name, count):
+        """A file with that many of the requests, or as many as there are."""
+        path = self.requests(f"{name}.first.{count}")
+        with open(self.requests(f"{name}.resolve"), "rb") as whole, open(path, "wb") as part:
+            for _ in range(count):
+                head = whole.read(4)
+                part.write(head + whole.read(int.from_bytes(head, "little")))
+        return path
+
+    @contextlib.contextmanager
+    def hurried(self):
+        """PostgreSQL waits for no disk meanwhile: for what only prepares."""
+        for setting in ("SET synchronous_commit = off", "RESET synchronous_commit"):
+            self.sql(f"ALTER SYSTEM {setting}")
+            self.sql("SELECT pg_reload_conf()")
+            if "off" in setting:
+                yield
 
     @contextlib.contextmanager
     def second_node(self, flags=()):
