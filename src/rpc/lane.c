@@ -10,7 +10,7 @@
 
 #define RETRY_MS_MIN 50
 #define RETRY_MS_MAX 5000
-#define HASH_WORKER_NICE 5
+#define WORKER_NICE 5
 
 /* Exists while something of it waits or is worked on. */
 struct lane_unit {
@@ -196,7 +196,7 @@ lane_thread(void *arg)
 	(void)pthread_setname_np(pthread_self(), lane->plan.name);
 	/* Linux has a nice value a thread. */
 	if (lane->plan.nice)
-		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), HASH_WORKER_NICE);
+		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORKER_NICE);
 	(void)pthread_mutex_lock(&lane->lock);
 	while ((entry = lane_take(lane))) {
 		const bool is_stopping = lane->is_stopping;

@@ -183,7 +183,9 @@ lanes_new(struct rpc_server *server)
 		    .name = lane_names[i],
 		    .workers = settings->workers,
 		    .queue_max = settings->queue_max,
-		    .nice = i == LANE_HASH,
+		    /* A flood of passwords or forged tokens keeps all of them busy; what memory
+		     * answers goes first. */
+		    .nice = i == LANE_HASH || i == LANE_CPU,
 		    .clock = server->settings.clock,
 		    .env = server,
 		    .work = worker_work,
