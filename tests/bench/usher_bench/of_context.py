@@ -120,7 +120,10 @@ def uncached(bench):
     ours = bench.resolve(system, system.requests("uncached"), "Resolve, nothing from memory")
     theirs = Pgbench("pgbench -S -M prepared", system, DATABASE_CONNECTIONS, ["-S"])
     with system.second_node(("--cache.bytes", "1MiB")) as (node, url):
-        small = bench.resolve(system, system.requests("small.resolve"), "Resolve, no room for contexts")
+        requests = system.requests("small.resolve")
+        # A node keeps in mind which contexts are stored, though not what is in them.
+        system.ask_all("small", requests, "asking the second node", url)
+        small = bench.resolve(system, requests, "Resolve, no room for contexts")
         small.target = url
         small.watched = {"server": lambda: [node.pid], "postgres": system.postgres_pids}
         bench.rounds([ours, small, theirs], "uncached", bench.short_rounds())

@@ -165,16 +165,17 @@ auth.network_burst = 1000000
 
     def _fill(self, name):
         """Each request once: fills memory. Then some again, for the sizes."""
-        self._pass(name, self.requests(f"{name}.resolve"), "filling memory")
-        figures = self._pass(name, self.requests_first(name, SIZES_SAMPLE), "looking at sizes")
+        self.ask_all(name, self.requests(f"{name}.resolve"), "filling memory")
+        figures = self.ask_all(name, self.requests_first(name, SIZES_SAMPLE), "looking at sizes")
         self.drain()
         return figures
 
-    def _pass(self, name, requests, text):
+    def ask_all(self, name, requests, text, url=None):
+        """Each of the requests once."""
         progress(f"{name}: {text}")
         run = Load(
             self.bin / "bench_nng_load",
-            self.url,
+            url or self.url,
             {},
             ["--requests", requests, "--mode", "resolve", "--pass"],
         )
