@@ -190,11 +190,9 @@ add_reply_headers(struct visit *visit, const struct client_result *result)
 	if (result->replayed)
 		visit_header(visit, "Idempotent-Replayed", "true");
 	if (result->has_revision) {
-		char *text = arena_alloc(&visit->arena, BASE64_TEXT_BYTES(CLIENT_REVISION_BYTES));
-		if (!text)
-			return;
-		base64_encode(slice_of(result->revision, CLIENT_REVISION_BYTES), BASE64_URL, text);
-		visit_header(visit, "Usher-Revision", text);
+		base64_encode(slice_of(result->revision, CLIENT_REVISION_BYTES), BASE64_URL,
+		    visit->revision_text);
+		visit_header(visit, "Usher-Revision", visit->revision_text);
 	}
 }
 
@@ -206,6 +204,31 @@ write_reply(struct visit *visit, const struct client_result *result, struct strb
 	writer_init(&writer, body, 0);
 	TRY(pbjson_to_json(visit->row->reply_meta, result->payload, &visit->arena, &writer));
 	return strbuf_status(body);
+}
+
+/* The call was made, and went well. */
+static void
+refuse_reply(struct visit *visit, status why)
+{
+	const bool has_room = why.code != ST_RESOURCE_EXHAUSTED;
+
+	log_event(LOG_ERROR, has_room ? "reply_unreadable" : "reply_lost", "method",
+	    visit->row->method, "message", why.message, "request", visit->request->id, NULL);
+	if (has_room)
+		visit_refuse(visit,
+		    REFUSE_FOR(ST_INTERNAL, "MALFORMED_REPLY",
+			"the server's reply can't be written as JSON"),
+		    NULL);
+	else if (visit->row->effect == CLIENT_READ)
+		visit_refuse(visit,
+		    REFUSE_FOR(
+			ST_RESOURCE_EXHAUSTED, "NO_MEMORY", "there is no memory for the reply"),
+		    NULL);
+	else
+		visit_refuse(visit,
+		    REFUSE_FOR(ST_UNKNOWN, "REPLY_LOST",
+			"the call was made, but there is no memory for its reply"),
+		    NULL);
 }
 
 /* On a thread of the transport. */
@@ -228,12 +251,7 @@ reply_arrives(void *arg, struct client_result *result)
 		visit_reply(visit, visit->row->success_status, "application/json",
 		    slice_of(body.data, body.bytes));
 	} else {
-		log_event(LOG_ERROR, "reply_unreadable", "method", visit->row->method, "message",
-		    written.message, "request", visit->request->id, NULL);
-		visit_refuse(visit,
-		    REFUSE_FOR(ST_INTERNAL, "MALFORMED_REPLY",
-			"the server's reply can't be written as JSON"),
-		    NULL);
+		refuse_reply(visit, written);
 	}
 	strbuf_done(&body);
 	client_result_done(result);

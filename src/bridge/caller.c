@@ -218,11 +218,10 @@ caller_address(struct visit *visit)
 {
 	const struct http_request *request = visit->request;
 	const struct bridge *bridge = visit->bridge;
-	char *text = arena_alloc(&visit->arena, ADDRESS_TEXT_BYTES);
 	struct network address;
 	bool goes_on = true;
 
-	if (!text || bridge->proxies.count == 0 ||
+	if (bridge->proxies.count == 0 ||
 	    !address_parse(slice_text(request->client_address), &address))
 		return request->client_address;
 	for (size_t i = request->headers_count; i > 0 && goes_on; i--) {
@@ -231,8 +230,8 @@ caller_address(struct visit *visit)
 		if (strcasecmp(header->name, "X-Forwarded-For") == 0)
 			goes_on = walk_back(bridge, slice_text(header->value), &address);
 	}
-	address_format(&address, text);
-	return text;
+	address_format(&address, visit->client_ip_text);
+	return visit->client_ip_text;
 }
 
 bool

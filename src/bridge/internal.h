@@ -52,6 +52,8 @@ struct visit {
 	size_t figures_row;
 	bool has_token; /* Authorization was there */
 	const char *client_ip;
+	char client_ip_text[ADDRESS_TEXT_BYTES];
+	char revision_text[BASE64_TEXT_BYTES(CLIENT_REVISION_BYTES)];
 	const char *reason; /* of a refusal, for the log */
 	struct http_header headers[VISIT_HEADERS_MAX];
 	size_t headers_count;

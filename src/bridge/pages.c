@@ -19,7 +19,10 @@ reply_page(struct visit *visit, uint32_t http_status, const char *type, struct s
 	if (strbuf_status(body).code == ST_OK)
 		visit_reply(visit, http_status, type, slice_of(body->data, body->bytes));
 	else
-		visit_refuse(visit, REFUSE(ST_INTERNAL, "the page could not be made"), NULL);
+		visit_refuse(visit,
+		    REFUSE_FOR(
+			ST_RESOURCE_EXHAUSTED, "NO_MEMORY", "there is no memory for the page"),
+		    NULL);
 	strbuf_done(body);
 }
 

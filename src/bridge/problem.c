@@ -20,6 +20,7 @@ problem_http_status(status failure)
 	    {ST_INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE", 415},
 	    {ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE", 413},
 	    {ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_COSTLY", 413},
+	    {ST_RESOURCE_EXHAUSTED, "NO_MEMORY", 503},
 	    /* Ours, when we are being stopped: the client of HTTP closed nothing. */
 	    {ST_CANCELLED, "CLIENT_CLOSED", 503},
 	};
@@ -69,12 +70,29 @@ add_violations(struct strbuf *out, const struct client_result *result)
 	writer_array_end(&writer);
 }
 
+#define NO_MEMORY_BYTES_MAX 512
+
+/* What must be said, in the words that need no escaping. */
+static struct slice
+problem_without_memory(
+    uint32_t http_status, status failure, const char *request_id, char room[NO_MEMORY_BYTES_MAX])
+{
+	const char *code = status_code_name(failure.code);
+	int bytes = snprintf(room, NO_MEMORY_BYTES_MAX,
+	    "{\"type\":\"about:blank\",\"status\":%u,\"code\":\"%s\",\"reason\":\"%.100s\","
+	    "\"requestId\":\"%s\"}",
+	    (unsigned)http_status, code, failure.reason ? failure.reason : code, request_id);
+
+	return slice_of(room, (size_t)bytes);
+}
+
 void
 visit_refuse(struct visit *visit, status failure, const struct client_result *result)
 {
 	uint32_t http_status = problem_http_status(failure);
+	char seconds[16], room[NO_MEMORY_BYTES_MAX];
 	struct strbuf body;
-	char seconds[16];
+	struct slice text;
 
 	visit->reason = failure.reason ? failure.reason : status_code_name(failure.code);
 	if (*retry_after(failure, result ? result->retry_after_ms : 0, seconds))
@@ -94,7 +112,9 @@ visit_refuse(struct visit *visit, status failure, const struct client_result *re
 		    visit->request->id);
 		strbuf_add_char(&body, '}');
 	}
-	visit_reply(
-	    visit, http_status, "application/problem+json", slice_of(body.data, body.bytes));
+	text = slice_of(body.data, body.bytes);
+	if (strbuf_status(&body).code != ST_OK)
+		text = problem_without_memory(http_status, failure, visit->request->id, room);
+	visit_reply(visit, http_status, "application/problem+json", text);
 	strbuf_done(&body);
 }

@@ -82,10 +82,9 @@ client_result_read_bytes(
 	if (result->has_revision)
 		memcpy(result->revision, e.revision.data, CLIENT_REVISION_BYTES);
 	result->status = STATUS_OK;
-	if ((e.code != ST_OK || e.pairs_count > 0) && !result_keep_texts(result, &e)) {
-		result->status = REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the reply");
-		return;
-	}
+	/* What became of the call is more than the words about it. */
+	if ((e.code != ST_OK || e.pairs_count > 0) && !result_keep_texts(result, &e))
+		result->status.message = "there was no memory for what the server said of it";
 	/* A code from a newer server than us: UNKNOWN, with its own message. */
 	result->status.code = e.code <= ST_UNAUTHENTICATED ? (enum status_code)e.code : ST_UNKNOWN;
 	if (e.code != ST_OK)

@@ -2,6 +2,7 @@
  * handler with its body, parked until somebody replies. */
 #include "http/internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,12 +80,44 @@ exchange_begin(void *cls, const char *target, struct MHD_Connection *connection)
 	return exchange;
 }
 
+#define NO_MEMORY_BYTES_MAX 1024
+
+/* Answered without memory of any kind, straight to the socket; MHD_NO closes it. id may be NULL. */
+static enum MHD_Result
+refuse_without_memory(struct MHD_Connection *connection, uint32_t http_status, const char *id)
+{
+	const union MHD_ConnectionInfo *fd =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const bool is_lost = http_status == 500;
+	char body[NO_MEMORY_BYTES_MAX / 2], all[NO_MEMORY_BYTES_MAX];
+
+	http_status = is_lost ? 500 : 503;
+	if (!id)
+		id = "unknown";
+	int body_bytes = snprintf(body, sizeof(body),
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+	    "\"code\":\"%s\",\"reason\":\"%s\",\"requestId\":\"%s\"}",
+	    http_status_text(http_status), (unsigned)http_status,
+	    is_lost ? "the call was made, but there is no memory for its reply"
+		    : "there is no memory for the request",
+	    is_lost ? "UNKNOWN" : "RESOURCE_EXHAUSTED", is_lost ? "REPLY_LOST" : "NO_MEMORY", id);
+	int bytes = snprintf(all, sizeof(all),
+	    "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %d\r\n"
+	    "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\n%s\r\n%s",
+	    (unsigned)http_status, http_status_text(http_status), body_bytes, id,
+	    is_lost ? "" : "Retry-After: 1\r\n", body);
+	assert(bytes > 0 && (size_t)bytes < sizeof(all));
+	if (fd)
+		(void)!send(fd->connect_fd, all, (size_t)bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return MHD_NO;
+}
+
 static enum MHD_Result
 exchange_queue(struct exchange *exchange, uint32_t http_status, struct MHD_Response *response)
 {
-	/* Without a response there is nothing to say: the connection is closed. */
 	if (!response)
-		return MHD_NO;
+		return refuse_without_memory(exchange->connection, http_status, exchange->id);
 	peer_deadline_after_ms(exchange->peer, exchange->server->config.reply_timeout_ms);
 	peer_waits(exchange->peer);
 	atomic_store(&exchange->peer->is_replied_to, true);
@@ -204,10 +237,9 @@ exchange_continue(void *cls, struct MHD_Connection *connection, const char *url,
 	struct exchange *exchange = *context;
 
 	(void)cls;
-	(void)connection;
 	(void)url;
 	if (!exchange || !exchange->target)
-		return MHD_NO;
+		return refuse_without_memory(connection, 503, NULL);
 	if (exchange->stage == EXCHANGE_LINE) {
 		struct refusal refusal = exchange_take_header(exchange, method, version);
 		if (refusal.http_status)
@@ -230,7 +262,8 @@ exchange_continue(void *cls, struct MHD_Connection *connection, const char *url,
 					      "too much is coming in at once; try again")});
 	strbuf_add(&exchange->body, upload, *upload_bytes);
 	*upload_bytes = 0;
-	return exchange->body.failed ? MHD_NO : MHD_YES;
+	return exchange->body.failed ? refuse_without_memory(connection, 503, exchange->id)
+				     : MHD_YES;
 }
 
 void
@@ -324,7 +357,9 @@ http_reply(struct http_request *request, const struct http_response *response)
 
 	if (!made) {
 		http_status = 500;
-		made = http_problem_make(500, REFUSE(ST_INTERNAL, "the reply could not be written"),
+		made = http_problem_make(500,
+		    REFUSE_FOR(ST_UNKNOWN, "REPLY_LOST",
+			"the call was made, but its reply could not be written"),
 		    0, NULL, 0, exchange->id, true);
 	}
 	exchange_answer(exchange, http_status, made);

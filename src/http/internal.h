@@ -3,6 +3,7 @@
 #define USHER_HTTP_INTERNAL_H
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/list.h"
 #include "http/server.h"
 
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define HTTP_LISTEN_BACKLOG 511
 #define HTTP_TARGET_BYTES_MAX 8192
 #define HTTP_HEADERS_MAX 100
 #define HTTP_HEADER_BYTES_MAX (16u << 10)
@@ -30,6 +32,8 @@ struct http_server {
 	size_t busy;
 	bool stopping;
 	pthread_t sweeper;
+	struct files_watch files; /* the sweeper's */
+	int listen_fd;            /* the library's, until it is stopped */
 
 	/* Open connections, under a lock of their own. */
 	pthread_mutex_t peers_lock;

@@ -1,4 +1,5 @@
 /* Who is connected: how many from where, for how long, and who goes when there is no room. */
+#include "base/log.h"
 #include "base/network.h"
 #include "http/internal.h"
 
@@ -244,11 +245,40 @@ peer_has_left(const struct http_peer *peer, int64_t now_us)
 	return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* Drop those that wait to be let in. accept() would need a descriptor; but Linux drops them with a
+ * listening socket that is shut down, and goes on when it is told to listen again. */
+static void
+peers_turn_away(struct http_server *server)
+{
+	(void)shutdown(server->listen_fd, SHUT_RD);
+	if (listen(server->listen_fd, HTTP_LISTEN_BACKLOG) != 0)
+		log_event(LOG_ERROR, "listen_failed", "why", strerror(errno), NULL);
+}
+
+/* No descriptor is left. Those who wait for nothing make room for those who stand at the door; who
+ * still stands there at the next look is turned away: a thread of the library's that has no
+ * connection itself would ask for that one without a pause. */
+static void
+peers_look_at_files(struct http_server *server)
+{
+	const bool were_out = atomic_load(&server->files.are_out);
+
+	files_look(&server->files);
+	if (files_are_left())
+		return;
+	if (were_out)
+		peers_turn_away(server);
+	pthread_mutex_lock(&server->peers_lock);
+	(void)peers_make_room(server, false);
+	pthread_mutex_unlock(&server->peers_lock);
+}
+
 void
 peers_sweep(struct http_server *server)
 {
 	int64_t now_us = clock_boot_us(&clock_system);
 
+	peers_look_at_files(server);
 	pthread_mutex_lock(&server->peers_lock);
 	list_for_each (node, &server->peers) {
 		struct http_peer *peer = container_of(node, struct http_peer, node);

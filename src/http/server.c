@@ -15,7 +15,6 @@
 /* Room for JSON_DEPTH_MAX levels; what is never touched costs nothing. */
 #define HTTP_STACK_BYTES (512u << 10)
 #define SWEEPER_STACK_BYTES (64u << 10)
-#define LISTEN_BACKLOG 511
 #define SWEEP_MS_MIN 20
 #define SWEEP_MS_MAX 1000
 
@@ -119,7 +118,8 @@ listen_bind(const struct addrinfo *info, int *out)
 	if (fd < 0)
 		return REFUSE(ST_UNAVAILABLE, "no socket for the HTTP address could be made");
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+	if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 ||
+	    listen(fd, HTTP_LISTEN_BACKLOG) != 0) {
 		int reason = errno;
 		close(fd);
 		switch (reason) {
@@ -274,6 +274,7 @@ http_server_new(
 		http_server_release(server);
 		return opened;
 	}
+	server->listen_fd = fd;
 	if (!sweeper_start(server)) {
 		close(fd);
 		http_server_release(server);
@@ -281,8 +282,8 @@ http_server_new(
 	}
 	server->daemon = daemon_start(server, fd);
 	if (!server->daemon) {
-		close(fd);
 		sweeper_stop(server);
+		close(fd);
 		http_server_release(server);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "the HTTP server could not start its threads");
 	}

@@ -7,6 +7,7 @@
 #define USHER_RPC_INTERNAL_H
 
 #include "access/access.h"
+#include "base/files.h"
 #include "rpc/lane.h"
 #include "rpc/pipe.h"
 #include "rpc/server.h"
@@ -132,6 +133,8 @@ struct rpc_server {
 	struct pipe_table pipes;
 	struct lane_queue *lanes[LANE_COUNT];
 	struct timers *timers;
+	struct timer_entry files_due; /* when they are looked at next */
+	struct files_watch files;
 	uint64_t id_seed;
 	_Atomic int64_t inline_done;
 };

@@ -205,18 +205,39 @@ socket_set(nng_socket socket)
 	return STATUS_OK;
 }
 
+#define FILES_LOOK_US (US_PER_S / 2)
+
+/* Until the timers are stopped. */
+static void
+files_due(struct timer_entry *entry)
+{
+	struct rpc_server *server = container_of(entry, struct rpc_server, files_due);
+
+	files_look(&server->files);
+	entry->due_us = clock_boot_us(server->settings.clock) + FILES_LOOK_US;
+	entry->fire = files_due;
+	(void)timers_add(server->timers, entry).code;
+}
+
 status
 rpc_server_start(struct rpc_server *server)
 {
 	TRY(table_make(server));
 	TRY(socket_set(server->socket));
 	TRY(timers_new(
-	    server->settings.clock, (size_t)server->settings.parked_max, &server->timers));
+	    server->settings.clock, (size_t)server->settings.parked_max + 1, &server->timers));
 	TRY(works_new(server));
 	TRY(lanes_new(server));
 	server->is_started = true;
 	works_start(server);
+	files_due(&server->files_due);
 	return server_listen(server);
+}
+
+bool
+rpc_server_has_files(const struct rpc_server *server)
+{
+	return !atomic_load(&server->files.are_out);
 }
 
 /* REP takes a reply for sent when it is handed to the pipe: closing at once could lose it. */

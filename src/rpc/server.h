@@ -75,5 +75,7 @@ struct rpc_lane_figures {
 size_t rpc_server_lanes(struct rpc_server *server, struct rpc_lane_figures out[LANE_COUNT]);
 /* Calls under way, connections. */
 void rpc_server_load(struct rpc_server *server, int64_t *calls, int64_t *pipes);
+/* Were there file descriptors left when it looked last? Without them nobody new is heard. */
+bool rpc_server_has_files(const struct rpc_server *server);
 
 #endif

@@ -21,9 +21,9 @@ import usher
 from usher import METHODS, Code
 from usher.methods import BATCH
 from usher.v1 import context_pb2, envelope_pb2, options_pb2
-from usher_testing import Node, Organisation, Statements, System, wait_until
+from usher_testing import HttpReply, Node, Organisation, Statements, System, wait_until
 from usher_testing.process import SANITIZED, SLOWER
-from usher_testing.starved import StarvedNode, described
+from usher_testing.starved import StarvedBridge, StarvedNode, described
 
 # What a call may make of it.
 WITHOUT = {Code.OK, Code.RESOURCE_EXHAUSTED}
@@ -516,3 +516,86 @@ def test_items_of_a_batch_are_refused_or_done_each_for_itself(
             assert count == (reply.code == Code.OK), told
         if node.memory.failed == 0:
             break
+
+
+# Over HTTP
+
+
+@pytest.fixture(scope="module")
+def bridge(system: System, peer: Node) -> StarvedBridge:
+    """In front of the node that has enough. The tests come through a proxy."""
+    return StarvedBridge(
+        system, "starved-bridge", peer.url, http__trusted_proxies="127.0.0.1/32",
+        http__metrics_from="127.0.0.0/8, 192.0.2.0/24",
+    )  # fmt: skip
+
+
+def http_cases(world: World) -> list[tuple[str, str, Any, str, str, str]]:
+    """Verb, path, body, token, key, and what its effect is counted by."""
+    org = world.org
+    users, turns = "count(*) FROM usher.users", "count(*) FROM usher.turns"
+    return [
+        ("GET", "/", None, "", "", ""),
+        ("GET", "/health", None, "", "", ""),
+        ("GET", "/ready", None, "", "", ""),
+        ("GET", "/metrics", None, "", "", ""),
+        ("GET", "/openapi.json", None, "", "", ""),
+        ("GET", "/.well-known/jwks.json", None, "", "", ""),
+        ("GET", "/nothing", None, "", "", ""),
+        ("DELETE", "/health", None, "", "", ""),
+        ("GET", f"/v1/users/{org.user_id}", None, world.token, "", ""),
+        ("GET", "/v1/users?page.size=2", None, world.token, "", ""),
+        ("GET", f"/v1/users/{org.user_id}/context", None, "", world.key, ""),
+        ("POST", f"/v1/chatbots/{org.chatbot_id}:resolve", {"message": "Hello"}, world.token, world.key, ""),
+        ("POST", f"/v1/chatbots/{org.chatbot_id}:resolve", {"message": 1}, "", world.key, ""),
+        ("PUT", "/v1/users/ext:NEW", {"displayName": "New"}, world.token, "", users),
+        ("POST", f"/v1/chatbots/{org.chatbot_id}/conversations/http/turns",
+            {"turns": [{"role": "TURN_ROLE_USER", "text": "x"}]}, "", world.key, turns),
+    ]  # fmt: skip
+
+
+def check_http(reply: HttpReply, enough: HttpReply, told: str) -> None:
+    """As with enough memory, or a refusal that says why."""
+    if reply.status == enough.status:
+        assert reply.headers["Content-Type"] == enough.headers["Content-Type"], told
+        assert bool(reply.headers["Usher-Revision"]) == bool(enough.headers["Usher-Revision"]), told
+        return
+    assert reply.status in (413, 429, 500, 503), told
+    problem = reply.expect(reply.status)
+    found = (reply.status, problem["code"], problem["reason"])
+    assert problem["code"] == "RESOURCE_EXHAUSTED" or found in {
+        (500, "UNKNOWN", "REPLY_LOST"),
+        (503, "UNAVAILABLE", "OVERLOADED"),
+        (503, "UNAVAILABLE", "UNAVAILABLE"),  # /ready
+    }, told
+
+
+@pytest.mark.parametrize("index", range(15))
+def test_without_memory_the_bridge_answers(
+    index: int, world: World, bridge: StarvedBridge, rows: Rows, totals: dict[str, int]
+):
+    verb, path, body, token, key, effect = http_cases(world)[index]
+    headers = {"X-Forwarded-For": "192.0.2.7"}
+    http = bridge.http(bearer=token, api_key=key)
+    memory, failed = bridge.memory, 0
+    enough = http.request(verb, path.replace("NEW", unique()), body, headers)
+    for number in range(1, 1000):
+        before = int(rows.ask(f"SELECT {effect}")) if effect else 0
+        memory.fail(number)
+        try:
+            reply = http.request(verb, path.replace("NEW", unique()), body, headers)
+        except OSError as error:
+            raise AssertionError(described(memory, f"allocation {number}: {error!r}")) from None
+        finally:
+            memory.feed()
+        bridge.check_alive()
+        told = described(memory, f"allocation {number}: {reply.status} {reply.body!r}")
+        check_http(reply, enough, told)
+        done = int(rows.ask(f"SELECT {effect}")) - before if effect else 0
+        if reply.status != 500:
+            assert done == (reply.status < 400 and bool(effect)), told
+        failed += memory.failed
+        if memory.failed == 0:
+            break
+    print(f"{verb} {path}: {failed} allocations failed")
+    totals["over HTTP"] += failed

@@ -33,9 +33,14 @@ ops_get_health(const struct ops_env *env, struct rpc_call *call,
 	(void)req;
 	store_health(env->store, &health);
 	bool signs = !env->keyring || keyring_has_signer(env->keyring);
-	reply->ready = health.reachable && health.schema_fits && signs;
-	reply->reason = arena_copy_text(
-	    call->arena, *health.message || signs ? health.message : "there is no signing key yet");
+	bool has_files = !env->server || rpc_server_has_files(env->server);
+	const char *reason = health.message;
+	if (!*reason && !signs)
+		reason = "there is no signing key yet";
+	if (!*reason && !has_files)
+		reason = "no file descriptor is left: raise the limit (ulimit -n, LimitNOFILE=)";
+	reply->ready = health.reachable && health.schema_fits && signs && has_files;
+	reply->reason = arena_copy_text(call->arena, reason);
 	if (!reply->reason)
 		return ARENA_EXHAUSTED;
 	reply->version = (char *)env->version;

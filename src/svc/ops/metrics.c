@@ -118,7 +118,10 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	feed_get_figures(env->feed, &feed);
 	rpc_server_load(env->server, &calls, &pipes);
 	plain(out, "usher_ready", "gauge", "1 when everything can be served.",
-	    health.reachable && health.schema_fits && keyring_has_signer(env->keyring));
+	    health.reachable && health.schema_fits && keyring_has_signer(env->keyring) &&
+		rpc_server_has_files(env->server));
+	plain(out, "usher_files_left", "gauge", "0 while no file descriptor can be had.",
+	    rpc_server_has_files(env->server));
 	plain(out, "usher_database_connections", "gauge", "Connections to PostgreSQL.", used);
 	plain(out, "usher_database_connections_max", "gauge", "The most there may be.", max);
 	plain(out, "usher_lease_held", "gauge", "1 while memory may be trusted.",
