@@ -293,6 +293,19 @@ peers_sweep(struct http_server *server)
 	pthread_mutex_unlock(&server->peers_lock);
 }
 
+static size_t
+peers_leaving_bytes(struct http_server *server)
+{
+	size_t bytes = 0;
+
+	list_for_each (node, &server->peers) {
+		struct http_peer *peer = container_of(node, struct http_peer, node);
+		if (peer->is_cut)
+			bytes += atomic_load(&peer->body_bytes);
+	}
+	return bytes;
+}
+
 bool
 peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes)
 {
@@ -301,9 +314,11 @@ peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes)
 	bool fits = all <= limit;
 
 	if (!fits) {
-		/* What is cut is not yet given back: so much may be over. */
 		pthread_mutex_lock(&server->peers_lock);
-		fits = peers_make_room(server, true) && all <= 2 * limit && !peer->is_cut;
+		fits = all <= 2 * limit && !peer->is_cut;
+		/* What was cut is given back soon: so much may be over. */
+		if (fits && all > limit + peers_leaving_bytes(server))
+			fits = peers_make_room(server, true) && !peer->is_cut;
 		pthread_mutex_unlock(&server->peers_lock);
 	}
 	if (fits)

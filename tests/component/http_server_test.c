@@ -101,21 +101,28 @@ handle(void *env, struct http_request *request)
 }
 
 static int
-start(void **state, uint32_t request_timeout_ms, uint32_t drain_timeout_ms)
+start_as(void **state, const struct http_config *config)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct http_config config;
 
 	pthread_mutex_init(&fixture->lock, NULL);
 	pthread_cond_init(&fixture->kept_changed, NULL);
+	status made = http_server_new(config, handle, fixture, &fixture->server);
+	assert_int_equal(made.code, ST_OK);
+	*state = fixture;
+	return 0;
+}
+
+static int
+start(void **state, uint32_t request_timeout_ms, uint32_t drain_timeout_ms)
+{
+	struct http_config config;
+
 	http_config_init(&config);
 	config.listen = "127.0.0.1:0";
 	config.request_timeout_ms = request_timeout_ms;
 	config.drain_timeout_ms = drain_timeout_ms;
-	status made = http_server_new(&config, handle, fixture, &fixture->server);
-	assert_int_equal(made.code, ST_OK);
-	*state = fixture;
-	return 0;
+	return start_as(state, &config);
 }
 
 static int
@@ -128,6 +135,32 @@ static int
 set_up_hasty(void **state)
 {
 	return start(state, 500, 100);
+}
+
+static bool
+is_proxy(void *env, const char *address)
+{
+	(void)env;
+	return strcmp(address, "127.0.0.9") == 0;
+}
+
+#define NARROW_CONNECTIONS 8
+#define NARROW_PER_ADDRESS 5
+#define NARROW_BODIES (64u << 10)
+
+static int
+set_up_narrow(void **state)
+{
+	struct http_config config;
+
+	http_config_init(&config);
+	config.listen = "127.0.0.1:0";
+	config.connections_max = NARROW_CONNECTIONS;
+	config.connections_per_address_max = NARROW_PER_ADDRESS;
+	config.bodies_bytes_max = NARROW_BODIES;
+	config.drain_timeout_ms = 100;
+	config.is_proxy = is_proxy;
+	return start_as(state, &config);
 }
 
 static int
@@ -143,9 +176,12 @@ tear_down(void **state)
 	return 0;
 }
 
+/* From 127.0.0.HOST. */
 static int
-dial(struct fixture *fixture)
+dial_from(struct fixture *fixture, uint32_t host)
 {
+	struct sockaddr_in source = {
+	    .sin_family = AF_INET, .sin_addr = {htonl((INADDR_LOOPBACK & ~0xffu) | host)}};
 	struct sockaddr_in address = {.sin_family = AF_INET,
 	    .sin_port = htons(http_server_port(fixture->server)),
 	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -153,10 +189,17 @@ dial(struct fixture *fixture)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&source, sizeof(source)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	return fd;
+}
+
+static int
+dial(struct fixture *fixture)
+{
+	return dial_from(fixture, 1);
 }
 
 /* The server may have closed already: what it said is looked at afterwards. */
@@ -678,6 +721,152 @@ a_handler_may_take_longer_than_reading_may(void **state)
 	close(fd);
 }
 
+/* A whole exchange on a connection that is kept; false: it was cut. */
+static bool
+serves(int fd)
+{
+	static const char request[] = GET HOST "\r\n";
+	char reply[REPLY_BYTES_MAX];
+
+	say(fd, request, sizeof(request) - 1);
+	ssize_t got = recv(fd, reply, sizeof(reply) - 1, 0);
+	if (got <= 0)
+		return false;
+	reply[got] = '\0';
+	return status_in(reply) == 200;
+}
+
+static void
+close_all(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static void
+an_address_has_its_part_of_the_connections(void **state)
+{
+	int fds[NARROW_PER_ADDRESS + 1], other;
+
+	for (size_t i = 0; i < NARROW_PER_ADDRESS; i++) {
+		fds[i] = dial(*state);
+		assert_true(serves(fds[i]));
+	}
+	fds[NARROW_PER_ADDRESS] = dial(*state);
+	assert_false(serves(fds[NARROW_PER_ADDRESS]));
+	other = dial_from(*state, 2);
+	assert_true(serves(other));
+	close(other);
+	for (size_t i = 0; i < NARROW_PER_ADDRESS; i++)
+		assert_true(serves(fds[i]));
+	close_all(fds, NARROW_PER_ADDRESS + 1);
+}
+
+static void
+a_proxy_has_more_than_its_part_and_makes_room_last(void **state)
+{
+	int fds[NARROW_CONNECTIONS];
+
+	for (size_t i = 0; i < NARROW_CONNECTIONS; i++) {
+		fds[i] = dial_from(*state, i < NARROW_CONNECTIONS - 1 ? 9 : 1);
+		assert_true(serves(fds[i]));
+	}
+	/* All are taken. The next one displaces the youngest of them: it is nobody's proxy. */
+	int next = dial_from(*state, 2);
+	assert_true(serves(next));
+	assert_false(serves(fds[NARROW_CONNECTIONS - 1]));
+	for (size_t i = 0; i < NARROW_CONNECTIONS - 1; i++)
+		assert_true(serves(fds[i]));
+	close(next);
+	close_all(fds, NARROW_CONNECTIONS);
+}
+
+static void
+who_has_most_connections_makes_room_first(void **state)
+{
+	int fds[NARROW_CONNECTIONS], next;
+	size_t served = 0;
+
+	for (size_t i = 0; i < NARROW_CONNECTIONS; i++) {
+		/* Single ones first, so that they have waited longest. */
+		fds[i] = dial_from(*state, i < 3 ? 2 + (uint32_t)i : 1);
+		assert_true(serves(fds[i]));
+	}
+	next = dial_from(*state, 5);
+	assert_true(serves(next));
+	for (size_t i = 0; i < NARROW_CONNECTIONS; i++) {
+		bool is_served = serves(fds[i]);
+		assert_true(is_served || i >= 3);
+		served += is_served;
+	}
+	assert_int_equal(served, NARROW_CONNECTIONS - 1);
+	close(next);
+	close_all(fds, NARROW_CONNECTIONS);
+}
+
+static void
+what_is_at_work_makes_no_room(void **state)
+{
+	static const char request[] = "GET /never HTTP/1.1\r\n" HOST CLOSE "\r\n";
+	struct fixture *fixture = *state;
+	char reply[REPLY_BYTES_MAX];
+	int fds[NARROW_CONNECTIONS], next;
+
+	for (size_t i = 0; i < NARROW_CONNECTIONS; i++) {
+		fds[i] = dial_from(fixture, 10 + (uint32_t)i);
+		say(fds[i], request, sizeof(request) - 1);
+		wait_for_kept(fixture, i + 1);
+	}
+	next = dial_from(fixture, 2);
+	assert_false(serves(next));
+	close(next);
+	for (size_t i = 0; i < NARROW_CONNECTIONS; i++) {
+		reply_text(fixture->kept[i], "at last\n");
+		hear_all(fds[i], reply);
+		assert_has(reply, "at last\n");
+	}
+	close_all(fds, NARROW_CONNECTIONS);
+}
+
+#define LARGE_BYTES 40000
+#define LARGE "POST /never HTTP/1.1\r\n" HOST CLOSE "Content-Length: 40000\r\n"
+
+static void
+bodies_have_one_budget(void **state)
+{
+	static const char header[] = LARGE "\r\n";
+	static const char patient[] = LARGE "Expect: 100-continue\r\n\r\n";
+	static char body[LARGE_BYTES];
+	struct fixture *fixture = *state;
+	char reply[REPLY_BYTES_MAX];
+	int half = dial_from(fixture, 2), whole = dial_from(fixture, 3), late;
+	struct pollfd closed = {.fd = half, .events = POLLIN};
+
+	/* Two have no room together: the one that still comes in, and began before, goes. */
+	say(half, patient, sizeof(patient) - 1);
+	assert_true(recv(half, reply, sizeof(reply), 0) > 0);
+	say(half, body, LARGE_BYTES - 1);
+	say(whole, header, sizeof(header) - 1);
+	say(whole, body, LARGE_BYTES);
+	wait_for_kept(fixture, 1);
+	assert_int_equal(poll(&closed, 1, 5000), 1);
+	close(half);
+	/* What is at work goes not: the next one is told to come again. */
+	do {
+		late = dial_from(fixture, 4);
+		say(late, header, sizeof(header) - 1);
+		say(late, body, LARGE_BYTES);
+		hear_all(late, reply);
+		close(late);
+	} while (!*reply);
+	assert_int_equal(status_in(reply), 503);
+	assert_has(reply, "\"reason\":\"OVERLOADED\"");
+	reply_text(fixture->kept[0], "done\n");
+	hear_all(whole, reply);
+	assert_has(reply, "done\n");
+	close(whole);
+}
+
 static void
 addresses_that_cannot_be_listened_on_are_named(void **state)
 {
@@ -718,6 +907,7 @@ int
 main(void)
 {
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define SERVED_NARROWLY(test) cmocka_unit_test_setup_teardown(test, set_up_narrow, tear_down)
 #define SERVED_HASTILY(test) cmocka_unit_test_setup_teardown(test, set_up_hasty, tear_down)
 	const struct CMUnitTest tests[] = {
 	    SERVED(a_plain_get_comes_through_whole),
@@ -738,6 +928,11 @@ main(void)
 	    SERVED(stopping_waits_for_replies_that_are_due),
 	    SERVED_HASTILY(a_request_that_trickles_is_cut_off),
 	    SERVED_HASTILY(a_handler_may_take_longer_than_reading_may),
+	    SERVED_NARROWLY(an_address_has_its_part_of_the_connections),
+	    SERVED_NARROWLY(a_proxy_has_more_than_its_part_and_makes_room_last),
+	    SERVED_NARROWLY(who_has_most_connections_makes_room_first),
+	    SERVED_NARROWLY(what_is_at_work_makes_no_room),
+	    SERVED_NARROWLY(bodies_have_one_budget),
 	    SERVED(addresses_that_cannot_be_listened_on_are_named),
 	};
 
