@@ -21,7 +21,7 @@ RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DUSHER_TEST
 FROM debian:12.11-slim
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        libcrypt1 libmicrohttpd12 libnng1 libpq5 libprotobuf-c1 libsodium23 libssl3 && \
+        libcrypt1 libjwt0 libmicrohttpd12 libnng1 libpq5 libprotobuf-c1 libsodium23 libssl3 && \
     rm -rf /var/lib/apt/lists/*
 # A number, so that an orchestrator sees that it is not root. What is a volume is given its owner here.
 RUN groupadd --gid 10001 usher && \

@@ -1,12 +1,9 @@
 #include "crypt/crypt.h"
 
 #include <assert.h>
-#include <openssl/crypto.h>
 #include <sodium.h>
 
 #define SEAL_VERSION 1
-#define SECURE_HEAP_BYTES (512u << 10)
-#define SECURE_PIECE_BYTES_MIN 32
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_BYTES crypto_aead_xchacha20poly1305_ietf_ABYTES
 
@@ -18,11 +15,6 @@ crypt_init(void)
 {
 	if (sodium_init() < 0)
 		return REFUSE(ST_INTERNAL, "libsodium finds no source of random numbers");
-	/* Where OpenSSL keeps a private key's number and works with it: locked, with guards, wiped.
-	 * Room for some hundred signatures at once. */
-	if (!CRYPTO_secure_malloc_initialized() &&
-	    !CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_PIECE_BYTES_MIN))
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for keys");
 	return STATUS_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #define HEADER_BYTES_MAX 256
+#define SIGNATURE_BYTES 64
 #define HEADER_MEMBERS 3
 #define CLAIMS_MEMBERS_MAX 11
 
@@ -81,7 +82,7 @@ token_issue(const struct token_key_set *set, const struct token_names *names, in
 	const char *json = claims_write(arena, names, &issued);
 	if (!json)
 		return ARENA_EXHAUSTED;
-	TRY(jws_sign(key->pkey, key->kid, json, arena, &made));
+	TRY(jws_sign(slice_text(key->private_pem), key->kid, json, arena, &made));
 	assert(strlen(made) <= TOKEN_TEXT_BYTES_MAX);
 	*claims = issued;
 	*text = made;
@@ -94,8 +95,7 @@ struct parts {
 	size_t header_bytes;
 	uint8_t payload[TOKEN_TEXT_BYTES_MAX];
 	size_t payload_bytes;
-	size_t signed_bytes; /* of the text, up to the last dot */
-	uint8_t signature[JWS_SIGNATURE_BYTES];
+	uint8_t signature[SIGNATURE_BYTES];
 };
 
 /* Decode up to the next dot, or to the end. */
@@ -114,17 +114,14 @@ take_part(struct slice *rest, bool last, uint8_t *out, size_t *out_bytes)
 static bool
 split(struct slice text, struct parts *out)
 {
-	const size_t text_bytes = text.bytes;
 	size_t signature_bytes = sizeof out->signature;
 
 	out->header_bytes = sizeof out->header;
 	out->payload_bytes = sizeof out->payload;
-	if (!take_part(&text, false, out->header, &out->header_bytes) ||
-	    !take_part(&text, false, out->payload, &out->payload_bytes))
-		return false;
-	out->signed_bytes = text_bytes - text.bytes - 1;
-	return take_part(&text, true, out->signature, &signature_bytes) &&
-	       signature_bytes == JWS_SIGNATURE_BYTES;
+	return take_part(&text, false, out->header, &out->header_bytes) &&
+	       take_part(&text, false, out->payload, &out->payload_bytes) &&
+	       take_part(&text, true, out->signature, &signature_bytes) &&
+	       signature_bytes == SIGNATURE_BYTES;
 }
 
 /* The header says alg, typ and kid and nothing else: no crit, and no key of the sender's own. */
@@ -229,6 +226,7 @@ status
 token_verify(const struct token_key_set *set, const struct token_names *expected, struct slice text,
     int64_t now_us, struct token_claims *claims)
 {
+	char copy[TOKEN_TEXT_BYTES_MAX + 1];
 	struct parts parts;
 	struct payload payload;
 	struct token_claims read;
@@ -243,8 +241,10 @@ token_verify(const struct token_key_set *set, const struct token_names *expected
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "TOKEN_KEY_UNKNOWN",
 		    "the token is signed with a key that is not, or no longer, in use");
 
-	TRY(jws_verify(
-	    key->pkey, slice_of(text.data, parts.signed_bytes), parts.signature, &genuine));
+	/* split() has let nothing but base64url and dots through, so there is no NUL in it. */
+	memcpy(copy, text.data, text.bytes);
+	copy[text.bytes] = 0;
+	TRY(jws_verify(slice_text(key->public_pem), copy, &genuine));
 	if (!genuine)
 		return REFUSE_FOR(
 		    ST_UNAUTHENTICATED, "TOKEN_FORGED", "the token's signature is not ours");

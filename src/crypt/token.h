@@ -77,7 +77,7 @@ struct token_names {
 MUST_USE status token_issue(const struct token_key_set *set, const struct token_names *names,
     int64_t now_us, struct arena *arena, struct token_claims *claims, const char **text);
 
-/* Read and check a presented token. Costs some 100 us, so remember the answer, until expires_at_us.
+/* Read and check a presented token. Costs some 350 us, so remember the answer, until expires_at_us.
  * Ensures: on ST_OK all of *claims is set; otherwise it is untouched.
  * Errors:  UNAUTHENTICATED with reason TOKEN_MALFORMED, TOKEN_KEY_UNKNOWN (fetch keys and try
  * again, at most once), TOKEN_FORGED, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_FOR_ANOTHER (iss,

@@ -130,8 +130,6 @@ key_from_pkey(EVP_PKEY *pkey, bool with_private, struct token_key **out)
 		token_key_free(&key);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a signing key");
 	}
-	(void)EVP_PKEY_up_ref(pkey);
-	key->pkey = pkey;
 	*out = key;
 	return STATUS_OK;
 }
@@ -199,7 +197,6 @@ token_key_free(struct token_key **key)
 {
 	if (!*key)
 		return;
-	EVP_PKEY_free((*key)->pkey);
 	crypt_free((*key)->public_pem);
 	crypt_free((*key)->private_pem);
 	free(*key);

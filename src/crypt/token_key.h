@@ -4,14 +4,11 @@
 
 #include "crypt/token.h"
 
-#include <openssl/types.h>
-
 #define COORDINATE_TEXT_BYTES BASE64_TEXT_BYTES(32) /* base64url, with NUL */
 
 struct token_key {
 	char kid[TOKEN_KID_BYTES];
 	char x[COORDINATE_TEXT_BYTES], y[COORDINATE_TEXT_BYTES];
-	EVP_PKEY *pkey; /* with its private half, if it has one; that is in OpenSSL's secure heap */
 	char *public_pem;  /* SPKI; from crypt_alloc(), NUL-terminated */
 	char *private_pem; /* PKCS 8; the same, or NULL */
 };

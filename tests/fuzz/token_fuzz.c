@@ -47,7 +47,8 @@ verify_with_payload(struct slice payload)
 	const char *text;
 
 	char *json = arena_copy(&arena, payload.data, payload.bytes);
-	if (json && jws_sign(key->pkey, key->kid, json, &arena, &text).code == ST_OK)
+	if (json &&
+	    jws_sign(slice_text(key->private_pem), key->kid, json, &arena, &text).code == ST_OK)
 		verify(slice_text(text));
 }
 

@@ -43,6 +43,7 @@ HOMES = {
     r"nng/": ["src/rpc", "src/client"],
     r"(libpq-fe|postgres_ext)\.h": ["src/store"],
     r"sodium(\.h|/)": ["src/crypt"],
+    r"jwt\.h": ["src/crypt"],
     r"openssl/": ["src/crypt"],
     r"crypt\.h": ["src/crypt"],
     r"microhttpd\.h": ["src/http"],
