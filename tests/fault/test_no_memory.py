@@ -23,7 +23,7 @@ from usher.methods import BATCH
 from usher.v1 import context_pb2, envelope_pb2, options_pb2
 from usher_testing import HttpReply, Node, Organisation, Statements, System, wait_until
 from usher_testing.process import SANITIZED, SLOWER
-from usher_testing.starved import StarvedBridge, StarvedNode, described
+from usher_testing.starved import BACKGROUND, StarvedBridge, StarvedNode, described
 
 # What a call may make of it.
 WITHOUT = {Code.OK, Code.RESOURCE_EXHAUSTED}
@@ -599,3 +599,56 @@ def test_without_memory_the_bridge_answers(
             break
     print(f"{verb} {path}: {failed} allocations failed")
     totals["over HTTP"] += failed
+
+
+# Threads that work by themselves
+
+
+@pytest.mark.parametrize(
+    ("thread", "most"), [("feed", 6), ("jobs", 6), ("jobs-long", 4), ("database", 8)]
+)
+def test_a_thread_that_finds_no_memory_goes_on(
+    thread: str,
+    most: int,
+    world: World,
+    node: StarvedNode,
+    rows: Rows,
+    totals: dict[str, int],
+):
+    """What others change meanwhile is seen all the same, and each read has its receipt."""
+    owner = world.calls.using(credential=world.token)
+    here = node.client(credential=world.key, timeout=10.0 * SLOWER)
+    for number in range(1, most + 1):
+        node.memory.only(thread)
+        node.memory.fail(number)
+        if thread == "database":
+            # It opens the connections.
+            rows.ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'usher_app'"
+            )
+        wait_until(lambda: node.memory.failed, f"{thread} has allocated so often", 30)
+        node.memory.feed()
+        totals["in threads"] += 1
+        node.check_alive()
+        about = unique()
+        wait_until(node.is_ready, "it serves", 20)
+
+        def put(about: str = about) -> bool:
+            try:
+                owner.context.put_profile(
+                    user_id=world.org.user_id,
+                    profile={"about": about},
+                    update_mask={"paths": ["about"]},
+                )
+            except usher.Unavailable:  # the other node's connections were ended, too
+                return False
+            return True
+
+        wait_until(put, "it is written", 20)
+        wait_until(lambda: about in str(here.context.get_context()), "the change is seen", 20)
+    node.memory.spare(*BACKGROUND)
+    found = "SELECT coalesce(sum(reads), 0) FROM usher.reads WHERE purpose = 'threads'"
+    before = int(rows.ask(found))
+    for _ in range(5):
+        here.context.get_context(purpose="threads")
+    wait_until(lambda: int(rows.ask(found)) == before + 5, "the receipts are stored", 30)
