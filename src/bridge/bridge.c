@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "bridge/internal.h"
+#include "client/guard.h"
 #include "pbjson/pbjson.h"
 #include "json/writer.h"
 
@@ -117,6 +118,7 @@ open_client(struct bridge *bridge, const struct bridge_config *config, struct st
 	    .clock = config->clock,
 	    .calls_max = config->calls_max,
 	};
+	nng_guard();
 	status made = client_new(&settings, &bridge->client);
 
 	if (made.code == ST_INVALID_ARGUMENT)

@@ -1,0 +1,17 @@
+/* guard.h - nng 1.5 and connections that end in the middle.
+ *
+ * Its tcp and tls transports lose a receive whose length has been read when the pipe is closed
+ * before its bytes are asked for (nng 616, 1636; mended in 1.6). What takes the pipe down waits for
+ * that receive, for ever, and it is one thread for all: from then on no connection of the program
+ * is taken down any more, and none that was lost is made again. The pipe is closed by whichever
+ * side of it fails first; when that is the receive, nothing is lost. So in a program with this in
+ * it, nng is not told of a failure to send to a peer that is gone, nor that a connection has
+ * failed: it goes on to read, and finds the end there. To do that, sendmsg() and epoll_wait() stand
+ * here in front of the C library's. Threads: any. */
+#ifndef USHER_CLIENT_GUARD_H
+#define USHER_CLIENT_GUARD_H
+
+/* Call it before the first socket: it links the rest in. */
+void nng_guard(void);
+
+#endif
