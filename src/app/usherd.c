@@ -37,6 +37,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LARGE_BYTES (256 << 10)
+
 /* What a usherd is made of. Zeroed at first; what is NULL has not been made. */
 struct node {
 	struct config *config;
@@ -443,6 +445,10 @@ main(int argc, char **argv)
 
 	/* Threads would each get an arena of 64 MiB to fragment. */
 	mallopt(M_ARENA_MAX, 2);
+	/* Large messages go back to the system when they are freed, however many there were before.
+	 */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BYTES);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
