@@ -69,6 +69,8 @@ const struct config_row config_rows[] = {
 	TEXT("rpc.tls_file", "", "A PEM file with certificate and key, for tls+tcp://."),
 	BOOL("rpc.private_network", "off",
 	    "Off loopback, plain tcp:// is refused unless this says that the network is private."),
+	BYTES("rpc.message_bytes", "256MiB", 16 * MIB, 1024 * GIB,
+	    "The most that requests and replies under way may take together, about."),
 
 	TEXT("http.listen", "127.0.0.1:8080", "Address and port of the bridge."),
 	TEXT("http.trusted_proxies", "",

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+/* A batch of so many is like a call, and is worked on wherever it is. */
+#define ITEMS_HERE 8
+
 /* An item's Response, encoded: in the batch's own buffer, or in a message from a lane. */
 struct batch_item {
 	size_t offset, bytes;
@@ -168,19 +171,13 @@ item_lose(struct batch_item *item, struct slice bytes)
 	item->call_id = envelope.call_id;
 }
 
-void
-batch_begin(struct task *whole, struct arena *arena)
+static void
+batch_go(struct task *whole, size_t count, struct arena *arena)
 {
 	struct wire_reader reader = wire_reader_of(whole->envelope.payload);
-	struct slice bytes;
-	size_t count = 0;
-
-	if (!batch_count(whole->envelope.payload, &count) || count > BATCH_ITEMS_MAX) {
-		task_refuse(whole, REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD",
-				       "the payload is no batch, or one of too many items"));
-		return;
-	}
 	struct batch *batch = batch_new(whole, count);
+	struct slice bytes;
+
 	if (!batch) {
 		task_refuse(whole, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a batch"));
 		return;
@@ -197,5 +194,62 @@ batch_begin(struct task *whole, struct arena *arena)
 		dispatch_item(task, batch, i, whole, bytes, arena);
 		arena_reset(arena);
 	}
+	/* Until the last item has its answer. */
+	work_hold(whole->work, whole->work->bytes + batch->here.bytes);
 	batch_item_done(batch);
+}
+
+/* Whose share of the lane it takes. Nothing is decided by it: each item is looked at for itself. */
+static void
+batch_find_caller(struct task *whole)
+{
+	const struct rpc_backend *backend = &whole->server->settings.backend;
+	enum credential_step step = CREDENTIAL_KNOWN;
+
+	whole->ask = (struct credential_ask){
+	    .text = whole->envelope.credential,
+	    .trust_memory = backend->may_trust_memory(backend->self, NULL),
+	    .now_us = whole->came_us,
+	    .has_ended = &whole->has_ended,
+	};
+	if (whole->ask.text.bytes > 0 &&
+	    backend->credential_find(backend->self, &whole->ask, &step, &whole->who[WHO_CALLER])
+		    .code == ST_OK &&
+	    step == CREDENTIAL_KNOWN)
+		whole->at = WHO_CALLER + 1;
+}
+
+void
+batch_on_lane(struct task *whole, struct arena *arena)
+{
+	size_t count = 0;
+
+	(void)batch_count(whole->envelope.payload, &count);
+	batch_go(whole, count, arena);
+}
+
+void
+batch_begin(struct task *whole, struct arena *arena)
+{
+	struct rpc_server *server = whole->server;
+	size_t count = 0;
+
+	if (!batch_count(whole->envelope.payload, &count) || count > BATCH_ITEMS_MAX) {
+		task_refuse(whole, REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD",
+				       "the payload is no batch, or one of too many items"));
+		return;
+	}
+	/* A thousand items take a callback's thread for milliseconds, and there are few of those:
+	 * some of them stay free for other calls. */
+	const bool is_here = count <= ITEMS_HERE || atomic_fetch_add(&server->batches_here, 1) <
+							server->settings.batches_here_max;
+	if (is_here) {
+		batch_go(whole, count, arena);
+	} else {
+		whole->job = TASK_BATCH;
+		batch_find_caller(whole);
+		dispatch_to_lane(whole, LANE_CPU);
+	}
+	if (count > ITEMS_HERE)
+		(void)atomic_fetch_sub(&server->batches_here, 1);
 }

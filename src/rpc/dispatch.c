@@ -5,6 +5,9 @@
 #include <stdio.h>
 
 #define RETRY_MS_TOO_MANY 100
+/* Heard even when requests and replies hold all the memory that they may: there are only so many
+ * contexts that one could come in. */
+#define SMALL_REQUEST_BYTES (16u << 10)
 
 static uint64_t
 mix(uint64_t x)
@@ -51,6 +54,17 @@ task_init(struct task *task, struct work *work, struct batch *batch, size_t inde
 	request_id_make(task);
 }
 
+/* May a request of that size stay? One connection has all but a quarter of what there is. */
+static bool
+has_room(const struct work *work)
+{
+	const int64_t most = work->server->settings.message_bytes_max;
+
+	return work->bytes <= SMALL_REQUEST_BYTES ||
+	       (atomic_load(&work->server->bytes) <= most &&
+		   atomic_load(&work->pipe->bytes) <= most - most / 4);
+}
+
 void
 dispatch_message(struct work *work)
 {
@@ -64,6 +78,13 @@ dispatch_message(struct work *work)
 		task_refuse_later(task,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS",
 			"too many calls are under way on this connection"),
+		    RETRY_MS_TOO_MANY);
+		return;
+	}
+	if (!has_room(work)) {
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"requests and replies under way take too much memory"),
 		    RETRY_MS_TOO_MANY);
 		return;
 	}
@@ -348,14 +369,6 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	task->entry.deadline_us = task->deadline_us;
 	work_detach(task->work);
 	/* Once it is in there, it may be answered before the function returns. */
-	if (lane_put(server->lanes[lane], &task->entry, &retry_after_ms))
-		return;
-	identify_fill_end(task);
-	if (task->job == TASK_REFUSAL)
-		task_refuse(task, task->refusal);
-	else
-		task_refuse_later(task,
-		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
-			"too much of this kind is waiting already"),
-		    retry_after_ms);
+	if (!lane_put(server->lanes[lane], &task->entry, &retry_after_ms))
+		worker_refuse(server, &task->entry, retry_after_ms);
 }

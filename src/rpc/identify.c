@@ -62,25 +62,16 @@ identify_fill(struct task *task)
 	task->job = TASK_FILL;
 	task->in_callback = false;
 	work_detach(task->work);
-	/* Who may not trust memory gains nothing from what another one puts there. */
-	task->fills_for_all = task->trust_memory;
-	if (!task->trust_memory) {
-		dispatch_to_lane(task, LANE_QUERY);
-		return;
-	}
-	/* Those that are parked stand in no lane's queue, and need a bound all the same. */
-	if (atomic_fetch_add(&server->parked, 1) >= server->settings.parked_max) {
-		(void)atomic_fetch_sub(&server->parked, 1);
-		task_refuse_later(task,
-		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
-			"too many calls wait for their credential to be read"),
-		    RETRY_MS_PARKED);
-		return;
-	}
+	/* Who may not trust memory gains nothing from what another one puts there. And those that
+	 * are parked stand in no lane's queue, and need a bound all the same: beyond it each takes
+	 * its own place there. */
+	const bool may_wait =
+	    atomic_fetch_add(&server->fills_parked, 1) < server->settings.parked_max;
+	task->fills_for_all = task->trust_memory && may_wait;
 	/* Parked: whoever fills it wakes us, and may have done so already. */
-	if (!backend->fill_begin(backend->self, &task->ask, &task->waiter))
+	if (task->fills_for_all && !backend->fill_begin(backend->self, &task->ask, &task->waiter))
 		return;
-	(void)atomic_fetch_sub(&server->parked, 1);
+	(void)atomic_fetch_sub(&server->fills_parked, 1);
 	dispatch_to_lane(task, LANE_QUERY);
 }
 
@@ -151,7 +142,7 @@ identify_woken(struct cache_waiter *waiter)
 	struct task *task = container_of(waiter, struct task, waiter);
 	struct rpc_server *server = task->server;
 
-	(void)atomic_fetch_sub(&server->parked, 1);
+	(void)atomic_fetch_sub(&server->fills_parked, 1);
 	if (clock_boot_us(server->settings.clock) >= task->deadline_us) {
 		task_refuse(task, REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed"));
 		return;

@@ -46,6 +46,7 @@ enum task_job {
 	TASK_FILL,    /* a credential from the database, on QUERY */
 	TASK_REFUSAL, /* a refusal of access that goes to audit, on QUERY */
 	TASK_ENDED,   /* a refusal that waits until every node refuses, on QUERY */
+	TASK_BATCH,   /* a batch's items, on CPU */
 };
 
 struct task {
@@ -98,6 +99,8 @@ struct work {
 	struct pipe_entry *pipe;
 	struct list list; /* of works that do nothing */
 	bool is_detached; /* out of the circle that receives */
+	bool is_counted;  /* among the circle's that send */
+	size_t bytes;     /* that its request or reply holds */
 	unsigned counter; /* of calls it carried, for sampling and ids */
 	uint32_t index;
 	struct task task;
@@ -124,9 +127,12 @@ struct rpc_server {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct list works_free;
-	int receives_ready; /* works in the circle that receives */
+	int receives_ready;    /* works in the circle that receives */
+	atomic_int sends_here; /* of those, that wait for their reply to be taken */
+	_Atomic int64_t bytes; /* of requests and replies under way */
 	_Atomic int64_t calls;
-	atomic_int parked; /* calls that wait outside the lanes: for a fill, a time, a barrier */
+	atomic_int parked;       /* calls that wait outside the lanes: for a time, a barrier */
+	atomic_int fills_parked; /* and for somebody else's fill */
 	struct list at_barrier;
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
@@ -137,6 +143,7 @@ struct rpc_server {
 	struct files_watch files;
 	uint64_t id_seed;
 	_Atomic int64_t inline_done;
+	atomic_int batches_here; /* that callbacks are at work on */
 };
 
 /* What struct rpc_call's internal points to while a handler runs. */
@@ -163,12 +170,18 @@ void works_stop(struct rpc_server *server);
 void works_free(struct rpc_server *server);
 /* The work's call goes to a lane or is parked: another one receives in its place. */
 void work_detach(struct work *work);
+/* So much memory hangs on its call from here on. */
+void work_hold(struct work *work, size_t bytes);
 /* Send message (taken) as the answer to the work's request. NULL: there is no memory for one; then
  * the request's own message carries a refusal. */
 void work_answer(struct work *work, nng_msg *message);
 
 /* listen.c */
 MUST_USE status server_listen(struct rpc_server *server);
+
+/* shut.c */
+/* End the connection that the pipe is. Looks at all that are open: for need alone. */
+void pipe_shut(nng_pipe pipe);
 
 /* dispatch.c */
 void dispatch_message(struct work *work);
@@ -196,6 +209,7 @@ enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached);
 void worker_work(void *server, struct lane_entry *entry, struct lane_worker *worker);
 void worker_expire(void *server, struct lane_entry *entry);
+void worker_refuse(void *server, struct lane_entry *entry, uint32_t retry_after_ms);
 
 /* reply.c */
 struct answer {
@@ -227,7 +241,9 @@ void replies_release(struct rpc_server *server);
 void task_wait(struct task *task, int64_t until_us);
 
 /* batch.c */
+/* Go through the items now if few enough do, or on a lane. */
 void batch_begin(struct task *task, struct arena *arena);
+void batch_on_lane(struct task *task, struct arena *arena);
 /* An item has its answer: takes the message (NULL: there was no memory for one). */
 void batch_item_answered(struct task *item, nng_msg *message);
 /* An item has committed something, which its answer will tell. */

@@ -33,6 +33,8 @@ struct lane_queue {
 	int64_t mean_us; /* of one entry's work */
 	struct list turns;
 	struct lane_unit *units;
+	size_t units_count;
+	int units_waiting; /* that have something queued */
 	struct list units_free;
 	struct list *buckets;
 	size_t buckets_count;
@@ -111,29 +113,73 @@ retry_after(const struct lane_queue *lane)
 	return ms < RETRY_MS_MIN ? RETRY_MS_MIN : ms > RETRY_MS_MAX ? RETRY_MS_MAX : (uint32_t)ms;
 }
 
+static void
+unit_queue(struct lane_queue *lane, struct lane_unit *unit, int more)
+{
+	lane->units_waiting -= unit->queued > 0;
+	unit->queued += more;
+	lane->units_waiting += unit->queued > 0;
+	lane->queued += more;
+}
+
+/* The lane is full: the last entry of the unit that has most, if one that has so many may have it.
+ * Whoever has its part already is not worth the search. */
+static struct lane_entry *
+entry_displace(struct lane_queue *lane, int queued)
+{
+	struct lane_unit *longest = &lane->units[0];
+
+	if ((queued + 1) * lane->units_waiting >= lane->queued)
+		return NULL;
+	for (size_t i = 1; i < lane->units_count; i++)
+		if (lane->units[i].queued > longest->queued)
+			longest = &lane->units[i];
+	if (longest->queued <= queued + 1)
+		return NULL;
+	struct list *node = longest->entries.prev;
+	list_remove(node);
+	unit_queue(lane, longest, -1);
+	unit_settle(lane, longest);
+	return container_of(node, struct lane_entry, list);
+}
+
+/* Room for one more of the unit that has so many. *displaced: who has lost its place for it. */
+static bool
+room_make(struct lane_queue *lane, int queued, struct lane_entry **displaced)
+{
+	if (lane->is_stopping || queued >= lane->queue_share)
+		return false;
+	if (lane->queued < lane->plan.queue_max)
+		return true;
+	*displaced = entry_displace(lane, queued);
+	return *displaced != NULL;
+}
+
 bool
 lane_put(struct lane_queue *lane, struct lane_entry *entry, uint32_t *retry_after_ms)
 {
+	struct lane_entry *displaced = NULL;
 	bool taken = false;
 
 	(void)pthread_mutex_lock(&lane->lock);
 	struct lane_unit *unit = unit_find(lane, entry->unit);
-	const bool has_room = !lane->is_stopping && lane->queued < lane->plan.queue_max &&
-			      (!unit || unit->queued < lane->queue_share);
+	const bool has_room = room_make(lane, unit ? unit->queued : 0, &displaced);
 	if (has_room && !unit)
 		unit = unit_make(lane, entry->unit);
 	if (has_room && unit) {
 		entry->internal = unit;
 		list_add_last(&unit->entries, &entry->list);
-		unit->queued++;
-		lane->queued++;
+		unit_queue(lane, unit, 1);
 		unit_settle(lane, unit);
 		taken = true;
-	} else {
-		lane->refused++;
-		*retry_after_ms = retry_after(lane);
 	}
+	const uint32_t after_ms = retry_after(lane);
+	lane->refused += !taken + (displaced != NULL);
 	(void)pthread_mutex_unlock(&lane->lock);
+	if (!taken)
+		*retry_after_ms = after_ms;
+	if (displaced)
+		lane->plan.refuse(lane->plan.env, displaced, after_ms);
 	return taken;
 }
 
@@ -151,8 +197,7 @@ lane_take(struct lane_queue *lane)
 	list_remove(&unit->turn);
 	unit->in_turn = false;
 	struct list *node = list_take_first(&unit->entries);
-	unit->queued--;
-	lane->queued--;
+	unit_queue(lane, unit, -1);
 	unit->busy++;
 	lane->busy++;
 	unit_settle(lane, unit);
@@ -253,6 +298,7 @@ lane_new(const struct lane_plan *plan, struct lane_queue **out)
 	lane->buckets_count = power_of_two(units);
 	lane->buckets = calloc(lane->buckets_count, sizeof(*lane->buckets));
 	lane->units = calloc(units, sizeof(*lane->units));
+	lane->units_count = units;
 	lane->threads = calloc((size_t)plan->workers, sizeof(*lane->threads));
 	lane->workers = calloc((size_t)plan->workers, sizeof(*lane->workers));
 	if (!lane->buckets || !lane->units || !lane->threads || !lane->workers) {

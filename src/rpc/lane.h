@@ -1,7 +1,8 @@
 /* lane.h - a bounded set of queues, one a unit (an organisation), served in turn by workers.
  *
  * A unit may hold all but a quarter of the queue and of the workers, so the rest is there for
- * others at any time. Threads: any. Blocks: lane_stop(), lane_free(). */
+ * others at any time. Several together may fill it: then the one that holds most gives up its last
+ * place to one that holds less than its part. Threads: any. Blocks: lane_stop(), lane_free(). */
 #ifndef USHER_RPC_LANE_H
 #define USHER_RPC_LANE_H
 
@@ -23,8 +24,8 @@ struct lane_worker {
 	void *internal;
 };
 
-/* What waits in a lane: embedded in the caller's struct, which is the lane's until work() or
- * expire() is called with it. */
+/* What waits in a lane: embedded in the caller's struct, which is the lane's until work(),
+ * expire() or refuse() is called with it. */
 struct lane_entry {
 	struct list list;
 	uint64_t unit;       /* hash of the organisation, or of pipe and client address */
@@ -40,6 +41,8 @@ struct lane_plan {
 	void *env;
 	void (*work)(void *env, struct lane_entry *entry, struct lane_worker *worker);
 	void (*expire)(void *env, struct lane_entry *entry);
+	/* It has been put, but its place is another unit's by now. By whoever puts that one. */
+	void (*refuse)(void *env, struct lane_entry *entry, uint32_t retry_after_ms);
 };
 
 /* Starts its workers. Errors: RESOURCE_EXHAUSTED. */

@@ -1,5 +1,8 @@
 #include "rpc/pipe.h"
 
+#include "base/rand.h"
+#include "base/str.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +15,9 @@ pipe_table_init(struct pipe_table *table, int pipes_max)
 {
 	table->buckets = (size_t)pipes_max / (BUCKET_ENTRIES / 2) + 1;
 	table->pipes_max = pipes_max;
+	table->seed = rand_hash_seed();
 	atomic_init(&table->pipes, 0);
+	memset(table->by_address, 0, sizeof(table->by_address));
 	table->entries = calloc(table->buckets * BUCKET_ENTRIES, sizeof(*table->entries));
 	if (!table->entries)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the connections");
@@ -35,25 +40,51 @@ bucket_of(struct pipe_table *table, uint32_t id)
 /* References held while an entry is being written: nobody finds it by then. */
 #define BEING_MADE (1u << 31)
 
+static atomic_int *
+count_of(struct pipe_table *table, const char *address)
+{
+	return &table->by_address[hash_bytes(slice_text(address), table->seed) %
+				  PIPE_ADDRESS_COUNTS];
+}
+
+static void
+count_down(struct pipe_table *table, const char *address)
+{
+	(void)atomic_fetch_sub(&table->pipes, 1);
+	(void)atomic_fetch_sub(count_of(table, address), 1);
+}
+
+static bool
+count_up(struct pipe_table *table, const char *address)
+{
+	const int most = table->pipes_max - table->pipes_max / 4;
+	const int all = atomic_fetch_add(&table->pipes, 1);
+	const int own = atomic_fetch_add(count_of(table, address), 1);
+
+	if (all < table->pipes_max && own < most)
+		return true;
+	count_down(table, address);
+	return false;
+}
+
 bool
 pipe_add(struct pipe_table *table, uint32_t id, const char *address)
 {
 	struct pipe_entry *bucket = bucket_of(table, id);
 
-	if (atomic_fetch_add(&table->pipes, 1) >= table->pipes_max) {
-		(void)atomic_fetch_sub(&table->pipes, 1);
+	if (!count_up(table, address))
 		return false;
-	}
 	for (size_t i = 0; i < BUCKET_ENTRIES; i++) {
 		unsigned none = 0;
 		if (!atomic_compare_exchange_strong(&bucket[i].references, &none, BEING_MADE))
 			continue;
 		(void)snprintf(bucket[i].address, sizeof(bucket[i].address), "%s", address);
+		atomic_store(&bucket[i].is_closing, false);
 		atomic_store(&bucket[i].id, id);
 		atomic_store(&bucket[i].references, 1);
 		return true;
 	}
-	(void)atomic_fetch_sub(&table->pipes, 1);
+	count_down(table, address);
 	return false;
 }
 
@@ -86,6 +117,38 @@ pipe_give(struct pipe_entry *entry)
 	(void)atomic_fetch_sub(&entry->references, 1);
 }
 
+struct pipe_entry *
+pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
+{
+	struct pipe_entry *heaviest = NULL;
+	int64_t most = 0;
+
+	for (size_t i = 0; i < table->buckets * BUCKET_ENTRIES; i++) {
+		struct pipe_entry *entry = &table->entries[i];
+		const unsigned replies =
+		    atomic_load_explicit(&entry->replies, memory_order_relaxed);
+		if (replies == 0)
+			continue;
+		/* One at a time: what it gives back may be enough. */
+		if (atomic_load(&entry->is_closing))
+			return NULL;
+		const int64_t weight =
+		    burden == PIPE_REPLIES ? (int64_t)replies : atomic_load(&entry->bytes);
+		if (weight <= most)
+			continue;
+		heaviest = entry;
+		most = weight;
+	}
+	const uint32_t id = heaviest ? atomic_load(&heaviest->id) : 0;
+	heaviest = id != 0 ? pipe_take(table, id) : NULL;
+	if (heaviest && atomic_exchange(&heaviest->is_closing, true)) {
+		/* Another one was faster. */
+		pipe_give(heaviest);
+		return NULL;
+	}
+	return heaviest;
+}
+
 void
 pipe_remove(struct pipe_table *table, uint32_t id)
 {
@@ -95,7 +158,7 @@ pipe_remove(struct pipe_table *table, uint32_t id)
 		return;
 	/* No new calls find it; those under way keep it. */
 	atomic_store(&entry->id, 0);
+	count_down(table, entry->address);
 	pipe_give(entry);
 	pipe_give(entry);
-	(void)atomic_fetch_sub(&table->pipes, 1);
 }

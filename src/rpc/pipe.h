@@ -14,10 +14,14 @@
 #include <stdint.h>
 
 #define PIPE_ADDRESS_TEXT_BYTES 48
+#define PIPE_ADDRESS_COUNTS 4096
 
 struct pipe_entry {
 	atomic_uint references; /* one while it is open, one a call */
 	atomic_uint id;
+	atomic_bool is_closing;
+	atomic_uint replies;   /* that are ready, and wait for the peer to take them */
+	_Atomic int64_t bytes; /* of its requests and replies under way */
 	char address[PIPE_ADDRESS_TEXT_BYTES]; /* the peer's, without a port */
 };
 
@@ -26,17 +30,27 @@ struct pipe_table {
 	size_t buckets;
 	int pipes_max;
 	atomic_int pipes;
+	/* By a hash of the address: all but a quarter may be one's. Two addresses may share a
+	 * count.
+	 */
+	uint64_t seed;
+	atomic_int by_address[PIPE_ADDRESS_COUNTS];
 };
 
 MUST_USE status pipe_table_init(struct pipe_table *table, int pipes_max);
 void pipe_table_done(struct pipe_table *table);
 
-/* false: too many. */
+/* false: too many, all told or of that address. */
 bool pipe_add(struct pipe_table *table, uint32_t id, const char *address);
 void pipe_remove(struct pipe_table *table, uint32_t id);
 /* The entry with a reference taken, or NULL when the pipe is gone. */
 struct pipe_entry *pipe_take(struct pipe_table *table, uint32_t id);
 void pipe_give(struct pipe_entry *entry);
+/* Of those that have replies waiting the one with the most of them, or with the most bytes; marked
+ * as closing, with a reference taken. NULL: there is none, or one that is being closed has not
+ * given back its replies yet. It looks at all of them: for need alone. */
+enum pipe_burden { PIPE_REPLIES, PIPE_BYTES };
+struct pipe_entry *pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden);
 /* Calls under way, the caller's among them. */
 static inline unsigned
 pipe_calls(const struct pipe_entry *entry)

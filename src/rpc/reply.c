@@ -34,10 +34,15 @@ log_call(const struct task *task, const struct answer *answer)
 	const enum log_level level = !failed                             ? LOG_INFO
 				     : answer->st.code == ST_UNAVAILABLE ? LOG_WARN
 									 : LOG_ERROR;
-	const bool is_inline = task->in_callback && answer->st.code == ST_OK;
+	/* Those that were let in nowhere too: a flood of them must not become one of lines. The
+	 * lanes count them. */
+	const bool is_frequent =
+	    (task->in_callback && answer->st.code == ST_OK) ||
+	    (answer->st.reason && strcmp(answer->st.reason, "OVERLOADED") == 0) ||
+	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_CALLS") == 0);
 	char org[UUID_TEXT_BYTES] = "";
 
-	if (is_inline && server->settings.log_inline_every > 1 &&
+	if (is_frequent && server->settings.log_inline_every > 1 &&
 	    task->work->counter % server->settings.log_inline_every != 0)
 		return;
 	if (!log_is_on(level))

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/wait.h"
 #include "client/close.h"
+#include "client/guard.h"
 #include "rpc/internal.h"
 
 #include <assert.h>
@@ -73,6 +74,7 @@ rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out)
 	server->settings = *settings;
 	(void)pthread_mutex_init(&server->lock, NULL);
 	wait_cond_init(&server->idle);
+	nng_guard();
 	list_init(&server->works_free);
 	list_init(&server->at_barrier);
 	status st = rand_fill(settings->rand, &server->id_seed, sizeof(server->id_seed));
@@ -190,6 +192,7 @@ lanes_new(struct rpc_server *server)
 		    .env = server,
 		    .work = worker_work,
 		    .expire = worker_expire,
+		    .refuse = worker_refuse,
 		};
 		TRY(lane_new(&plan, &server->lanes[i]));
 	}

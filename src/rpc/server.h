@@ -32,12 +32,19 @@ struct rpc_settings {
 	bool development;
 	bool private_network;                       /* plain tcp:// off loopback is meant */
 	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */
-	int parked_max; /* calls that wait for a fill, a time or a barrier, beyond the lanes */
+	/* Calls that wait beyond the lanes: so many for a time or a barrier, so many for a fill. */
+	int parked_max;
 	int pipes_max;
 	int calls_per_pipe_max;
+	/* That the transport's callbacks work on at once; it has two threads a core for them. More
+	 * go to the CPU lane. */
+	int batches_here_max;
+	/* Beyond it large requests are refused, and who does not take replies is cut off. */
+	int64_t message_bytes_max;
 	int64_t send_timeout_us; /* a client that does not take its reply is cut off after it */
 	int64_t drain_us;
-	/* Calls whose place is the INLINE lane are logged one in so many when they go well. */
+	/* Calls whose place is the INLINE lane are logged one in so many when they go well, and so
+	 * are those that find no place at all. */
 	unsigned log_inline_every;
 };
 

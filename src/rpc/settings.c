@@ -22,6 +22,8 @@ rpc_settings_default(struct rpc_settings *out)
 	    .parked_max = 1024,
 	    .pipes_max = 4096,
 	    .calls_per_pipe_max = 2048,
+	    .batches_here_max = (threads + 1) / 2,
+	    .message_bytes_max = INT64_C(256) << 20,
 	    .send_timeout_us = 5 * US_PER_S,
 	    .drain_us = 2 * US_PER_S,
 	    .log_inline_every = 1000,
@@ -48,6 +50,7 @@ rpc_settings_read(const struct config *config, struct rpc_settings *out)
 	out->tls_file = config_text(config, "rpc.tls_file");
 	out->development = strcmp(config_text(config, "mode"), "development") == 0;
 	out->private_network = config_bool(config, "rpc.private_network");
+	out->message_bytes_max = config_int(config, "rpc.message_bytes");
 	out->drain_us = config_int(config, "shutdown.drain");
 	lane_read(config, "lanes.cpu.workers", "lanes.cpu.queue", &out->lanes[LANE_CPU]);
 	lane_read(config, "lanes.query.workers", "lanes.query.queue", &out->lanes[LANE_QUERY]);

@@ -12,6 +12,8 @@
 /* Beyond this many calls of one pipe, its replies wait outside the circle: it may not be reading.
  */
 #define PIPE_CALLS_READY 16
+/* So many of the circle may wait for their replies to be taken: the others go on hearing. */
+#define SENDS_HERE (RECEIVES_READY / 2)
 /* Replies that wait for slow readers, beyond all lanes. */
 #define SENDING_ROOM 256
 
@@ -42,7 +44,7 @@ work_init(struct rpc_server *server, struct work *work, uint32_t index)
 status
 works_new(struct rpc_server *server)
 {
-	size_t count = RECEIVES_READY + SENDING_ROOM + (size_t)server->settings.parked_max;
+	size_t count = RECEIVES_READY + SENDING_ROOM + 2 * (size_t)server->settings.parked_max;
 
 	/* Twice: all that a lane held may be parked by now, and it be full again. */
 	for (int i = LANE_CPU; i < LANE_COUNT; i++)
@@ -92,6 +94,40 @@ works_start(struct rpc_server *server)
 	}
 }
 
+static void
+pipe_close(struct pipe_entry *pipe, const char *why)
+{
+	const nng_pipe closed = {.id = atomic_load(&pipe->id)};
+
+	if (closed.id == 0)
+		return;
+	log_event(LOG_WARN, "pipe_closed", "peer", pipe->address, "why", why, NULL);
+	pipe_shut(closed);
+}
+
+/* Contexts or memory run out, and what holds them is replies that nobody takes: the connection that
+ * has the most of them pays for it. */
+static void
+works_relieve(struct rpc_server *server, enum pipe_burden burden)
+{
+	struct pipe_entry *pipe = pipe_take_heaviest(&server->pipes, burden);
+
+	if (!pipe)
+		return;
+	pipe_close(pipe, "it does not take its replies, and others need the room");
+	pipe_give(pipe);
+}
+
+void
+work_hold(struct work *work, size_t bytes)
+{
+	const int64_t more = (int64_t)bytes - (int64_t)work->bytes;
+
+	work->bytes = bytes;
+	(void)atomic_fetch_add(&work->pipe->bytes, more);
+	(void)atomic_fetch_add(&work->server->bytes, more);
+}
+
 void
 work_detach(struct work *work)
 {
@@ -107,6 +143,8 @@ work_detach(struct work *work)
 	(void)pthread_mutex_unlock(&server->lock);
 	if (next)
 		work_receive(next);
+	else
+		works_relieve(server, PIPE_REPLIES);
 }
 
 /* The answer is out: hear the next one, or stand back. */
@@ -116,8 +154,10 @@ work_again(struct work *work)
 	struct rpc_server *server = work->server;
 	bool is_needed = true;
 
-	if (work->pipe)
+	if (work->pipe) {
+		work_hold(work, 0);
 		pipe_give(work->pipe);
+	}
 	work->pipe = NULL;
 	if (atomic_fetch_sub(&server->calls, 1) == 1 && atomic_load(&server->is_draining)) {
 		(void)pthread_mutex_lock(&server->lock);
@@ -171,6 +211,8 @@ message_turn(struct work *work)
 void
 work_answer(struct work *work, nng_msg *message)
 {
+	struct rpc_server *server = work->server;
+
 	if (!message) {
 		message = message_turn(work);
 		log_event(LOG_ERROR, message ? "reply_without_memory" : "reply_lost", NULL);
@@ -180,8 +222,16 @@ work_answer(struct work *work, nng_msg *message)
 		work_again(work);
 		return;
 	}
-	if (work->pipe && pipe_calls(work->pipe) > PIPE_CALLS_READY)
+	work_hold(work, nng_msg_len(message));
+	(void)atomic_fetch_add(&work->pipe->replies, 1);
+	if (atomic_load(&server->bytes) > server->settings.message_bytes_max)
+		works_relieve(server, PIPE_BYTES);
+	if (!work->is_detached && (pipe_calls(work->pipe) > PIPE_CALLS_READY ||
+				      atomic_load(&server->sends_here) >= SENDS_HERE))
 		work_detach(work);
+	work->is_counted = !work->is_detached;
+	if (work->is_counted)
+		(void)atomic_fetch_add(&server->sends_here, 1);
 	nng_aio_set_msg(work->send, message);
 	nng_ctx_send(work->ctx, work->send);
 }
@@ -198,16 +248,13 @@ work_sent(void *arg)
 		if (message)
 			nng_msg_free(message);
 	}
+	(void)atomic_fetch_sub(&work->pipe->replies, 1);
+	if (work->is_counted)
+		(void)atomic_fetch_sub(&work->server->sends_here, 1);
+	work->is_counted = false;
 	/* A client that does not take its replies would keep contexts for ever. */
-	if (error == NNG_ETIMEDOUT && work->pipe) {
-		nng_pipe pipe = NNG_PIPE_INITIALIZER;
-		pipe.id = atomic_load(&work->pipe->id);
-		if (pipe.id != 0) {
-			log_event(LOG_WARN, "pipe_closed", "peer", work->pipe->address, "why",
-			    "it does not take its replies", NULL);
-			(void)nng_pipe_close(pipe);
-		}
-	}
+	if (error == NNG_ETIMEDOUT && !atomic_exchange(&work->pipe->is_closing, true))
+		pipe_close(work->pipe, "it does not take its replies");
 	work_again(work);
 }
 
@@ -237,6 +284,7 @@ work_received(void *arg)
 		work_again(work);
 		return;
 	}
+	work_hold(work, nng_msg_len(work->message));
 	dispatch_message(work);
 }
 

@@ -225,6 +225,9 @@ task_do(struct task *task, struct store_conn *conn, struct arena *arena)
 	case TASK_ENDED:
 		ended_answer(task, conn);
 		return;
+	case TASK_BATCH:
+		batch_on_lane(task, arena);
+		return;
 	case TASK_RUN:
 		(void)task_run(task, conn, arena, false);
 		return;
@@ -238,7 +241,7 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	struct rpc_server *server = env;
 	const struct rpc_backend *backend = &server->settings.backend;
 	struct store_conn *conn = NULL;
-	const bool wants_conn = task->job != TASK_VERIFY &&
+	const bool wants_conn = task->job != TASK_VERIFY && task->job != TASK_BATCH &&
 				(task->job != TASK_RUN || task->row->method->lane != LANE_CPU);
 
 	if (wants_conn) {
@@ -265,4 +268,20 @@ worker_expire(void *env, struct lane_entry *entry)
 	else
 		task_give_up(task,
 		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"), 0);
+}
+
+void
+worker_refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
+{
+	struct task *task = container_of(entry, struct task, entry);
+
+	(void)env;
+	identify_fill_end(task);
+	if (task->job == TASK_REFUSAL)
+		task_refuse(task, task->refusal);
+	else
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too much of this kind is waiting already"),
+		    retry_after_ms);
 }

@@ -474,6 +474,9 @@ fake_start(const struct rpc_settings *wanted)
 		settings.pipes_max = wanted->pipes_max;
 		settings.drain_us = wanted->drain_us;
 		settings.parked_max = wanted->parked_max;
+		settings.send_timeout_us = wanted->send_timeout_us;
+		settings.message_bytes_max = wanted->message_bytes_max;
+		settings.batches_here_max = wanted->batches_here_max;
 	}
 	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
 	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
@@ -694,7 +697,8 @@ calls_that_may_not_trust_memory_ask_the_database_side_by_side(void **state)
 	WAIT_FOR(atomic_load(&counts[ST_OK]) == 3);
 }
 
-/* While the database hangs, a busy client's calls must not take every context there is. */
+/* While the database hangs, a busy client's calls must not take every context there is, nor what
+ * others may need: beyond those that are parked it has its share of the lane. */
 static void
 so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told(void **state)
 {
@@ -709,14 +713,21 @@ so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told(void **state)
 	struct fake *fake = fake_start(&settings);
 	atomic_store(&fake->fill_waits, true);
 	call_many(fake, "Keyed", &fill, 20, counts);
-	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 15);
-	(void)sem_post(&fake->fill_gate);
-	WAIT_FOR(atomic_load(&counts[ST_OK]) == 5);
+	/* 3 of the 4 workers, 6 of the 8 places, and 4 parked. */
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) >= 7);
+	struct client_options key = as("key:b");
+	struct client_result other = call_with(fake, "Write", "x", &key);
+	assert_int_equal(other.status.code, ST_OK);
+	client_result_done(&other);
+	for (int i = 0; i < 20; i++)
+		(void)sem_post(&fake->fill_gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) + atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 20);
+	const int done = atomic_load(&counts[ST_OK]);
+	assert_true(done >= 9);
 	/* Their places are free again. */
 	atomic_store(&fake->filled, false);
 	call_many(fake, "Keyed", &fill, 5, counts);
-	(void)sem_post(&fake->fill_gate);
-	WAIT_FOR(atomic_load(&counts[ST_OK]) == 10);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == done + 5);
 	fake_stop(fake);
 }
 
@@ -793,10 +804,13 @@ a_full_lane_says_so_at_once_and_when_to_come_again(void **state)
 	}
 	struct rpc_lane_figures lanes[LANE_COUNT];
 	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 8);
-	struct client_options late = as("key:e");
+	struct client_options late = as("key:d"), other = as("key:e");
 	struct client_result result = call_with(fake, "Slow", "x", &late);
 	assert_true(result.retry_after_ms >= 50);
 	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
+	/* One that has nothing there yet gets a place of those who have several. */
+	call_many(fake, "Slow", &other, 1, counts);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 1);
 	for (int i = 0; i < 12; i++)
 		(void)sem_post(&fake->gate);
 	WAIT_FOR(atomic_load(&counts[ST_OK]) == 12);
@@ -1294,6 +1308,47 @@ a_batch_that_memory_answers_needs_no_lane(void **state)
 	assert_refused(&over.result, ST_INVALID_ARGUMENT, "MALFORMED_PAYLOAD");
 }
 
+/* Few threads carry what the transport has received: a large batch takes one of them for long. */
+static void
+a_large_batch_beyond_so_many_is_worked_on_in_a_lane(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options whole = as("key:a");
+	struct rpc_lane_figures lanes[LANE_COUNT];
+	struct client_item items[20];
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.batches_here_max = 0;
+	struct fake *fake = fake_start(&settings);
+	for (int turn = 0; turn < 2; turn++) {
+		struct batch_wait wait = {.done = false};
+		/* Few items are done as one call is. */
+		const size_t count = turn == 0 ? 8 : 20;
+
+		for (size_t i = 0; i < count; i++)
+			items[i] =
+			    (struct client_item){.method = method(i == 3 ? "Write" : "Keyed"),
+				.payload = slice_of(i % 2 ? "\x0a\x01y" : "\x0a\x01x", 3)};
+		client_batch_async(fake->client, &whole, items, count, batch_done, &wait);
+		WAIT_FOR(atomic_load(&wait.done));
+		for (size_t i = 0; i < count; i++) {
+			/* A write that is not for batches. */
+			const enum status_code code = i == 3 ? ST_INVALID_ARGUMENT : ST_OK;
+			assert_int_equal(items[i].result.status.code, code);
+			if (code == ST_OK)
+				assert_int_equal(
+				    items[i].result.payload.data[2], i % 2 ? 'y' : 'x');
+			client_result_done(&items[i].result);
+		}
+		client_result_done(&wait.result);
+		WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[1].done == turn);
+		assert_string_equal(lanes[1].name, "cpu");
+	}
+	fake_stop(fake);
+}
+
 /* A client that speaks TCP and the first bytes of nng's protocol, and reads nothing: nng's own
  * sockets read ahead. */
 static int
@@ -1350,6 +1405,156 @@ a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits(void **st
 	client_result_done(&fine);
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
 	(void)close(fd);
+}
+
+static struct fake *
+fake_patient(struct rpc_settings *settings)
+{
+	methods_name();
+	settings->send_timeout_us = 60 * US_PER_S;
+	return fake_start(settings);
+}
+
+static void
+deaf_calls(int fd, int count, const char *bytes_wanted)
+{
+	const struct timeval most = {.tv_sec = 5};
+	struct request_envelope e;
+	uint8_t payload[16] = {0x0a, (uint8_t)strlen(bytes_wanted)};
+
+	memcpy(payload + 2, bytes_wanted, payload[1]);
+	request_envelope_init(&e);
+	e.method = slice_text("test.v1.Echo/Large");
+	e.payload = slice_of(payload, 2u + payload[1]);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
+	for (int i = 0; i < count; i++)
+		deaf_call(fd, (uint32_t)i + 1, &e);
+}
+
+static void
+assert_answered(struct fake *fake)
+{
+	struct client_result fine = call_with(fake, "Fast", "x", NULL);
+
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+}
+
+/* Each of them has too few calls to be told apart from a client that is busy. */
+static void
+several_clients_that_do_not_read_keep_nobody_from_being_heard(void **state)
+{
+	struct rpc_settings settings;
+	int deaf[12];
+
+	(void)state;
+	rpc_settings_default(&settings);
+	struct fake *fake = fake_patient(&settings);
+	for (int i = 0; i < 12; i++) {
+		deaf[i] = deaf_client(fake);
+		deaf_calls(deaf[i], 16, "500000");
+	}
+	int64_t calls, pipes;
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64));
+	assert_answered(fake);
+	rpc_server_load(fake->server, &calls, &pipes);
+	assert_int_equal(pipes, 13);
+	for (int i = 0; i < 12; i++)
+		(void)close(deaf[i]);
+	fake_stop(fake);
+}
+
+static void
+a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void **state)
+{
+	struct rpc_settings settings;
+	int64_t calls, pipes;
+
+	(void)state;
+	rpc_settings_default(&settings);
+	settings.calls_per_pipe_max = 100000;
+	settings.parked_max = 1;
+	struct fake *fake = fake_patient(&settings);
+	const int fd = deaf_client(fake);
+	deaf_calls(fd, 4000, "20000");
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
+	assert_answered(fake);
+	(void)close(fd);
+	fake_stop(fake);
+}
+
+static void
+a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory(void **state)
+{
+	struct rpc_settings settings;
+	int64_t calls, pipes;
+
+	(void)state;
+	rpc_settings_default(&settings);
+	settings.message_bytes_max = 8 << 20;
+	struct fake *fake = fake_patient(&settings);
+	assert_answered(fake);
+	const int patient = deaf_client(fake);
+	deaf_calls(patient, 12, "500000");
+	const int fd = deaf_client(fake);
+	deaf_calls(fd, 100, "500000");
+	/* It goes, and who has less under way stays. */
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls <= 12 && pipes == 2));
+	assert_answered(fake);
+	(void)close(fd);
+	(void)close(patient);
+	fake_stop(fake);
+}
+
+/* nng's one thread that takes connections down must not be lost with one of them. */
+static void
+clients_that_die_while_they_send_leave_no_connection_behind(void **state)
+{
+	struct fake *fake = *state;
+	const struct linger at_once = {.l_onoff = 1};
+	int64_t calls, pipes;
+
+	assert_answered(fake);
+	for (int i = 0; i < 40; i++) {
+		const int fd = deaf_client(fake);
+		deaf_calls(fd, 400, i % 2 ? "100" : "20000");
+		if (i % 4 < 2)
+			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		(void)close(fd);
+	}
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
+	assert_answered(fake);
+}
+
+static void
+large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options key = as("key:a");
+	atomic_int counts[17] = {0};
+	char *large = calloc(1, 40001);
+
+	(void)state;
+	memset(large, 'x', 40000);
+	rpc_settings_default(&settings);
+	settings.message_bytes_max = 100000;
+	struct fake *fake = fake_patient(&settings);
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	request.key = large;
+	for (int i = 0; i < 4; i++)
+		client_call_async(
+		    fake->client, method("Slow"), &key, &request.base, count_result, counts);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 3);
+	WAIT_FOR(atomic_load(&fake->begun) == 1);
+	assert_answered(fake);
+	(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 1);
+	/* There is room again. */
+	(void)sem_post(&fake->gate);
+	client_call_async(fake->client, method("Slow"), &key, &request.base, count_result, counts);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 2);
+	fake_stop(fake);
+	free(large);
 }
 
 static void
@@ -1654,7 +1859,16 @@ main(void)
 	    WITH_SERVER(a_batch_is_answered_in_order_each_with_its_own_code),
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
+	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
 	    WITH_SERVER(a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits),
+	    cmocka_unit_test(several_clients_that_do_not_read_keep_nobody_from_being_heard),
+	    cmocka_unit_test(
+		a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context),
+	    cmocka_unit_test(
+		a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory),
+	    WITH_SERVER(clients_that_die_while_they_send_leave_no_connection_behind),
+	    cmocka_unit_test(
+		large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard),
 	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),
 	    cmocka_unit_test(connections_beyond_the_limit_are_refused),
 	    cmocka_unit_test(a_drain_answers_what_is_under_way_and_refuses_the_rest),

@@ -1,0 +1,174 @@
+/* A lane's queue: who gets a place, and who gives one up. */
+#include "rpc/lane.h"
+
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define QUEUE 16
+
+struct fixture {
+	struct lane_queue *lane;
+	sem_t begun, gate;
+	char done[256]; /* units in the order in which they were served */
+	size_t done_count;
+	char refused[256];
+	size_t refused_count;
+	uint32_t retry_after_ms;
+};
+
+static void
+work(void *env, struct lane_entry *entry, struct lane_worker *worker)
+{
+	struct fixture *fixture = env;
+
+	(void)worker;
+	(void)sem_post(&fixture->begun);
+	(void)sem_wait(&fixture->gate);
+	fixture->done[fixture->done_count++] = (char)entry->unit;
+}
+
+static void
+expire(void *env, struct lane_entry *entry)
+{
+	(void)env;
+	(void)entry;
+}
+
+static void
+refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
+{
+	struct fixture *fixture = env;
+
+	fixture->refused[fixture->refused_count++] = (char)entry->unit;
+	fixture->retry_after_ms = retry_after_ms;
+}
+
+static bool
+put(struct fixture *fixture, struct lane_entry *entry, char unit)
+{
+	uint32_t retry_after_ms = 0;
+
+	*entry = (struct lane_entry){.unit = (uint64_t)unit, .deadline_us = INT64_MAX};
+	const bool taken = lane_put(fixture->lane, entry, &retry_after_ms);
+	assert_true(taken || retry_after_ms > 0);
+	return taken;
+}
+
+/* One worker, which is at work already and waits at the gate. */
+static void
+setup(struct fixture *fixture, struct lane_entry *first)
+{
+	const struct lane_plan plan = {
+	    .name = "test",
+	    .workers = 1,
+	    .queue_max = QUEUE,
+	    .clock = &clock_system,
+	    .env = fixture,
+	    .work = work,
+	    .expire = expire,
+	    .refuse = refuse,
+	};
+
+	memset(fixture, 0, sizeof(*fixture));
+	(void)sem_init(&fixture->begun, 0, 0);
+	(void)sem_init(&fixture->gate, 0, 0);
+	assert_int_equal(lane_new(&plan, &fixture->lane).code, ST_OK);
+	assert_true(put(fixture, first, '-'));
+	(void)sem_wait(&fixture->begun);
+}
+
+/* All that was put is served. */
+static void
+finish(struct fixture *fixture)
+{
+	struct lane_state state;
+
+	for (int i = 0; i < 2 * QUEUE; i++)
+		(void)sem_post(&fixture->gate);
+	do
+		lane_get_state(fixture->lane, &state);
+	while (state.queued > 0 || state.busy > 0);
+	lane_free(&fixture->lane);
+}
+
+static void
+several_units_fill_a_lane_and_another_one_still_gets_its_part(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, a[12], b[4], c[8];
+
+	(void)state;
+	setup(&fixture, &first);
+	for (size_t i = 0; i < 12; i++)
+		assert_true(put(&fixture, &a[i], 'a'));
+	for (size_t i = 0; i < 4; i++)
+		assert_true(put(&fixture, &b[i], 'b'));
+	/* Full: the longest gives way, until it has no more than who comes. */
+	for (size_t i = 0; i < 5; i++)
+		assert_true(put(&fixture, &c[i], 'c'));
+	assert_false(put(&fixture, &c[5], 'c'));
+	assert_string_equal(fixture.refused, "aaaaa");
+	assert_true(fixture.retry_after_ms > 0);
+	/* And so does nobody who has the most. */
+	struct lane_entry more;
+	assert_false(put(&fixture, &more, 'a'));
+	assert_true(put(&fixture, &more, 'b'));
+	assert_string_equal(fixture.refused, "aaaaaa");
+	struct lane_state figures;
+	lane_get_state(fixture.lane, &figures);
+	assert_int_equal(figures.queued, QUEUE);
+	assert_int_equal(figures.refused, 8);
+	finish(&fixture);
+	assert_string_equal(fixture.done, "-abcabcabcabcabca");
+}
+
+static void
+one_unit_leaves_a_quarter_to_others(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, a[13], b;
+
+	(void)state;
+	setup(&fixture, &first);
+	for (size_t i = 0; i < 12; i++)
+		assert_true(put(&fixture, &a[i], 'a'));
+	assert_false(put(&fixture, &a[12], 'a'));
+	assert_true(put(&fixture, &b, 'b'));
+	assert_int_equal(fixture.refused_count, 0);
+	finish(&fixture);
+	assert_string_equal(fixture.done, "-abaaaaaaaaaaa");
+}
+
+static void
+when_each_has_one_place_the_next_one_is_refused(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, entries[QUEUE], more;
+
+	(void)state;
+	setup(&fixture, &first);
+	for (int i = 0; i < QUEUE; i++)
+		assert_true(put(&fixture, &entries[i], (char)('a' + i)));
+	assert_false(put(&fixture, &more, 'z'));
+	assert_int_equal(fixture.refused_count, 0);
+	finish(&fixture);
+	assert_string_equal(fixture.done, "-abcdefghijklmnop");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(several_units_fill_a_lane_and_another_one_still_gets_its_part),
+	    cmocka_unit_test(one_unit_leaves_a_quarter_to_others),
+	    cmocka_unit_test(when_each_has_one_place_the_next_one_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
