@@ -333,6 +333,18 @@ node_open(struct node *node)
 	return start(node);
 }
 
+/* If the database is there; otherwise the file keeps them. */
+static void
+store_last_receipts(struct node *node)
+{
+	struct store_health health;
+
+	store_health(node->store, &health);
+	if (!health.reachable || jobs_run_now(node->jobs, "receipts").code != ST_OK)
+		log_event(LOG_WARN, "receipts_left", "spool",
+		    config_text(node->config, "spool.dir"), NULL);
+}
+
 /* Backwards: nobody new, those under way, what runs by itself, then what they all stood on. */
 static void
 node_close(struct node *node)
@@ -343,10 +355,8 @@ node_close(struct node *node)
 		rpc_server_stop(node->server);
 	if (node->jobs_run)
 		jobs_stop(node->jobs);
-	/* The last receipts, if the database is there; otherwise the file keeps them. */
-	if (node->jobs_run && jobs_run_now(node->jobs, "receipts").code != ST_OK)
-		log_event(LOG_WARN, "receipts_left", "spool",
-		    config_text(node->config, "spool.dir"), NULL);
+	if (node->jobs_run)
+		store_last_receipts(node);
 	if (node->feed_runs)
 		feed_stop(node->feed);
 	if (node->server)

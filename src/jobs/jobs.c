@@ -309,6 +309,7 @@ jobs_stop(struct jobs *jobs)
 	jobs->stop = true;
 	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
+	store_cut_if_away(jobs->store);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_US / US_PER_S;
 	for (size_t i = 0; i < JOBS_THREADS; i++)

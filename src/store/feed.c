@@ -539,6 +539,7 @@ feed_stop(struct feed *feed)
 	feed->must_stop = true;
 	pthread_cond_signal(&feed->wake);
 	pthread_mutex_unlock(&feed->lock);
+	store_cut_if_away(feed->store);
 	/* A statement that is not answered would hold up the stop: its connection is cut. */
 	wait_deadline(STOP_US, &until);
 	if (pthread_clockjoin_np(feed->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {

@@ -473,6 +473,16 @@ store_cut(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 }
 
+void
+store_cut_if_away(struct store *store)
+{
+	struct store_health health;
+
+	store_health(store, &health);
+	if (!health.reachable)
+		store_cut(store);
+}
+
 /* Why there is no connection to be had now; OK when there may be one. */
 static status
 refusal(const struct store *store)

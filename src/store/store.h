@@ -28,6 +28,8 @@ void store_free(struct store **store);
  * for one (UNAVAILABLE): for a stop that a statement holds up. New ones can be had afterwards.
  * Threads: any. */
 void store_cut(struct store *store);
+/* The same, if the database is not known to answer: nobody has to wait for it to end. */
+void store_cut_if_away(struct store *store);
 
 /* A connection with every statement prepared (or not, as database.prepared says).
  * deadline_us is on the clock's boottime.

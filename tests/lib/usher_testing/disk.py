@@ -9,6 +9,8 @@ import os
 import pathlib
 import subprocess
 
+import pytest
+
 from usher_testing.process import run
 
 
@@ -34,8 +36,9 @@ class SmallDisk:
             text=True,
         )  # fmt: skip
         assert self._keeper.stdout and self._keeper.stderr
-        said = self._keeper.stdout.readline()
-        assert said == "mounted\n", f"no mount namespace can be had: {self._keeper.stderr.read()}"
+        if self._keeper.stdout.readline() != "mounted\n":
+            # As in containers that may make none.
+            pytest.skip(f"no small disk can be mounted here: {self._keeper.stderr.read()}")
         self._prefix = ["nsenter", "-t", str(self._keeper.pid), "-m"]
         if not root:
             self._prefix += ["-U", "--preserve-credentials"]
