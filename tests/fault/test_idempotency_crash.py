@@ -3,6 +3,8 @@ once: one effect, and its repeat is told what the first one would have been told
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +25,7 @@ from usher_testing import (
 )
 
 GATE = 7700
+_NUMBERS = itertools.count()
 AGAIN = (usher.Aborted, usher.Unavailable, usher.DeadlineExceeded, usher.Unknown)
 LOST = (usher.Unavailable, usher.DeadlineExceeded)
 
@@ -86,9 +89,7 @@ def fleet(system: System, org_a: Organisation) -> Fleet:
     return made
 
 
-@pytest.fixture
-def victim(fleet: Fleet) -> FleetNode:
-    node = fleet.nodes[1]
+def _revived(node: FleetNode) -> FleetNode:
     assert node.link
     node.link.flow()
     if not node.is_running():
@@ -97,10 +98,19 @@ def victim(fleet: Fleet) -> FleetNode:
     return node
 
 
+@pytest.fixture
+def victim(fleet: Fleet) -> FleetNode:
+    return _revived(fleet.nodes[1])
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as made:
         yield made
+
+
+class TooLate(Exception):
+    """Of the test: the call has to be made again."""
 
 
 @dataclass
@@ -114,6 +124,11 @@ class Call:
     key: bytes
     owner: usher.Calls  # on the node that stays
     first: Future[Any]
+    began: float
+
+    @property
+    def another(self) -> str:
+        return f"{self.name}, another"
 
     def repeat(self, name: str = "") -> Any:
         """Until it is told something else than to try again."""
@@ -140,10 +155,33 @@ class Call:
 
     def is_busy(self) -> None:
         """It is under way: the same and another under its key are told so at once."""
-        for name in (self.name, "another"):
-            with pytest.raises(usher.Aborted) as busy:
+        for name in (self.name, self.another):
+            try:
                 self._once(name)
-            assert busy.value.reason == "IDEMPOTENCY_KEY_BUSY"
+            except usher.Aborted as busy:
+                assert busy.reason == "IDEMPOTENCY_KEY_BUSY"
+            else:
+                self.check_deadline()
+                pytest.fail("it was done though the first was under way")
+
+    def wait_at(self, lock: str) -> None:
+        """Until it waits for a lock of that kind."""
+
+        def is_there() -> bool:
+            self.check_time()
+            return bool(_waiters(self.system, lock))
+
+        wait_until(is_there, f"it waits for a lock ({lock})", 20)
+
+    def check_deadline(self) -> None:
+        if time.monotonic() > self.began + 4:
+            raise TooLate
+
+    def check_time(self) -> None:
+        """It is under way as long as its own deadline, of 5 s, lets it: a machine that does other things
+        may need longer to bring it where it should be killed."""
+        self.check_deadline()
+        assert not self.first.done(), self.first.exception() or self.first.result()
 
     def count(self) -> int:
         return self.effect.count(self.system, self.name)
@@ -153,10 +191,10 @@ class Call:
         answer = self.repeat()
         assert self.repeat() == answer
         with pytest.raises(usher.InvalidArgument) as reused:
-            self.repeat("another")
+            self.repeat(self.another)
         assert reused.value.reason == "IDEMPOTENCY_KEY_REUSED"
         assert self.count() == 1
-        assert self.effect.count(self.system, "another") == 0
+        assert self.effect.count(self.system, self.another) == 0
 
 
 def _waiters(system: System, what: str) -> int:
@@ -183,10 +221,11 @@ def _begin(
     there = org.owner(victim.client(timeout=20.0))
     there.user.get_me()
     first = pool.submit(effect.call, there.using(idempotency_key=key), org, name)
-    return Call(effect, org, fleet.system, name, key, org.owner(steady), first)
+    return Call(effect, org, fleet.system, name, key, org.owner(steady), first, time.monotonic())
 
 
 def _kill(call: Call, victim: FleetNode) -> None:
+    call.check_time()
     victim.kill()
     with pytest.raises(LOST):
         call.first.result(30)
@@ -207,31 +246,29 @@ POINTS = [
 ]
 
 
-@pytest.mark.parametrize("method", EFFECTS)
-@pytest.mark.parametrize("point", POINTS)
-def test_a_node_is_killed_in_the_middle(
+def _kill_in_the_middle(
     point: str,
+    name: str,
     method: str,
     fleet: Fleet,
     victim: FleetNode,
-    system: System,
     org_a: Organisation,
     pool: ThreadPoolExecutor,
-):
-    name = f"{method}, {point}"
+) -> Call:
+    system = fleet.system
     link = victim.link
     assert link
     with Statements(system.database) as held:
         if point == "commit under way" or point == "reply lost":
             held.run(f"SELECT pg_advisory_lock({GATE})")
             call = _begin(name, method, fleet, victim, org_a, pool)
-            wait_until(lambda: _waiters(system, "advisory"), "it commits", 20)
+            call.wait_at("advisory")
             call.is_busy()
         else:
             table = EFFECTS[method].table if point == "before commit" else _last_table(method)
             held.run(f"BEGIN; LOCK TABLE usher.{table} IN EXCLUSIVE MODE")
             call = _begin(name, method, fleet, victim, org_a, pool)
-            wait_until(lambda: _waiters(system, "relation"), "it is before its commit", 20)
+            call.wait_at("relation")
         match point:
             case "before commit" | "commit under way":
                 call.is_busy()
@@ -239,6 +276,7 @@ def test_a_node_is_killed_in_the_middle(
                 # What it left at the database holds the key until it notices.
                 call.is_busy()
                 held.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
+                call.check_deadline()
             case "commit on the wire" | "commit lost":
                 link.mute()
                 held.run("ROLLBACK")
@@ -250,6 +288,7 @@ def test_a_node_is_killed_in_the_middle(
                             f" AND query LIKE '%INTO usher.{_last_table(method)}%'"
                         )
                         == "1"
+                        or call.check_time()
                     ),
                     "the database waits for the commit",
                     20,
@@ -257,11 +296,44 @@ def test_a_node_is_killed_in_the_middle(
                 _kill(call, victim)
                 call.is_busy()
                 link.cut() if point == "commit lost" else link.flow()
+                call.check_deadline()
             case "reply lost":
                 link.deafen()
                 held.run("SELECT pg_advisory_unlock_all()")
-                wait_until(lambda: call.count() == 1, "it is committed", 20)
+                wait_until(lambda: call.count() == 1 or call.check_time(), "it is committed", 20)
                 _kill(call, victim)
+    return call
+
+
+def _killed(
+    point: str,
+    method: str,
+    fleet: Fleet,
+    victim: FleetNode,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+) -> Call:
+    for _ in range(10):
+        name = f"{method}, {point}, {next(_NUMBERS)}"
+        try:
+            return _kill_in_the_middle(point, name, method, fleet, victim, org_a, pool)
+        except TooLate:
+            _revived(victim)
+    pytest.fail("this machine is too slow to kill anything in 4 s")
+
+
+@pytest.mark.parametrize("method", EFFECTS)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_node_is_killed_in_the_middle(
+    point: str,
+    method: str,
+    fleet: Fleet,
+    victim: FleetNode,
+    system: System,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+):
+    call = _killed(point, method, fleet, victim, org_a, pool)
     if point in ("commit under way", "commit on the wire", "reply lost"):
         # It was done, though nobody was told.
         wait_until(lambda: call.count() == 1, "it is committed", 20)
@@ -276,17 +348,11 @@ def test_another_body_may_take_the_key_of_one_that_never_happened(
     org_a: Organisation,
     pool: ThreadPoolExecutor,
 ):
-    method = "CreateChatbot"
-    with Statements(system.database) as held:
-        held.run(f"BEGIN; LOCK TABLE usher.{EFFECTS[method].table} IN EXCLUSIVE MODE")
-        call = _begin("never", method, fleet, victim, org_a, pool)
-        wait_until(lambda: _waiters(system, "relation"), "it is in its handler", 20)
-        _kill(call, victim)
-        held.run("ROLLBACK")
-    assert call.repeat("instead of it")
+    call = _killed("before commit", "CreateChatbot", fleet, victim, org_a, pool)
+    assert call.repeat(call.another)
     with pytest.raises(usher.InvalidArgument):
         call.repeat()
-    assert call.count() == 0 and call.effect.count(system, "instead of it") == 1
+    assert call.count() == 0 and call.effect.count(system, call.another) == 1
 
 
 @pytest.mark.parametrize("method", EFFECTS)
