@@ -16,6 +16,7 @@
 #define HTTP_THREADS_MAX 8
 /* For all that is no client's: upstreams, event loops, what is shut down but not yet closed. */
 #define FILES_SPARE 256
+#define LARGE_BYTES (128 << 10)
 
 struct program {
 	struct config *config;
@@ -245,6 +246,8 @@ main(int argc, char **argv)
 
 	/* Threads would each get an arena of their own to fragment. */
 	mallopt(M_ARENA_MAX, 2);
+	/* Or it would rise with the first large body, and later ones stay in those arenas. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);

@@ -173,7 +173,7 @@ def memory_comes_back(bridge: Bridge, hasty: Bridge, org_a: Organisation) -> Ite
         in_flight = functools.partial(figure, each, "usher_bridge_requests_in_flight")
         wait_until(lambda: in_flight() == 1, "nothing is left at work")  # but the one that asks
         if not SANITIZED:
-            wait_until(lambda: each.resident_bytes() < resident + 8 * MIB, "memory comes back", 20)
+            wait_until(lambda: each.resident_bytes() < resident + 16 * MIB, "memory comes back", 20)
             assert each.peak_bytes() < resident + 64 * MIB
 
 
