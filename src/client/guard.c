@@ -34,7 +34,7 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	ssize_t sent = __interceptor_sendmsg ? __interceptor_sendmsg(fd, message, flags)
 					     : syscall(SYS_sendmsg, fd, message, flags);
 
-	/* nng's flags, and nobody else's of ours. */
+	/* nng's flags. libmicrohttpd has the same for heads; it too finds the end by reading. */
 	if (sent >= 0 || flags != MSG_NOSIGNAL || !is_gone(errno))
 		return sent;
 	/* Nor are the requests that it has left behind worth an answer: the end comes next. */
