@@ -22,7 +22,8 @@ function(usher_pytest kind)
       COMMAND ${CMAKE_SOURCE_DIR}/tests/lib/python -B -m pytest -c ${CMAKE_SOURCE_DIR}/tests/pytest.ini ${file}
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${kind}/${short} PROPERTIES LABELS "${labels}" TIMEOUT 600
-      ENVIRONMENT "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE}")
+      ENVIRONMENT
+      "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE};LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lib/lsan.supp:print_suppressions=0")
     if(short IN_LIST ARG_ALONE)
       set_tests_properties(${kind}/${short} PROPERTIES RUN_SERIAL ON)
     endif()
