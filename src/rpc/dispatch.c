@@ -90,6 +90,8 @@ dispatch_message(struct work *work)
 	}
 	struct arena *arena = server_arena_take(server);
 	if (!arena) {
+		/* For the call's id; all of it is refused anyway. */
+		(void)envelope_parse_request(bytes, &task->envelope).code;
 		task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call"));
 		return;
 	}
