@@ -33,6 +33,7 @@ struct call {
 	uint32_t tried; /* a bit a server */
 	unsigned attempts;
 	unsigned pauses;
+	struct client_result last; /* of the attempt before, while there is to be another */
 	int64_t deadline_us;
 	const ProtobufCMessageDescriptor *reply;
 	struct causal_session *session;
@@ -127,20 +128,30 @@ call_end(struct call *call, struct client_result *result)
 static void
 call_fail(struct call *call, status failure)
 {
+	client_result_done(&call->last);
 	call_end(call, &(struct client_result){.status = failure});
 }
 
 #define CLOSED REFUSE_FOR(ST_CANCELLED, "CLIENT_CLOSED", "the client is being closed")
 
-/* Nothing was sent, and the time is over. */
-static status
-too_late(const struct call *call)
+/* The time is over, and nothing was sent; or nothing more, and what came last is what there is. */
+static void
+call_run_out(struct call *call)
 {
+	struct client_result last = call->last;
+
+	if (call->attempts > 0) {
+		call->last = (struct client_result){.status = STATUS_OK};
+		call_end(call, &last);
+		return;
+	}
 	if (atomic_load(&call->client->connections) > 0)
-		return REFUSE_FOR(ST_DEADLINE_EXCEEDED, "NOT_SENT",
-		    "the connection was busy until the deadline; nothing was sent");
-	return REFUSE_FOR(ST_UNAVAILABLE, "NOT_CONNECTED",
-	    "there is no connection to the server; nothing was sent");
+		call_fail(
+		    call, REFUSE_FOR(ST_DEADLINE_EXCEEDED, "NOT_SENT",
+			      "the connection was busy until the deadline; nothing was sent"));
+	else
+		call_fail(call, REFUSE_FOR(ST_UNAVAILABLE, "NOT_CONNECTED",
+				    "there is no connection to the server; nothing was sent"));
 }
 
 /* No answer came: why not? */
@@ -261,7 +272,7 @@ call_attempt(struct call *call)
 		return;
 	}
 	if (left_us <= 0) {
-		call_fail(call, too_late(call));
+		call_run_out(call);
 		return;
 	}
 	(void)pthread_mutex_lock(&client->lock);
@@ -335,6 +346,7 @@ call_conclude(struct call *call, struct client_result *result)
 	int64_t pause_us = 0;
 
 	call->attempts++;
+	client_result_done(&call->last);
 	(void)pthread_mutex_lock(&client->lock);
 	const bool goes_on = call_judge(call, result, now_us, &pause_us);
 	call_leave(call);
@@ -343,7 +355,7 @@ call_conclude(struct call *call, struct client_result *result)
 		call_end(call, result);
 		return;
 	}
-	client_result_done(result);
+	call->last = *result;
 	call_wait(call, pause_us);
 }
 
@@ -377,8 +389,10 @@ call_sent(struct call *call, int error)
 	/* Nobody was asked: choose again. That is no attempt. */
 	if (error == NNG_ETIMEDOUT && call->request && !call->pinned)
 		call_attempt(call);
+	else if (error == NNG_ETIMEDOUT)
+		call_run_out(call);
 	else
-		call_fail(call, error == NNG_ETIMEDOUT ? too_late(call) : failure_of(call, error));
+		call_fail(call, failure_of(call, error));
 }
 
 static void

@@ -3,6 +3,7 @@
 #include "client/client.h"
 #include "tests/lib/upstream.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -203,7 +204,7 @@ script_both(upstream_answer *answer, void *env)
 static struct {
 	pthread_mutex_t lock;
 	unsigned done, failed;
-	struct client_result first_failure;
+	char last_reason[32]; /* of a failure */
 } ended = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static unsigned started;
 
@@ -213,13 +214,16 @@ call_ended(void *arg, struct client_result *result)
 	(void)arg;
 	pthread_mutex_lock(&ended.lock);
 	ended.failed += result->status.code != ST_OK;
+	if (result->status.code != ST_OK)
+		snprintf(ended.last_reason, sizeof ended.last_reason, "%s",
+		    result->status.reason ? result->status.reason : "");
 	ended.done++;
 	pthread_mutex_unlock(&ended.lock);
 	client_result_done(result);
 }
 
 static void
-start(const struct client_method *method, unsigned count)
+start_with(const struct client_method *method, const struct client_options *options, unsigned count)
 {
 	pthread_mutex_lock(&ended.lock);
 	ended.done = ended.failed = 0;
@@ -227,7 +231,13 @@ start(const struct client_method *method, unsigned count)
 	started = count;
 	for (unsigned i = 0; i < count; i++)
 		client_call_raw_async(
-		    pair.client, method, &patient, slice_text("\x0a\x01x"), call_ended, NULL);
+		    pair.client, method, options, slice_text("\x0a\x01x"), call_ended, NULL);
+}
+
+static void
+start(const struct client_method *method, unsigned count)
+{
+	start_with(method, &patient, count);
 }
 
 static bool
@@ -349,6 +359,36 @@ a_write_is_repeated_under_a_key_alone(void **state)
 	assert_int_equal(result.status.code, ST_OK);
 	assert_int_equal(result.attempts, 2);
 	client_result_done(&result);
+	pair_close();
+}
+
+static bool
+one_was_called(void)
+{
+	return calls_in_all() == 1;
+}
+
+/* What was sent once can't end with "nothing was sent". */
+static void
+when_nobody_is_left_to_ask_again_the_first_answer_stands(void **state)
+{
+	struct failing always = {.left = INT_MAX,
+	    .code = ST_UNAVAILABLE,
+	    .reason = "DATABASE_AWAY",
+	    .retry_after_ms = 1500};
+	struct client_options options = with_key;
+
+	(void)state;
+	options.timeout_ms = 2000;
+	pair_open(NULL);
+	script_both(answer_failing, &always);
+	start_with(&write_method, &options, 1);
+	until(one_was_called, "it was sent");
+	server_down(0);
+	server_down(1);
+	until(all_have_ended, "the call has ended");
+	assert_int_equal(ended.failed, 1);
+	assert_string_equal(ended.last_reason, "DATABASE_AWAY");
 	pair_close();
 }
 
@@ -727,6 +767,7 @@ main(void)
 	    cmocka_unit_test(the_server_that_answers_faster_gets_more),
 	    cmocka_unit_test(a_read_that_one_refuses_is_answered_by_the_other),
 	    cmocka_unit_test(a_write_is_repeated_under_a_key_alone),
+	    cmocka_unit_test(when_nobody_is_left_to_ask_again_the_first_answer_stands),
 	    cmocka_unit_test(each_attempt_carries_the_key_and_what_is_left_of_the_time),
 	    cmocka_unit_test(four_attempts_are_enough),
 	    cmocka_unit_test(what_repeating_does_not_help_is_not_repeated),
