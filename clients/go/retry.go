@@ -92,6 +92,16 @@ type attempts struct {
 	isRepeatable bool
 	budget       *budget
 	backoffs     uint
+	last         *Error // of the attempt before
+}
+
+// outcome is what a call ends with that ends after e: what was sent before is not undone by not being
+// sent once more.
+func (a *attempts) outcome(e *Error) *Error {
+	if !e.IsAnswer && isUnsent(e.Reason) && a.last != nil {
+		return a.last
+	}
+	return e
 }
 
 // pauseAfter says how long to wait before the next attempt; false: there is none.
@@ -103,6 +113,9 @@ func (a *attempts) pauseAfter(e *Error, left time.Duration) (time.Duration, bool
 		a.made++
 	}
 	e.Attempts = a.made
+	if a.made > 0 {
+		a.last = a.outcome(e)
+	}
 	if !isPassing(e) {
 		if e.IsAnswer {
 			// The server is well and has said its word.

@@ -217,7 +217,7 @@ func (c *Client) run(ctx context.Context, m *method, s *settings, tries *attempt
 		}
 		pause, isAgain := tries.pauseAfter(failure, time.Until(ends))
 		if !isAgain {
-			return nil, failure
+			return nil, tries.outcome(failure)
 		}
 		timer := time.NewTimer(pause)
 		select {

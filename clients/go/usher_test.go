@@ -260,6 +260,25 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 	}
 }
 
+func TestWhatWasSentOnceDoesNotEndAsUnsent(t *testing.T) {
+	server := script(t, refusal(Unavailable, "DATABASE_AWAY", 1500))
+	client := clientOf(t, server)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	go func() {
+		for server.count() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
+		_ = server.socket.Close()
+	}()
+	_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Reason != "DATABASE_AWAY" || failure.Attempts != 1 {
+		t.Fatal(err)
+	}
+}
+
 func TestClosingTwiceDoesNoHarm(t *testing.T) {
 	client := clientOf(t, script(t, fine))
 	client.Close()

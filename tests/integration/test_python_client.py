@@ -286,6 +286,23 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
         assert not client.servers[0].is_resting()
 
 
+def test_what_was_sent_once_does_not_end_as_unsent():
+    answer = refusal(usher.Code.UNAVAILABLE, "DATABASE_AWAY", retry_after_ms=1500)
+    with ScriptedServer(in_turn(answer)) as server, usher.Client(server.url, timeout=2.0) as client:
+
+        def go_away() -> None:
+            wait_until(lambda: server.requests, "it was sent")
+            time.sleep(0.2)
+            server.close()
+
+        with ThreadPoolExecutor() as pool:
+            gone = pool.submit(go_away)
+            with pytest.raises(usher.Unavailable) as caught:
+                client.ops.get_health()
+            gone.result()
+        assert (caught.value.reason, caught.value.attempts) == ("DATABASE_AWAY", 1)
+
+
 @pytest.mark.parametrize("urls", [[], "htp://127.0.0.1:1", ["tcp://127.0.0.1:1", "tcp://:x:y"]])
 def test_what_is_no_url_is_refused_at_once(urls: Any):
     with pytest.raises(usher.InvalidArgument) as caught:

@@ -89,6 +89,7 @@ class Attempts:
         self._attempts_max = attempts_max
         self._budget = budget
         self._backoffs = 0
+        self._last: Error | None = None
 
     def left(self) -> float:
         """Seconds until the deadline."""
@@ -102,8 +103,13 @@ class Attempts:
         is_new: it has not been paid for as part of the same trouble."""
         if error.reason == "NOT_SENT" and self.left() > 0:
             return 0.0
-        self.made += error.response is not None or error.reason not in _UNSENT
+        was_sent = error.response is not None or error.reason not in _UNSENT
+        if not was_sent and self._last is not None:
+            # Not this time; but what was sent before is not undone.
+            raise self._last
+        self.made += was_sent
         error.attempts = self.made
+        self._last = error
         if not is_passing(error):
             # The server is well and has said its word.
             if error.response is not None:
