@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -251,12 +252,15 @@ def test_after_kill_9_of_everything_it_starts_again(data: pathlib.Path, first: R
     pidfile = data / "postgres/postmaster.pid"
     text = pidfile.read_text()
     os.kill(killed.process.pid, signal.SIGKILL)
-    for line in processes_of(data):
-        try:
-            os.kill(int(line.split(":")[0]), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    wait_until(lambda: not processes_of(data), "all are dead")
+
+    def are_dead() -> bool:
+        left = processes_of(data)
+        for line in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(line.split(":")[0]), signal.SIGKILL)
+        return not left
+
+    wait_until(are_dead, "all are dead")
     # The number is somebody else's by now.
     owner = pidfile.parent.stat()
     pidfile.write_text(text.replace(text.split("\n")[0], str(os.getpid()), 1))

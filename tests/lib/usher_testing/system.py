@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import secrets
+import signal
 import subprocess
 from typing import Any
 
@@ -54,6 +55,11 @@ class Cluster:
     def kill(self) -> None:
         """As the kernel does when memory runs out: the postmaster and all its children."""
         pid = int((self.folder / "postgres/postmaster.pid").read_text().splitlines()[0])
+        # It makes no more of them: one that we don't know of could wait for ever for a lock that
+        # a dead one has.
+        os.kill(pid, signal.SIGSTOP)
+        status = pathlib.Path(f"/proc/{pid}/status")
+        wait_until(lambda: "State:\tT" in status.read_text(), "the postmaster stands still")
         children = run(["ps", "--ppid", str(pid), "-o", "pid="]).stdout.split()
         for victim in [pid, *map(int, children)]:
             try:
