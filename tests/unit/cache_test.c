@@ -315,6 +315,9 @@ race_write(void *arg)
 {
 	struct race *race = arg;
 
+	/* On a busy machine all could be written before any reader has begun. */
+	while (atomic_load(&race->hits) == 0)
+		sched_yield();
 	for (unsigned i = 0; i < RACE_ROUNDS; i++) {
 		unsigned n = i % RACE_IDS;
 		struct uuid id = id_of(n);
@@ -348,7 +351,6 @@ nobody_sees_less_than_was_acknowledged_while_fills_and_drops_race(void **state)
 	for (int i = 0; i < 3; i++)
 		pthread_join(readers[i], NULL);
 	assert_int_equal(atomic_load(&race.stale), 0);
-	assert_true(atomic_load(&race.hits) > 0);
 }
 
 struct herd {
