@@ -13,6 +13,15 @@ wait_cond_init(pthread_cond_t *cond)
 	(void)pthread_condattr_destroy(&monotonic);
 }
 
+int64_t
+wait_now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+}
+
 void
 wait_deadline(int64_t wait_us, struct timespec *out)
 {

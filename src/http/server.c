@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include "base/limits.h"
+#include "base/wait.h"
 #include "http/internal.h"
 
 #include <arpa/inet.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Room for JSON_DEPTH_MAX levels; what is never touched costs nothing. */
@@ -45,18 +45,6 @@ http_config_init(struct http_config *config)
 	};
 }
 
-static void
-deadline_after_ms(struct timespec *out, int64_t ms)
-{
-	clock_gettime(CLOCK_MONOTONIC, out);
-	out->tv_sec += ms / 1000;
-	out->tv_nsec += ms % 1000 * 1000000;
-	if (out->tv_nsec >= 1000000000) {
-		out->tv_sec++;
-		out->tv_nsec -= 1000000000;
-	}
-}
-
 /* The library's own timeout starts again with each byte that trickles in, so somebody else has to
  * watch the whole. */
 static void *
@@ -75,7 +63,7 @@ sweeper_run(void *cls)
 		struct timespec until;
 
 		peers_sweep(server);
-		deadline_after_ms(&until, pause_ms);
+		wait_deadline(pause_ms * US_PER_MS, &until);
 		pthread_cond_timedwait(&server->changed, &server->lock, &until);
 	}
 	pthread_mutex_unlock(&server->lock);
@@ -217,7 +205,6 @@ static struct http_server *
 server_make(const struct http_config *config, http_handler *handler, void *env)
 {
 	struct http_server *server = calloc(1, sizeof(*server));
-	pthread_condattr_t monotonic;
 
 	if (!server)
 		return NULL;
@@ -232,10 +219,7 @@ server_make(const struct http_config *config, http_handler *handler, void *env)
 		list_init(&server->sources[i]);
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_mutex_init(&server->peers_lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&server->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	wait_cond_init(&server->changed);
 	return server;
 }
 
@@ -314,7 +298,7 @@ server_drain(struct http_server *server, int64_t timeout_ms)
 {
 	struct timespec until;
 
-	deadline_after_ms(&until, timeout_ms);
+	wait_deadline(timeout_ms * US_PER_MS, &until);
 	while (server->busy > 0) {
 		if (pthread_cond_timedwait(&server->changed, &server->lock, &until) != 0)
 			break;

@@ -1,6 +1,7 @@
 #include "jobs/jobs.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -70,7 +71,6 @@ status
 jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
 {
 	struct jobs *jobs = calloc(1, sizeof(*jobs));
-	pthread_condattr_t monotonic; /* a clock that is set back must not keep jobs asleep */
 	status st;
 
 	if (!jobs)
@@ -84,10 +84,7 @@ jobs_new(struct store *store, const struct clock *clock, struct jobs **out)
 	jobs->store = store;
 	jobs->clock = clock;
 	pthread_mutex_init(&jobs->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&jobs->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	wait_cond_init(&jobs->changed);
 	*out = jobs;
 	return STATUS_OK;
 }
@@ -236,13 +233,7 @@ sleep_for(struct jobs *jobs, int64_t wait_us)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_us / US_PER_S;
-	until.tv_nsec += wait_us % US_PER_S * 1000;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
+	wait_deadline(wait_us, &until);
 	pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
 }
 
@@ -310,8 +301,7 @@ jobs_stop(struct jobs *jobs)
 	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
 	store_cut_if_away(jobs->store);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += STOP_US / US_PER_S;
+	wait_deadline(STOP_US, &until);
 	for (size_t i = 0; i < JOBS_THREADS; i++)
 		runner_join(&jobs->runners[i], &until);
 }

@@ -3,16 +3,16 @@
 #include "jobs/spool_file.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A waiter looks again that often, should a signal have been missed. */
-#define WAIT_NS (50 * 1000 * 1000L)
+#define WAIT_US (50 * US_PER_MS)
 
 #define CACHE_LINE_BYTES 64
 
@@ -79,7 +79,6 @@ status
 spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
     const struct rand_source *rand, struct spool **out)
 {
-	pthread_condattr_t monotonic; /* a clock that is set back must not keep waiters asleep */
 	struct uuid id;
 	struct spool *spool;
 	status st;
@@ -106,10 +105,7 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
 	if (is_full(st))
 		log_event(LOG_WARN, "spool_full", "spool", directory, "why", st.message, NULL);
 	pthread_mutex_init(&spool->room_lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&spool->room, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	wait_cond_init(&spool->room);
 	spool->seed = rand_hash_seed();
 	spool->clock = clock;
 	*out = spool;
@@ -250,12 +246,7 @@ spool_wait(struct spool *spool, int64_t deadline_us)
 			break;
 		}
 		ask_for_drain(spool);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += WAIT_NS;
-		if (until.tv_nsec >= 1000000000L) {
-			until.tv_nsec -= 1000000000L;
-			until.tv_sec++;
-		}
+		wait_deadline(WAIT_US, &until);
 		if (pthread_cond_timedwait(&spool->room, &spool->room_lock, &until) == ETIMEDOUT)
 			break;
 	}

@@ -1,8 +1,9 @@
 #include "rpc/timer.h"
 
+#include "base/wait.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct timers {
 	const struct clock *clock;
@@ -77,13 +78,7 @@ wait_until(struct timers *timers, int64_t due_us)
 		return;
 	if (wait_us > WAIT_US_MAX)
 		wait_us = WAIT_US_MAX;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_us / US_PER_S;
-	until.tv_nsec += wait_us % US_PER_S * 1000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	wait_deadline(wait_us, &until);
 	(void)pthread_cond_timedwait(&timers->changed, &timers->lock, &until);
 }
 
@@ -119,7 +114,6 @@ status
 timers_new(const struct clock *clock, size_t entries, struct timers **out)
 {
 	struct timers *timers = calloc(1, sizeof(*timers));
-	pthread_condattr_t attributes;
 
 	if (!timers)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for timers");
@@ -127,10 +121,7 @@ timers_new(const struct clock *clock, size_t entries, struct timers **out)
 	timers->room = entries ? entries : 1;
 	timers->heap = calloc(timers->room, sizeof(struct timer_entry *));
 	(void)pthread_mutex_init(&timers->lock, NULL);
-	(void)pthread_condattr_init(&attributes);
-	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&timers->changed, &attributes);
-	(void)pthread_condattr_destroy(&attributes);
+	wait_cond_init(&timers->changed);
 	if (!timers->heap || pthread_create(&timers->thread, NULL, timers_thread, timers) != 0) {
 		free(timers->heap);
 		free(timers);

@@ -1,13 +1,13 @@
 #include "store/conn.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 #include "store/sqlstate.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* The server ends a statement at its deadline; when even that is not heard for this long, the
  * connection is given up. */
@@ -18,16 +18,6 @@
 
 static const status connection_lost = {
     ST_UNAVAILABLE, "the connection to the database broke", "DATABASE_AWAY"};
-
-/* Waiting is in real time: a test's clock may stand still. */
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
-}
 
 static void
 ignore_notice(void *self, const PGresult *result)
@@ -191,7 +181,7 @@ wait_for_socket(struct store_conn *conn, short events, int64_t limit_us)
 	struct pollfd socket = {.fd = PQsocket(conn->pg), .events = events};
 
 	for (;;) {
-		int64_t left_us = limit_us - monotonic_us();
+		int64_t left_us = limit_us - wait_now_us();
 		int ready;
 
 		if (left_us <= 0)
@@ -312,7 +302,7 @@ read_results(struct store_conn *conn, int64_t limit_us, struct outcome *outcome)
 status
 conn_run(struct store_conn *conn, struct outcome *outcome)
 {
-	int64_t limit_us = INT64_MAX, now_us = monotonic_us();
+	int64_t limit_us = INT64_MAX, now_us = wait_now_us();
 	status st;
 
 	*outcome = (struct outcome){0};
@@ -330,9 +320,9 @@ conn_run(struct store_conn *conn, struct outcome *outcome)
 	if (outcome->unheard) {
 		conn->is_dead = true;
 		if (st.code == ST_OK && !outcome->committed)
-			st = monotonic_us() >= limit_us ? REFUSE(ST_DEADLINE_EXCEEDED,
-							      "the database did not answer in time")
-							: connection_lost;
+			st = wait_now_us() >= limit_us ? REFUSE(ST_DEADLINE_EXCEEDED,
+							     "the database did not answer in time")
+						       : connection_lost;
 	}
 	if (st.code != ST_OK) {
 		PQclear(outcome->result);

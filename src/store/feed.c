@@ -76,7 +76,6 @@ status
 feed_new(struct store *store, const struct clock *clock, struct lease *lease,
     struct barrier *barrier, struct feed **out)
 {
-	pthread_condattr_t monotonic;
 	struct feed *feed = calloc(1, sizeof *feed);
 
 	if (!feed ||
@@ -92,10 +91,7 @@ feed_new(struct store *store, const struct clock *clock, struct lease *lease,
 	atomic_init(&feed->read_at_published_us, INT64_MIN);
 	feed->renew_at_us = feed->read_at_us = feed->retry_at_us = INT64_MIN;
 	pthread_mutex_init(&feed->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&feed->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	wait_cond_init(&feed->wake);
 	barrier_set_wake(barrier, feed_wake, feed);
 	*out = feed;
 	return STATUS_OK;
@@ -476,13 +472,7 @@ sleep_until(struct feed *feed, int64_t next_us)
 
 	if (wait_us <= 0)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_us / US_PER_S;
-	until.tv_nsec += wait_us % US_PER_S * 1000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	wait_deadline(wait_us, &until);
 	pthread_mutex_lock(&feed->lock);
 	while (!feed->must_stop && !feed->is_woken)
 		if (pthread_cond_timedwait(&feed->wake, &feed->lock, &until) != 0)

@@ -5,6 +5,7 @@
 #include "store/migrate.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -56,15 +57,6 @@ struct store {
 	int64_t schema_at_us;
 	struct store_health health;
 };
-
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
-}
 
 static void
 wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t at_us)
@@ -286,13 +278,13 @@ keeper_open(struct store *store)
 		set_state(store, health.schema_fits ? STATE_UP : STATE_MISFIT, &health);
 		store->retry_us = RETRY_US_FIRST;
 		store->retry_at_us = 0;
-		store->schema_at_us = monotonic_us() + SCHEMA_LOOK_US;
+		store->schema_at_us = wait_now_us() + SCHEMA_LOOK_US;
 		list_add_last(&store->all, &conn->node);
 		conn->next = store->idle;
 		store->idle = conn;
 	} else {
 		store->open--;
-		store->retry_at_us = monotonic_us() + store->retry_us;
+		store->retry_at_us = wait_now_us() + store->retry_us;
 		store->retry_us =
 		    store->retry_us * 2 < RETRY_US_MAX ? store->retry_us * 2 : RETRY_US_MAX;
 		/* One that serves us and gives no more is not away. */
@@ -316,7 +308,7 @@ keeper_look_at_schema(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 	st = ask_schema(conn, &health);
 	pthread_mutex_lock(&store->lock);
-	store->schema_at_us = monotonic_us() + SCHEMA_LOOK_US;
+	store->schema_at_us = wait_now_us() + SCHEMA_LOOK_US;
 	if (st.code == ST_OK) {
 		set_state(store, health.schema_fits ? STATE_UP : STATE_MISFIT, &health);
 		conn->next = store->idle;
@@ -342,12 +334,12 @@ static void *
 keep(void *arg)
 {
 	struct store *store = arg;
-	int64_t look_at_us = monotonic_us() + LOOK_US;
+	int64_t look_at_us = wait_now_us() + LOOK_US;
 
 	(void)pthread_setname_np(pthread_self(), "database");
 	pthread_mutex_lock(&store->lock);
 	while (!store->stopping) {
-		int64_t now_us = monotonic_us();
+		int64_t now_us = wait_now_us();
 
 		if (now_us >= look_at_us) {
 			close_all(store, take_idle(store, is_gone));
@@ -400,7 +392,6 @@ status
 store_new(const struct config *config, const struct clock *clock, struct store **out)
 {
 	struct store *store = calloc(1, sizeof(*store));
-	pthread_condattr_t attributes;
 	status st;
 
 	if (!store)
@@ -420,12 +411,9 @@ store_new(const struct config *config, const struct clock *clock, struct store *
 	store->health.schema_version_needed = migrations_count;
 	snprintf(store->health.message, sizeof(store->health.message),
 	    "the database has not been reached yet");
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_mutex_init(&store->lock, NULL);
-	pthread_cond_init(&store->freed, &attributes);
-	pthread_cond_init(&store->work, &attributes);
-	pthread_condattr_destroy(&attributes);
+	wait_cond_init(&store->freed);
+	wait_cond_init(&store->work);
 	st = conninfo_make(config, &store->arena, &store->info);
 	if (st.code == ST_OK)
 		st = start_keeper(store);
@@ -528,7 +516,7 @@ lease_locked(struct store *store, int64_t deadline_us, struct store_conn **out)
 			left_us = 60 * US_PER_S;
 		store->waiting++;
 		pthread_cond_signal(&store->work);
-		wait_until(&store->freed, &store->lock, monotonic_us() + left_us);
+		wait_until(&store->freed, &store->lock, wait_now_us() + left_us);
 		store->waiting--;
 	}
 }

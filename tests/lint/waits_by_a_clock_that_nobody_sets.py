@@ -18,6 +18,8 @@ def complaints(path: pathlib.Path) -> list[str]:
     by_default = re.findall(r"pthread_cond_init\([^;]*?, NULL\)|PTHREAD_COND_INITIALIZER", text)
     if by_default and re.search(r"pthread_cond_timedwait\(", text):
         found.append(f"may wait by the time of day: {by_default[0]}")
+    if path != TOP / "src/base/wait.c" and re.search(r"pthread_condattr_setclock\(", text):
+        found.append("does what wait_cond_init() does")
     return [f"{path.relative_to(TOP)} {what}" for what in found]
 
 
