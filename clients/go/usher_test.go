@@ -265,14 +265,17 @@ func TestWhatWasSentOnceDoesNotEndAsUnsent(t *testing.T) {
 	client := clientOf(t, server)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	ended := make(chan error, 1)
 	go func() {
-		for server.count() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		time.Sleep(200 * time.Millisecond)
-		_ = server.socket.Close()
+		_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+		ended <- err
 	}()
-	_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+	await(t, "it is answered", func() bool {
+		rank, _ := client.servers.all[0].rank(false)
+		return rank[0] > 0
+	})
+	_ = server.socket.Close()
+	err := <-ended
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Reason != "DATABASE_AWAY" || failure.Attempts != 1 {
 		t.Fatal(err)

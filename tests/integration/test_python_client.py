@@ -291,8 +291,7 @@ def test_what_was_sent_once_does_not_end_as_unsent():
     with ScriptedServer(in_turn(answer)) as server, usher.Client(server.url, timeout=2.0) as client:
 
         def go_away() -> None:
-            wait_until(lambda: server.requests, "it was sent")
-            time.sleep(0.2)
+            wait_until(client.servers[0].is_resting, "it was answered")
             server.close()
 
         with ThreadPoolExecutor() as pool:
