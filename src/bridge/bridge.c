@@ -242,7 +242,7 @@ reply_arrives(void *arg, struct client_result *result)
 	status written;
 
 	if (result->status.code != ST_OK) {
-		visit_refuse(visit, result->status, result);
+		visit_refuse(visit, caller_outcome(visit->bridge, result->status), result);
 		client_result_done(result);
 		return;
 	}

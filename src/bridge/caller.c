@@ -2,11 +2,13 @@
 #include "bridge/internal.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 
 #include <string.h>
 #include <strings.h>
 
 #define TRACE_BYTES 55 /* 00-<32>-<16>-<2> */
+#define KEY_REFUSED_LOG_US (60 * US_PER_S)
 
 /* The header's one value; NULL without it.
  * Errors: INVALID_ARGUMENT: twice is a mistake that one of two readers would not see. */
@@ -262,4 +264,33 @@ caller_read(struct visit *visit, struct client_options *out)
 	TRY(read_revision(visit, &options.at_least));
 	*out = options;
 	return STATUS_OK;
+}
+
+static bool
+is_about_our_key(status outcome)
+{
+	return outcome.reason && (strcmp(outcome.reason, "VIA_REFUSED") == 0 ||
+				     strcmp(outcome.reason, "CLIENT_IP_NOT_ALLOWED") == 0);
+}
+
+status
+caller_outcome(struct bridge *bridge, status outcome)
+{
+	int64_t now_us, last_us;
+
+	if (!is_about_our_key(outcome))
+		return outcome;
+	now_us = clock_boot_us(bridge->clock);
+	last_us = atomic_load(&bridge->key_refused_at_us);
+	if ((last_us == 0 || now_us - last_us >= KEY_REFUSED_LOG_US) &&
+	    atomic_compare_exchange_strong(&bridge->key_refused_at_us, &last_us, now_us))
+		log_event(LOG_ERROR, "bridge_key_refused", "reason", outcome.reason, "message",
+		    bridge->key.bytes
+			? "usherd refuses bridge.key: it was revoked or has expired, or its scopes "
+			  "or networks do not fit; nobody is served"
+			: "bridge.key is not set, and usherd believes nobody else about callers; "
+			  "nobody is served",
+		    NULL);
+	return REFUSE_FOR(ST_UNAVAILABLE, "BRIDGE_KEY_REFUSED",
+	    "the bridge can't pass on calls: its own key is refused");
 }

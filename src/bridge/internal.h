@@ -9,6 +9,8 @@
 #include "bridge/route.h"
 #include "client/client.h"
 
+#include <stdatomic.h>
+
 /* A page of the bridge's own. serve() replies, now or later. */
 struct visit;
 struct page {
@@ -36,7 +38,8 @@ struct bridge {
 	size_t origins_count;
 	const struct clock *clock;
 	int64_t started_us;
-	struct arena arena; /* what was read from the settings */
+	_Atomic int64_t key_refused_at_us; /* when the log was told last; 0: never */
+	struct arena arena;                /* what was read from the settings */
 };
 
 #define VISIT_HEADERS_MAX 12
@@ -91,6 +94,9 @@ MUST_USE status caller_read(struct visit *visit, struct client_options *out);
  * trust, the last address in X-Forwarded-For that is none of theirs. */
 const char *caller_address(struct visit *visit);
 bool caller_is_among(const struct visit *visit, const struct networks *networks);
+/* What came of the call, as it concerns the caller: a refusal of the bridge's own key is the
+ * bridge's fault, UNAVAILABLE BRIDGE_KEY_REFUSED, and is told to the log. */
+status caller_outcome(struct bridge *bridge, status outcome);
 
 /* message.c: the request message, encoded, from body, query and path.
  * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */

@@ -69,7 +69,7 @@ ready_arrives(void *arg, struct client_result *result)
 	    (const Usher__V1__GetHealthReply *)(const void *)result->reply;
 	struct strbuf body;
 	struct writer writer;
-	status st = result->status;
+	status st = caller_outcome(visit->bridge, result->status);
 
 	strbuf_init(&body, PAGE_BYTES_MAX);
 	writer_init(&writer, &body, 0);
@@ -92,8 +92,10 @@ static void
 serve_ready(struct visit *visit)
 {
 	const Usher__V1__GetHealthRequest request = USHER__V1__GET_HEALTH_REQUEST__INIT;
-	const struct client_options options = {
-	    .via = visit->bridge->key, .timeout_ms = READY_TIMEOUT_MS};
+	/* With the caller's address, as every call has it: the key must be good for that too. */
+	const struct client_options options = {.via = visit->bridge->key,
+	    .client_ip = visit->client_ip,
+	    .timeout_ms = READY_TIMEOUT_MS};
 
 	client_call_async(visit->bridge->client, &ops_get_health_method, &options, &request.base,
 	    ready_arrives, visit);

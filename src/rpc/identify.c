@@ -119,6 +119,10 @@ identify_take(struct task *task, status st, enum credential_step step)
 		return identify_next(task);
 	}
 	if (st.code != ST_OK) {
+		/* Whoever passes on a call must not take its own key's refusal for the caller's. */
+		if (st.code == ST_UNAUTHENTICATED && task->at == WHO_VIA)
+			st = REFUSE_FOR(ST_UNAUTHENTICATED, "VIA_REFUSED",
+			    "the intermediary's own key is not valid");
 		identify_refuse(task, st);
 		return false;
 	}

@@ -372,6 +372,31 @@ a_refused_token_is_told_apart_from_none(void **state)
 	    "Bearer realm=\"usher\", error=\"invalid_token\"");
 }
 
+/* Who logs in with the right password must not be told that it was wrong. */
+static void
+a_refusal_of_the_bridge_s_own_key_is_its_own_fault(void **state)
+{
+	static const struct {
+		uint32_t code;
+		const char *reason;
+	} table[] = {
+	    {ST_UNAUTHENTICATED, "VIA_REFUSED"}, {ST_PERMISSION_DENIED, "CLIENT_IP_NOT_ALLOWED"}};
+	struct response_envelope *answer = tell();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		answer->code = table[i].code;
+		answer->reason = slice_text(table[i].reason);
+		(void)bridge_get(&fixture, "/v1/me", "Authorization: Bearer good\r\n");
+		assert_problem(&fixture, 503, "BRIDGE_KEY_REFUSED");
+		assert_string_equal(bridge_header(&fixture, "WWW-Authenticate"), "");
+		(void)bridge_get(&fixture, "/ready", "");
+		assert_problem(&fixture, 503, "BRIDGE_KEY_REFUSED");
+	}
+	/* It is asked on the terms of every other call. */
+	assert_true(slice_equals_text(upstream_last(&fixture.upstream)->client_ip, "127.0.0.1"));
+}
+
 static void
 violations_are_told_field_by_field(void **state)
 {
@@ -834,6 +859,7 @@ main(void)
 	    TEST(metrics_are_for_those_who_are_named),
 	    TEST(each_code_has_its_http_status),
 	    TEST(a_refused_token_is_told_apart_from_none),
+	    TEST(a_refusal_of_the_bridge_s_own_key_is_its_own_fault),
 	    TEST(violations_are_told_field_by_field),
 	    TEST(a_reply_is_the_message_with_its_headers),
 	    TEST(a_reply_that_is_none_is_our_fault),

@@ -1063,6 +1063,24 @@ only_a_via_that_may_asserts_an_address(void **state)
 }
 
 static void
+a_via_that_is_refused_is_told_apart_from_its_caller(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options options = {
+	    .via = slice_text("bad"), .credential = slice_text("key:a")};
+
+	struct client_result via = call_with(fake, "Keyed", "x", &options);
+	assert_refused(&via, ST_UNAUTHENTICATED, "VIA_REFUSED");
+	/* Where anybody may call, too: a login must not go on as from an unknown address. */
+	struct client_result open = call_with(fake, "Fast", "x", &options);
+	assert_refused(&open, ST_UNAUTHENTICATED, "VIA_REFUSED");
+	options =
+	    (struct client_options){.via = slice_text("via:z"), .credential = slice_text("bad")};
+	struct client_result caller = call_with(fake, "Keyed", "x", &options);
+	assert_refused(&caller, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+}
+
+static void
 methods_that_are_none_or_two_are_refused(void **state)
 {
 	struct fake *fake = *state;
@@ -1851,6 +1869,7 @@ main(void)
 	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),
 	    WITH_SERVER(health_answers_whoever_asks_while_the_database_is_away),
 	    WITH_SERVER(only_a_via_that_may_asserts_an_address),
+	    WITH_SERVER(a_via_that_is_refused_is_told_apart_from_its_caller),
 	    WITH_SERVER(methods_that_are_none_or_two_are_refused),
 	    WITH_SERVER(bad_payloads_are_refused_and_the_server_goes_on),
 	    WITH_SERVER(every_cut_of_a_message_gets_an_answer),

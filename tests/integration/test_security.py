@@ -468,6 +468,32 @@ def test_a_bridges_key_that_may_be_known_is_revoked_and_another_made(
     assert client.using(credential=other["text"]).ops.get_status().node_id
 
 
+def test_a_bridge_whose_key_was_revoked_blames_itself(
+    system: System, node: Node, client: usher.Client, org_a: Organisation, tmp_path: pathlib.Path
+):
+    """Its callers are told neither that their password is wrong nor that they may not."""
+    operator = client.using(
+        credential=system.operator("bridges@example.com").tokens(client).access_token
+    )
+    file = tmp_path / "bridge.key"
+    done = system.cli("bootstrap", "--system-only", "--bridge-key", str(file), "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    bridge = system.bridge(node, "revoked", bridge__key_file=str(file))
+    http = bridge.http()
+    right = {"email": org_a.email, "password": org_a.password}
+    http.post("/v1/auth/login", right).expect(200)
+    http.get("/ready").expect(200)
+    operator.using(org=made["systemOrgId"]).context.revoke_api_key(key_id=made["bridgeKeyId"])
+    for _ in range(3):
+        http.post("/v1/auth/login", right).expect(503, "BRIDGE_KEY_REFUSED")
+        http.get("/ready").expect(503, "BRIDGE_KEY_REFUSED")
+    http.get("/health").expect(200)
+    bridge.stop()
+    told = [line for line in bridge.log.read_text().splitlines() if "bridge_key_refused" in line]
+    assert len(told) == 1 and "level=error" in told[0], told
+
+
 @pytest.mark.parametrize(
     "statement",
     [
