@@ -63,6 +63,17 @@ fetch_descriptors(struct client *client, uint32_t timeout_ms, struct descriptors
 	return st;
 }
 
+/* A server whose handler refused one field says so in the message, too. */
+static bool
+is_said(const char *message, const struct client_violation *violation)
+{
+	size_t bytes = strlen(violation->field);
+
+	return message && strncmp(message, violation->field, bytes) == 0 &&
+	       strncmp(message + bytes, ": ", 2) == 0 &&
+	       strcmp(message + bytes + 2, violation->description) == 0;
+}
+
 static void
 print_failure(const struct cli *cli, const struct client_result *result)
 {
@@ -98,8 +109,9 @@ print_failure(const struct cli *cli, const struct client_result *result)
 		return;
 	}
 	for (size_t i = 0; i < result->violations_count; i++)
-		fprintf(stderr, "  %s: %s\n", result->violations[i].field,
-		    result->violations[i].description);
+		if (!is_said(result->status.message, &result->violations[i]))
+			fprintf(stderr, "  %s: %s\n", result->violations[i].field,
+			    result->violations[i].description);
 	if (result->retry_after_ms)
 		fprintf(stderr, "  not sooner than in %u ms\n", result->retry_after_ms);
 }

@@ -107,6 +107,12 @@ def test_call_says_what_was_refused(system: System, node: Node, org_a: Organisat
     assert problem["reason"] and problem["message"]
     done = call("usher.v1.AuthService/Login", '{"email":"a@example.com"}')
     assert done.returncode in (FAILED, USAGE) and "password" in done.stderr
+    # Each field once, whether a handler's rule was broken or the schema's.
+    login = "usher.v1.AuthService/Login"
+    done = call(login, '{"email":"a@@example.com","password":"long enough a one"}')
+    assert done.returncode == FAILED and done.stderr.count("email:") == 1, done.stderr
+    done = call(login, "{}")
+    assert done.stderr.count("email:") == 1 and done.stderr.count("password:") == 1, done.stderr
     for words in (
         ("usher.v1.Nothing/AtAll",),
         ("usher.v1.UserService/GetMe", "{"),
