@@ -6,8 +6,11 @@
  * is taken down any more, and none that was lost is made again. The pipe is closed by whichever
  * side of it fails first; when that is the receive, nothing is lost. So in a program with this in
  * it, nng is not told of a failure to send to a peer that is gone, nor that a connection has
- * failed: it goes on to read, and finds the end there. To do that, sendmsg() and epoll_wait() stand
- * here in front of the C library's. Threads: any. */
+ * failed: it goes on to read, and finds the end there.
+ * A send is lost in the same way, when the pipe is closed between two parts of a message: nng takes
+ * it that sendmsg() sends all or nothing. Here it does: what did not go at once is remembered, and
+ * goes with the next try.
+ * To do that, sendmsg() and epoll_wait() stand here in front of the C library's. Threads: any. */
 #ifndef USHER_CLIENT_GUARD_H
 #define USHER_CLIENT_GUARD_H
 

@@ -1545,6 +1545,63 @@ clients_that_die_while_they_send_leave_no_connection_behind(void **state)
 	assert_answered(fake);
 }
 
+/* Nor with one that goes, or talks nonsense, when some of its reply has been sent and some has not:
+ * nng hands a large one to the kernel in parts. */
+static void
+clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind(void **state)
+{
+	struct fake *fake = *state;
+	const struct linger at_once = {.l_onoff = 1};
+	static char some[60000];
+	int64_t calls, pipes;
+
+	assert_answered(fake);
+	for (int i = 0; i < 400; i++) {
+		const int fd = deaf_client(fake);
+		deaf_calls(fd, 1, "4000000");
+		for (int parts = i % 50; parts >= 0; parts--)
+			(void)!recv(fd, some, sizeof(some), MSG_WAITALL);
+		if (i % 2) /* a request whose number says that it is none */
+			(void)!send(fd, "\0\0\0\0\0\0\0\4\0\0\0\0", 12, MSG_NOSIGNAL);
+		if (i % 3 == 0)
+			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		if (i % 3 == 1)
+			(void)shutdown(fd, SHUT_WR);
+		while (i % 3 == 1 && recv(fd, some, sizeof(some), 0) > 0)
+			;
+		(void)close(fd);
+	}
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
+	assert_answered(fake);
+}
+
+/* It goes in many parts, and each must go on where the last one ended. */
+static void
+large_replies_reach_a_slow_reader_whole(void **state)
+{
+	struct fake *fake = *state;
+	static char reply[4100000];
+	const int fd = deaf_client(fake);
+
+	deaf_calls(fd, 3, "4000000");
+	for (int i = 0; i < 3; i++) {
+		uint64_t frame;
+		assert_int_equal(recv(fd, &frame, 8, MSG_WAITALL), 8);
+		const size_t bytes = be64toh(frame);
+		assert_in_range(bytes, 4000000, sizeof(reply));
+		for (size_t done = 0, part; done < bytes; done += part) {
+			part = bytes - done < 9001 ? bytes - done : 9001;
+			assert_int_equal(recv(fd, reply + done, part, MSG_WAITALL), part);
+		}
+		assert_in_range(be32toh(*(uint32_t *)reply), 0x80000001, 0x80000003);
+		size_t letters = 0;
+		for (const char *at = memchr(reply, 'x', bytes); at && *at == 'x'; at++)
+			letters++;
+		assert_int_equal(letters, 4000000);
+	}
+	(void)close(fd);
+}
+
 static void
 large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard(void **state)
 {
@@ -1887,6 +1944,8 @@ main(void)
 	    cmocka_unit_test(
 		a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory),
 	    WITH_SERVER(clients_that_die_while_they_send_leave_no_connection_behind),
+	    WITH_SERVER(clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind),
+	    WITH_SERVER(large_replies_reach_a_slow_reader_whole),
 	    cmocka_unit_test(
 		large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard),
 	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),
