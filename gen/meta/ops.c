@@ -264,12 +264,18 @@ static const struct meta_field fields_of_meta_usher_v1_get_status_reply[] = {
 	    .name = "resident_bytes", .json_name = "residentBytes"},
 	{.number = 12, .type = META_INT64, .oneof = -1,
 	    .name = "log_lines_dropped", .json_name = "logLinesDropped"},
+	{.number = 13, .type = META_DOUBLE, .oneof = -1,
+	    .name = "clock_ahead_ms", .json_name = "clockAheadMs"},
+	{.number = 14, .type = META_INT32, .oneof = -1,
+	    .name = "descriptors_open", .json_name = "descriptorsOpen"},
+	{.number = 15, .type = META_INT32, .oneof = -1,
+	    .name = "descriptors_max", .json_name = "descriptorsMax"},
 };
 
 const struct meta_message meta_usher_v1_get_status_reply = {
 	.full_name = "usher.v1.GetStatusReply",
 	.fields = fields_of_meta_usher_v1_get_status_reply,
-	.fields_count = 12,
+	.fields_count = 15,
 };
 
 static const struct meta_field fields_of_meta_usher_v1_operation[] = {

@@ -4,6 +4,8 @@
 #include "gen/client/ops.h"
 #include "gen/meta/ops.h"
 
+#include <math.h>
+
 static void
 print_health(const char *url, const Usher__V1__GetHealthReply *health)
 {
@@ -31,6 +33,11 @@ print_figures(const Usher__V1__GetStatusReply *s)
 	printf("  node      %s, %.1f MiB resident, feed %.0f ms old, %d node%s alive\n", s->node_id,
 	    (double)s->resident_bytes / 1048576.0, s->feed_age_ms, s->live_nodes,
 	    s->live_nodes == 1 ? "" : "s");
+	/* An older server says neither. */
+	if (s->descriptors_max)
+		printf("  machine   %d of %d descriptors open, clock %.3f s %s the database's\n",
+		    s->descriptors_open, s->descriptors_max, fabs(s->clock_ahead_ms) / 1000,
+		    s->clock_ahead_ms < 0 ? "behind" : "ahead of");
 	for (size_t i = 0; i < s->n_lanes; i++)
 		printf("  lane      %-8s %d of %d busy, %d of %d queued, %lld done, %lld refused\n",
 		    s->lanes[i]->name, s->lanes[i]->busy, s->lanes[i]->workers, s->lanes[i]->queued,

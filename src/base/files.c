@@ -2,8 +2,11 @@
 
 #include "base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* In a row, before it is said that all is well: whoever waits takes the first ones. */
@@ -18,6 +21,23 @@ files_are_left(void)
 		return errno != EMFILE && errno != ENFILE;
 	(void)close(copy);
 	return true;
+}
+
+void
+files_count(int *open, int *max)
+{
+	struct rlimit limit = {0};
+	DIR *own = opendir("/proc/self/fd");
+	/* ".", "..", and the one that reads. */
+	int count = own ? -3 : 0;
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	*max = limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
+	while (own && readdir(own))
+		count++;
+	if (own)
+		(void)closedir(own);
+	*open = own || files_are_left() ? count : *max;
 }
 
 void

@@ -9,6 +9,10 @@
 /* Could one be had just now? Blocks on nothing. */
 bool files_are_left(void);
 
+/* How many this process has open, and the most it may have; without one to look with, it has all.
+ * Blocks on nothing. */
+void files_count(int *open, int *max);
+
 /* Remembers what was told already. Zeroed at first. */
 struct files_watch {
 	atomic_bool are_out;

@@ -1,6 +1,7 @@
 /* What the bridge answers by itself. */
 #include "bridge/internal.h"
 
+#include "base/files.h"
 #include "base/log.h"
 #include "bridge/openapi.h"
 #include "gen/client/ops.h"
@@ -186,6 +187,7 @@ serve_metrics(struct visit *visit)
 	struct bridge *bridge = visit->bridge;
 	int64_t up_us = clock_boot_us(bridge->clock) - bridge->started_us;
 	struct strbuf body;
+	int files, files_max;
 
 	/* It tells of the servers behind, and of everybody's calls. */
 	if (!caller_is_among(visit, &bridge->metrics_from)) {
@@ -205,6 +207,9 @@ serve_metrics(struct visit *visit)
 	    &body, "usher_bridge_up_seconds", "Since the start.", (uint64_t)(up_us / US_PER_S));
 	write_gauge(&body, "usher_bridge_log_lines_dropped", "Lines that the log had no room for.",
 	    log_dropped());
+	files_count(&files, &files_max);
+	write_gauge(&body, "process_open_fds", "File descriptors that are open.", (uint64_t)files);
+	write_gauge(&body, "process_max_fds", "The most there may be.", (uint64_t)files_max);
 	write_gauge(
 	    &body, "process_resident_memory_bytes", "Memory in use.", figures_resident_bytes());
 	reply_page(visit, 200, "text/plain; version=0.0.4; charset=utf-8", &body);

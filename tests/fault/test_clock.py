@@ -273,7 +273,11 @@ def test_jobs_run_when_they_are_asked_to_and_by_themselves(
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_metrics_and_log_tell_of_it(hours: int, clock: FleetNode, metrics_port: int):
+def test_metrics_status_and_log_tell_of_it(
+    hours: int, clock: FleetNode, metrics_port: int, odd: usher.Client, system: System
+):
+    bridge = odd.using(credential=system.bridge_key.read_text().strip())
+
     def ahead_s() -> float:
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as got:
             found = re.search(r"^usher_clock_ahead_seconds (\S+)$", got.read().decode(), re.M)
@@ -283,6 +287,7 @@ def test_metrics_and_log_tell_of_it(hours: int, clock: FleetNode, metrics_port: 
     assert abs(ahead_s()) < SOON_S
     clock.move_clock(hours * HOUR_S)
     assert abs(ahead_s() - hours * HOUR_S) < SOON_S
+    assert abs(bridge.ops.get_status().clock_ahead_ms / 1000 - hours * HOUR_S) < SOON_S
     wait_until(
         lambda: clock.log.read_text().count("event=clock_differs") > 0,
         "the log tells",

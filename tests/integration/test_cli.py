@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -145,6 +146,7 @@ def test_status_of_a_running_system(system: System, node: Node):
     done = system.cli("status", "--url", node.url, "--credential", token)
     assert done.returncode == OK, done.stderr
     assert "usher_app" in done.stdout
+    assert re.search(r"machine +\d+ of \d+ descriptors open, clock \d+\.\d+ s ", done.stdout)
     done = system.cli("status", "--json", "--url", node.url, "--credential", token)
     assert done.returncode == OK, done.stderr
     assert json.loads(done.stdout)

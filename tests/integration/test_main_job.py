@@ -4,7 +4,9 @@ backend resolves them over nng with a foreign client; and every route of the bri
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
 import secrets
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 import usher
 from usher.v1 import auth_pb2, common_pb2, context_pb2
-from usher_testing import Bridge, Http, Organisation, System, unverified_token, wait_until
+from usher_testing import Bridge, Http, Node, Organisation, System, unverified_token, wait_until
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -512,13 +514,19 @@ def test_every_documented_route_is_served(http: Http):
                 assert reply.json.get("reason") != nowhere.get("reason"), (verb, path)
 
 
-def test_operators_see_the_status(system: System, client: usher.Client, http: Http):
+def test_operators_see_the_status(system: System, node: Node, client: usher.Client, http: Http):
     operator = system.operator()
     status = operator.owner(client).ops.get_status(exact_counts=True)
     assert status.database.schema_version >= 1
     assert status.database.role == "usher_app"
     assert {"orgs", "users"} <= {t.name.removeprefix("usher.") for t in status.tables}
     assert status.lanes and status.caches and status.jobs
+    found = len(os.listdir(f"/proc/{node.pid}/fd"))
+    assert abs(status.descriptors_open - found) < 20 and status.descriptors_open > 10
+    hard = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[0]
+    assert status.descriptors_max == min(hard, 2**31 - 1)
+    # It and its database are on one machine.
+    assert abs(status.clock_ahead_ms) < 5000
     http.by(bearer=operator.tokens(client).access_token).get("/v1/ops/status").expect(200)
     http.get("/v1/ops/status").expect(401)
 

@@ -1,5 +1,6 @@
 #include "svc/ops/metrics.h"
 
+#include "base/files.h"
 #include "base/log.h"
 
 static void
@@ -111,7 +112,7 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	struct store_health health;
 	struct feed_figures feed;
 	int64_t calls, pipes;
-	int used, max;
+	int used, max, files, files_max;
 
 	store_health(env->store, &health);
 	store_connections(env->store, &used, &max);
@@ -136,6 +137,9 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	    barrier_live_nodes(env->barrier));
 	plain(out, "usher_calls", "gauge", "Calls under way.", (double)calls);
 	plain(out, "usher_connections", "gauge", "Connections of clients.", (double)pipes);
+	files_count(&files, &files_max);
+	plain(out, "process_open_fds", "gauge", "File descriptors that are open.", files);
+	plain(out, "process_max_fds", "gauge", "The most there may be.", files_max);
 	plain(out, "usher_log_dropped_total", "counter", "Log lines lost.", (double)log_dropped());
 	write_lanes(env, out);
 	write_caches(env, out);

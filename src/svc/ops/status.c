@@ -1,4 +1,5 @@
 /* GetStatus: where it is connected, what is in there, and how it is doing. */
+#include "base/files.h"
 #include "base/log.h"
 #include "gen/svc/ops.h"
 #include "rpc/call.h"
@@ -159,6 +160,10 @@ fill_node(const struct ops_env *env, struct rpc_call *call, Usher__V1__GetStatus
 	}
 	if (env->barrier)
 		reply->live_nodes = barrier_live_nodes(env->barrier);
+	if (env->cluster_clock)
+		reply->clock_ahead_ms =
+		    (double)cluster_clock_ahead_us(env->cluster_clock) / US_PER_MS_REAL;
+	files_count(&reply->descriptors_open, &reply->descriptors_max);
 	reply->resident_bytes = resident_bytes();
 	reply->log_lines_dropped = (int64_t)log_dropped();
 	return STATUS_OK;

@@ -108,9 +108,12 @@ class GetOperationRequest(_message.Message):
     def __init__(self, operation_id: _Optional[str] = ...) -> None: ...
 
 class GetStatusReply(_message.Message):
-    __slots__ = ["caches", "database", "feed_age_ms", "jobs", "lanes", "live_nodes", "log_lines_dropped", "node_id", "resident_bytes", "started_at", "tables", "version"]
+    __slots__ = ["caches", "clock_ahead_ms", "database", "descriptors_max", "descriptors_open", "feed_age_ms", "jobs", "lanes", "live_nodes", "log_lines_dropped", "node_id", "resident_bytes", "started_at", "tables", "version"]
     CACHES_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_AHEAD_MS_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTORS_MAX_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTORS_OPEN_FIELD_NUMBER: _ClassVar[int]
     FEED_AGE_MS_FIELD_NUMBER: _ClassVar[int]
     JOBS_FIELD_NUMBER: _ClassVar[int]
     LANES_FIELD_NUMBER: _ClassVar[int]
@@ -122,7 +125,10 @@ class GetStatusReply(_message.Message):
     TABLES_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     caches: _containers.RepeatedCompositeFieldContainer[CacheStatus]
+    clock_ahead_ms: float
     database: DatabaseStatus
+    descriptors_max: int
+    descriptors_open: int
     feed_age_ms: float
     jobs: _containers.RepeatedCompositeFieldContainer[JobStatus]
     lanes: _containers.RepeatedCompositeFieldContainer[LaneStatus]
@@ -133,7 +139,7 @@ class GetStatusReply(_message.Message):
     started_at: _timestamp_pb2.Timestamp
     tables: _containers.RepeatedCompositeFieldContainer[TableStatus]
     version: str
-    def __init__(self, version: _Optional[str] = ..., node_id: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., database: _Optional[_Union[DatabaseStatus, _Mapping]] = ..., tables: _Optional[_Iterable[_Union[TableStatus, _Mapping]]] = ..., caches: _Optional[_Iterable[_Union[CacheStatus, _Mapping]]] = ..., lanes: _Optional[_Iterable[_Union[LaneStatus, _Mapping]]] = ..., jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ..., feed_age_ms: _Optional[float] = ..., live_nodes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., log_lines_dropped: _Optional[int] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., node_id: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., database: _Optional[_Union[DatabaseStatus, _Mapping]] = ..., tables: _Optional[_Iterable[_Union[TableStatus, _Mapping]]] = ..., caches: _Optional[_Iterable[_Union[CacheStatus, _Mapping]]] = ..., lanes: _Optional[_Iterable[_Union[LaneStatus, _Mapping]]] = ..., jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ..., feed_age_ms: _Optional[float] = ..., live_nodes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., log_lines_dropped: _Optional[int] = ..., clock_ahead_ms: _Optional[float] = ..., descriptors_open: _Optional[int] = ..., descriptors_max: _Optional[int] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ["exact_counts"]

@@ -2131,7 +2131,7 @@ const ProtobufCMessageDescriptor usher__v1__run_job_reply__descriptor =
   (ProtobufCMessageInit) usher__v1__run_job_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor usher__v1__get_status_reply__field_descriptors[12] =
+static const ProtobufCFieldDescriptor usher__v1__get_status_reply__field_descriptors[15] =
 {
   {
     "version",
@@ -2277,10 +2277,49 @@ static const ProtobufCFieldDescriptor usher__v1__get_status_reply__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "clock_ahead_ms",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__GetStatusReply, clock_ahead_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "descriptors_open",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__GetStatusReply, descriptors_open),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "descriptors_max",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__GetStatusReply, descriptors_max),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned usher__v1__get_status_reply__field_indices_by_name[] = {
   5,   /* field[5] = caches */
+  12,   /* field[12] = clock_ahead_ms */
   3,   /* field[3] = database */
+  14,   /* field[14] = descriptors_max */
+  13,   /* field[13] = descriptors_open */
   8,   /* field[8] = feed_age_ms */
   7,   /* field[7] = jobs */
   6,   /* field[6] = lanes */
@@ -2295,7 +2334,7 @@ static const unsigned usher__v1__get_status_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange usher__v1__get_status_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor usher__v1__get_status_reply__descriptor =
 {
@@ -2305,7 +2344,7 @@ const ProtobufCMessageDescriptor usher__v1__get_status_reply__descriptor =
   "Usher__V1__GetStatusReply",
   "usher.v1",
   sizeof(Usher__V1__GetStatusReply),
-  12,
+  15,
   usher__v1__get_status_reply__field_descriptors,
   usher__v1__get_status_reply__field_indices_by_name,
   1,  usher__v1__get_status_reply__number_ranges,

@@ -306,10 +306,20 @@ struct  Usher__V1__GetStatusReply
   int32_t live_nodes;
   int64_t resident_bytes;
   int64_t log_lines_dropped;
+  /*
+   * How far this machine's clock is ahead of the database's, as heard with the lease; negative: behind.
+   * Nodes go by the database's.
+   */
+  double clock_ahead_ms;
+  /*
+   * File descriptors: how many this process has open, and the most it may have.
+   */
+  int32_t descriptors_open;
+  int32_t descriptors_max;
 };
 #define USHER__V1__GET_STATUS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__get_status_reply__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Usher__V1__Operation
