@@ -1,9 +1,12 @@
 #include "crypt/crypt.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <sodium.h>
 
 #define SEAL_VERSION 1
+#define SECURE_HEAP_BYTES (512u << 10)
+#define SECURE_PIECE_BYTES_MIN 32
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_BYTES crypto_aead_xchacha20poly1305_ietf_ABYTES
 
@@ -15,22 +18,11 @@ crypt_init(void)
 {
 	if (sodium_init() < 0)
 		return REFUSE(ST_INTERNAL, "libsodium finds no source of random numbers");
+	/* Where OpenSSL keeps a private key's number and works with it. */
+	if (!CRYPTO_secure_malloc_initialized() &&
+	    !CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_PIECE_BYTES_MIN))
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for keys");
 	return STATUS_OK;
-}
-
-void *
-crypt_alloc(size_t bytes)
-{
-	void *memory = sodium_malloc(bytes);
-	if (memory)
-		memset(memory, 0, bytes);
-	return memory;
-}
-
-void
-crypt_free(void *memory)
-{
-	sodium_free(memory);
 }
 
 void
@@ -42,9 +34,10 @@ crypt_wipe(void *memory, size_t bytes)
 status
 crypt_key_new(struct crypt_key **out)
 {
-	struct crypt_key *key = crypt_alloc(sizeof *key);
+	struct crypt_key *key = sodium_malloc(sizeof *key);
 	if (!key)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a key");
+	memset(key, 0, sizeof *key);
 	*out = key;
 	return STATUS_OK;
 }
@@ -52,7 +45,7 @@ crypt_key_new(struct crypt_key **out)
 void
 crypt_key_free(struct crypt_key **key)
 {
-	crypt_free(*key);
+	sodium_free(*key); /* overwrites it first */
 	*key = NULL;
 }
 

@@ -25,19 +25,15 @@ struct crypt_digest {
 	uint8_t bytes[CRYPT_DIGEST_BYTES];
 };
 
-/* Once, before anything else of this folder; again does no harm.
- * Errors: INTERNAL (no way to random numbers). */
+/* Once, before anything else of this folder; again does no harm. Gives OpenSSL a heap for private
+ * keys, which is locked where the limit on locked memory lets it be.
+ * Errors: INTERNAL (no way to random numbers), RESOURCE_EXHAUSTED. */
 MUST_USE status crypt_init(void);
 
 /* Zeroed guarded memory for a key that stays. Errors: RESOURCE_EXHAUSTED (locked memory is scarce).
  */
 MUST_USE status crypt_key_new(struct crypt_key **out);
 void crypt_key_free(struct crypt_key **key);
-
-/* The same for secrets of other sizes, such as a private key's PEM. NULL when there is no memory.
- */
-void *crypt_alloc(size_t bytes);
-void crypt_free(void *memory); /* overwrites first; NULL is fine */
 
 /* Overwrite, in a way that no compiler leaves out. */
 void crypt_wipe(void *memory, size_t bytes);

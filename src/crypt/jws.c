@@ -1,66 +1,253 @@
 #include "crypt/jws.h"
 
-#include <assert.h>
+#include "crypt/flat.h"
+
 #include <errno.h>
 #include <jwt.h>
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 
-#define JWS_PEM_BYTES_MAX 1024
+#define HALF_BYTES (JWS_SIGNATURE_BYTES / 2)
+#define DER_BYTES_MAX 80 /* of two integers of 33 bytes */
+#define HEADER_MEMBERS 3
+#define CLAIMS_MAX 11
+
+#define FORGED REFUSE_FOR(ST_UNAUTHENTICATED, "TOKEN_FORGED", "the token's signature is not ours")
+#define NO_MEMORY REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a token")
+#define CANT_SIGN REFUSE(ST_INTERNAL, "a token can't be signed")
 
 static void
-jws_free(jwt_t **jwt)
+free_context(EVP_MD_CTX **context)
 {
-	jwt_free(*jwt);
-	/* libjwt leaves OpenSSL's complaints in this thread's queue, where the next TLS connection
-	 * would take them for its own. */
+	EVP_MD_CTX_free(*context);
+	/* What OpenSSL complains about stays in this thread's queue, where the next TLS connection
+	 * would take it for its own. */
 	ERR_clear_error();
 }
 
-static status
-jws_failure(int error)
+static void
+free_signature(ECDSA_SIG **signature)
 {
-	if (error == ENOMEM)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a token");
-	return REFUSE(ST_INTERNAL, "a token can't be signed");
+	ECDSA_SIG_free(*signature);
+}
+
+static void
+free_tree(jwt_t **tree)
+{
+	jwt_free(*tree);
+}
+
+static void
+free_text(char **text)
+{
+	free(*text);
+}
+
+#define AT_END(type, function) __attribute__((cleanup(function))) type
+
+/* OpenSSL speaks DER; a JWS has the two numbers one after the other, 32 bytes each. */
+static status
+signature_make(EVP_PKEY *key, struct slice what, uint8_t out[JWS_SIGNATURE_BYTES])
+{
+	uint8_t der[DER_BYTES_MAX];
+	const uint8_t *at = der;
+	size_t der_bytes = sizeof der;
+	AT_END(EVP_MD_CTX, free_context) *context = EVP_MD_CTX_new();
+
+	if (!context || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
+	    EVP_DigestSign(context, der, &der_bytes, what.data, what.bytes) != 1)
+		return CANT_SIGN;
+	AT_END(ECDSA_SIG, free_signature) *made = d2i_ECDSA_SIG(NULL, &at, (long)der_bytes);
+	if (!made || BN_bn2binpad(ECDSA_SIG_get0_r(made), out, HALF_BYTES) != HALF_BYTES ||
+	    BN_bn2binpad(ECDSA_SIG_get0_s(made), out + HALF_BYTES, HALF_BYTES) != HALF_BYTES)
+		return CANT_SIGN;
+	return STATUS_OK;
 }
 
 status
-jws_sign(struct slice private_pem, const char *kid, const char *claims, struct arena *arena,
+jws_sign_bytes(EVP_PKEY *key, struct slice header, struct slice payload, struct arena *arena,
     const char **text)
 {
-	__attribute__((cleanup(jws_free))) jwt_t *jwt = NULL;
-	int error;
-
-	assert(private_pem.bytes && private_pem.bytes <= JWS_PEM_BYTES_MAX);
-	if ((error = jwt_new(&jwt)) != 0 ||
-	    (error = jwt_set_alg(jwt, JWT_ALG_ES256, private_pem.data, (int)private_pem.bytes)) !=
-		0 ||
-	    (error = jwt_add_header(jwt, "kid", kid)) != 0 ||
-	    (error = jwt_add_grants_json(jwt, claims)) != 0)
-		return jws_failure(error);
-
-	char *encoded = jwt_encode_str(jwt);
-	if (!encoded)
-		return jws_failure(errno);
-	char *copy = arena_copy_text(arena, encoded);
-	free(encoded);
-	if (!copy)
+	uint8_t signature[JWS_SIGNATURE_BYTES];
+	char *made =
+	    arena_alloc(arena, BASE64_TEXT_BYTES(header.bytes) + BASE64_TEXT_BYTES(payload.bytes) +
+				   BASE64_TEXT_BYTES(sizeof signature));
+	if (!made)
 		return ARENA_EXHAUSTED;
-	*text = copy;
+
+	size_t bytes = base64_encode(header, BASE64_URL, made);
+	made[bytes++] = '.';
+	bytes += base64_encode(payload, BASE64_URL, made + bytes);
+	TRY(signature_make(key, slice_of(made, bytes), signature));
+	made[bytes++] = '.';
+	(void)base64_encode(slice_of(signature, sizeof signature), BASE64_URL, made + bytes);
+	*text = made;
 	return STATUS_OK;
 }
 
 status
-jws_verify(struct slice public_pem, const char *text, bool *genuine)
+jws_sign(EVP_PKEY *key, const char *kid, const char *claims, struct arena *arena, const char **text)
 {
-	__attribute__((cleanup(jws_free))) jwt_t *jwt = NULL;
+	AT_END(jwt_t, free_tree) *tree = NULL;
 
-	/* Without a key libjwt would decode and not verify. */
-	assert(public_pem.bytes && public_pem.bytes <= JWS_PEM_BYTES_MAX);
-	int error = jwt_decode(&jwt, text, public_pem.data, (int)public_pem.bytes);
-	if (error == ENOMEM)
-		return jws_failure(error);
-	*genuine = error == 0 && jwt && jwt_get_alg(jwt) == JWT_ALG_ES256;
+	/* libjwt says EINVAL too when it has no memory. */
+	if (jwt_new(&tree) != 0)
+		return NO_MEMORY;
+	if (jwt_add_header(tree, "alg", "ES256") != 0 || jwt_add_header(tree, "kid", kid) != 0 ||
+	    jwt_add_header(tree, "typ", "JWT") != 0 || jwt_add_grants_json(tree, claims) != 0)
+		return CANT_SIGN;
+	AT_END(char, free_text) *header = jwt_get_headers_json(tree, NULL);
+	AT_END(char, free_text) *payload = jwt_get_grants_json(tree, NULL);
+	if (!header || !payload)
+		return NO_MEMORY;
+	return jws_sign_bytes(key, slice_text(header), slice_text(payload), arena, text);
+}
+
+/* Decode up to the next dot, or to the end. */
+static bool
+take_part(struct slice *rest, bool last, uint8_t *out, size_t *out_bytes)
+{
+	const uint8_t *dot = memchr(rest->data, '.', rest->bytes);
+	if (last != !dot)
+		return false;
+
+	struct slice part = slice_of(rest->data, dot ? (size_t)(dot - rest->data) : rest->bytes);
+	*rest = dot ? slice_of(dot + 1, rest->bytes - part.bytes - 1) : SLICE_NONE;
+	return part.bytes && base64_decode(part, BASE64_URL, out, out_bytes);
+}
+
+/* The header says alg, typ and kid and nothing else: no crit, and no key of the sender's own. */
+static bool
+header_read(struct slice header, struct slice *kid)
+{
+	struct flat_member members[HEADER_MEMBERS];
+	size_t count;
+
+	if (!flat_parse(header, members, HEADER_MEMBERS, &count))
+		return false;
+	const struct flat_member *alg = flat_find(members, count, "alg");
+	const struct flat_member *typ = flat_find(members, count, "typ");
+	const struct flat_member *id = flat_find(members, count, "kid");
+	if (!alg || !slice_equals_text(alg->text, "ES256") || !typ ||
+	    !slice_equals_text(typ->text, "JWT") || !id || !id->is_text)
+		return false;
+	*kid = id->text;
+	return true;
+}
+
+status
+jws_read(struct slice text, struct jws_unproved *out)
+{
+	struct slice rest = text;
+	size_t header_bytes = sizeof out->header, signature_bytes = sizeof out->signature;
+
+	out->text = text;
+	out->payload_bytes = sizeof out->payload;
+	if (text.bytes == 0 || text.bytes > TOKEN_TEXT_BYTES_MAX ||
+	    !take_part(&rest, false, out->header, &header_bytes) ||
+	    !take_part(&rest, false, out->payload, &out->payload_bytes))
+		return JWS_MALFORMED;
+	out->signed_bytes = text.bytes - rest.bytes - 1;
+	if (!take_part(&rest, true, out->signature, &signature_bytes) ||
+	    signature_bytes != JWS_SIGNATURE_BYTES ||
+	    !header_read(slice_of(out->header, header_bytes), &out->kid))
+		return JWS_MALFORMED;
 	return STATUS_OK;
+}
+
+/* The bytes in der; 0: no memory. */
+static size_t
+signature_to_der(const uint8_t signature[JWS_SIGNATURE_BYTES], uint8_t der[DER_BYTES_MAX])
+{
+	AT_END(ECDSA_SIG, free_signature) *read = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(signature, HALF_BYTES, NULL);
+	BIGNUM *s = BN_bin2bn(signature + HALF_BYTES, HALF_BYTES, NULL);
+
+	if (!read || !r || !s || ECDSA_SIG_set0(read, r, s) != 1) {
+		BN_free(r);
+		BN_free(s);
+		return 0;
+	}
+	const int bytes = i2d_ECDSA_SIG(read, &der);
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static status
+signature_check(EVP_PKEY *key, struct slice what, const uint8_t signature[JWS_SIGNATURE_BYTES])
+{
+	uint8_t der[DER_BYTES_MAX];
+	AT_END(EVP_MD_CTX, free_context) *context = EVP_MD_CTX_new();
+	const size_t der_bytes = signature_to_der(signature, der);
+
+	if (!context || !der_bytes ||
+	    EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) != 1)
+		return NO_MEMORY;
+	switch (EVP_DigestVerify(context, der, der_bytes, what.data, what.bytes)) {
+	case 1:
+		return STATUS_OK;
+	case 0:
+		return FORGED;
+	default:
+		return NO_MEMORY;
+	}
+}
+
+status
+jws_prove(EVP_PKEY *key, const struct jws_unproved *unproved, struct jws_claims *claims)
+{
+	char copy[TOKEN_TEXT_BYTES_MAX + 1];
+	struct flat_member members[CLAIMS_MAX];
+	size_t count;
+	jwt_t *tree;
+
+	TRY(signature_check(
+	    key, slice_of(unproved->text.data, unproved->signed_bytes), unproved->signature));
+	if (!flat_parse(
+		slice_of(unproved->payload, unproved->payload_bytes), members, CLAIMS_MAX, &count))
+		return JWS_MALFORMED;
+
+	/* jws_read() has let nothing but base64url and dots through, so there is no NUL in it. */
+	memcpy(copy, unproved->text.data, unproved->text.bytes);
+	copy[unproved->text.bytes] = 0;
+	if (jwt_decode(&tree, copy, NULL, 0) != 0)
+		return NO_MEMORY; /* there is nothing in flat JSON that it would refuse */
+	claims->tree = tree;
+	return STATUS_OK;
+}
+
+void
+jws_claims_free(struct jws_claims *claims)
+{
+	jwt_free(claims->tree);
+	claims->tree = NULL;
+}
+
+bool
+jws_has_claim(const struct jws_claims *claims, const char *name)
+{
+	errno = 0;
+	return jwt_get_grant(claims->tree, name) || errno != ENOENT;
+}
+
+const char *
+jws_text_claim(const struct jws_claims *claims, const char *name)
+{
+	return jwt_get_grant(claims->tree, name);
+}
+
+bool
+jws_number_claim(const struct jws_claims *claims, const char *name, int64_t *out)
+{
+	/* Of a text libjwt 1.10 says that it is the number 0. */
+	if (jwt_get_grant(claims->tree, name))
+		return false;
+	errno = 0;
+	const long number = jwt_get_grant_int(claims->tree, name);
+	if (errno)
+		return false;
+	*out = number;
+	return true;
 }

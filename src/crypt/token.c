@@ -7,13 +7,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define HEADER_BYTES_MAX 256
-#define SIGNATURE_BYTES 64
-#define HEADER_MEMBERS 3
-#define CLAIMS_MEMBERS_MAX 11
-
-#define MALFORMED REFUSE_FOR(ST_UNAUTHENTICATED, "TOKEN_MALFORMED", "the token is not one of ours")
-
 static const struct token_key *
 signing_key(const struct token_key_set *set)
 {
@@ -82,66 +75,11 @@ token_issue(const struct token_key_set *set, const struct token_names *names, in
 	const char *json = claims_write(arena, names, &issued);
 	if (!json)
 		return ARENA_EXHAUSTED;
-	TRY(jws_sign(slice_text(key->private_pem), key->kid, json, arena, &made));
+	TRY(jws_sign(key->pkey, key->kid, json, arena, &made));
 	assert(strlen(made) <= TOKEN_TEXT_BYTES_MAX);
 	*claims = issued;
 	*text = made;
 	return STATUS_OK;
-}
-
-/* A token's three parts, decoded. */
-struct parts {
-	uint8_t header[HEADER_BYTES_MAX];
-	size_t header_bytes;
-	uint8_t payload[TOKEN_TEXT_BYTES_MAX];
-	size_t payload_bytes;
-	uint8_t signature[SIGNATURE_BYTES];
-};
-
-/* Decode up to the next dot, or to the end. */
-static bool
-take_part(struct slice *rest, bool last, uint8_t *out, size_t *out_bytes)
-{
-	const uint8_t *dot = memchr(rest->data, '.', rest->bytes);
-	if (last != !dot)
-		return false;
-
-	struct slice part = slice_of(rest->data, dot ? (size_t)(dot - rest->data) : rest->bytes);
-	*rest = dot ? slice_of(dot + 1, rest->bytes - part.bytes - 1) : SLICE_NONE;
-	return part.bytes && base64_decode(part, BASE64_URL, out, out_bytes);
-}
-
-static bool
-split(struct slice text, struct parts *out)
-{
-	size_t signature_bytes = sizeof out->signature;
-
-	out->header_bytes = sizeof out->header;
-	out->payload_bytes = sizeof out->payload;
-	return take_part(&text, false, out->header, &out->header_bytes) &&
-	       take_part(&text, false, out->payload, &out->payload_bytes) &&
-	       take_part(&text, true, out->signature, &signature_bytes) &&
-	       signature_bytes == SIGNATURE_BYTES;
-}
-
-/* The header says alg, typ and kid and nothing else: no crit, and no key of the sender's own. */
-static bool
-header_read(const struct parts *parts, struct slice *kid)
-{
-	struct flat_member members[HEADER_MEMBERS];
-	size_t count;
-
-	if (!flat_parse(
-		slice_of(parts->header, parts->header_bytes), members, HEADER_MEMBERS, &count))
-		return false;
-	const struct flat_member *alg = flat_find(members, count, "alg");
-	const struct flat_member *typ = flat_find(members, count, "typ");
-	const struct flat_member *id = flat_find(members, count, "kid");
-	if (!alg || !slice_equals_text(alg->text, "ES256") || !typ ||
-	    !slice_equals_text(typ->text, "JWT") || !id || !id->is_text)
-		return false;
-	*kid = id->text;
-	return true;
 }
 
 static const struct token_key *
@@ -153,65 +91,58 @@ key_of(const struct token_key_set *set, struct slice kid)
 	return NULL;
 }
 
-/* The claims of a payload, by name. */
-struct payload {
-	struct flat_member members[CLAIMS_MEMBERS_MAX];
-	size_t count;
-};
-
 static bool
-claim_id(const struct payload *payload, const char *name, struct uuid *out)
+claim_id(const struct jws_claims *claims, const char *name, struct uuid *out)
 {
-	const struct flat_member *member = flat_find(payload->members, payload->count, name);
+	const char *text = jws_text_claim(claims, name);
 
-	return member && member->is_text && uuid_parse(member->text, out);
+	return text && uuid_parse(slice_text(text), out);
 }
 
 static bool
-claim_time(const struct payload *payload, const char *name, int64_t *out_us)
+claim_time(const struct jws_claims *claims, const char *name, int64_t *out_us)
 {
-	const struct flat_member *member = flat_find(payload->members, payload->count, name);
+	int64_t time_s;
 
-	if (!member || member->is_text)
+	if (!jws_number_claim(claims, name, &time_s))
 		return false;
-	*out_us = member->number * US_PER_S;
+	*out_us = time_s * US_PER_S;
 	return true;
 }
 
 static bool
-claim_is(const struct payload *payload, const char *name, const char *expected)
+claim_is(const struct jws_claims *claims, const char *name, const char *expected)
 {
-	const struct flat_member *member = flat_find(payload->members, payload->count, name);
+	const char *text = jws_text_claim(claims, name);
 
-	return member && member->is_text && slice_equals_text(member->text, expected);
+	return text && strcmp(text, expected) == 0;
 }
 
 static bool
-claims_read(const struct payload *payload, struct token_claims *out)
+claims_read(const struct jws_claims *claims, struct token_claims *out)
 {
-	bool with_org = flat_find(payload->members, payload->count, "org") ||
-			flat_find(payload->members, payload->count, "usr");
+	bool with_org = jws_has_claim(claims, "org") || jws_has_claim(claims, "usr");
 
 	*out = (struct token_claims){.issued_at_us = 0};
-	return claim_id(payload, "sub", &out->account_id) &&
-	       claim_id(payload, "sid", &out->session_id) &&
-	       claim_id(payload, "jti", &out->token_id) &&
-	       (!with_org || (claim_id(payload, "org", &out->org_id) &&
-				 claim_id(payload, "usr", &out->user_id))) &&
-	       claim_time(payload, "iat", &out->issued_at_us) &&
-	       claim_time(payload, "nbf", &out->not_before_us) &&
-	       claim_time(payload, "exp", &out->expires_at_us);
+	return claim_id(claims, "sub", &out->account_id) &&
+	       claim_id(claims, "sid", &out->session_id) &&
+	       claim_id(claims, "jti", &out->token_id) &&
+	       (!with_org || (claim_id(claims, "org", &out->org_id) &&
+				 claim_id(claims, "usr", &out->user_id))) &&
+	       claim_time(claims, "iat", &out->issued_at_us) &&
+	       claim_time(claims, "nbf", &out->not_before_us) &&
+	       claim_time(claims, "exp", &out->expires_at_us);
 }
 
 static status
-claims_check(const struct payload *payload, const struct token_claims *claims,
+claims_check(const struct jws_claims *signed_claims, const struct token_claims *claims,
     const struct token_names *expected, int64_t now_us)
 {
 	const int64_t leeway_us = TOKEN_LEEWAY_S * US_PER_S;
 
-	if (!claim_is(payload, "iss", expected->issuer) ||
-	    !claim_is(payload, "aud", expected->audience) ||
-	    !claim_is(payload, "use", expected->use))
+	if (!claim_is(signed_claims, "iss", expected->issuer) ||
+	    !claim_is(signed_claims, "aud", expected->audience) ||
+	    !claim_is(signed_claims, "use", expected->use))
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "TOKEN_FOR_ANOTHER",
 		    "the token was issued by or for somebody else, or for another use");
 	if (now_us >= claims->expires_at_us + leeway_us)
@@ -226,34 +157,19 @@ status
 token_verify(const struct token_key_set *set, const struct token_names *expected, struct slice text,
     int64_t now_us, struct token_claims *claims)
 {
-	char copy[TOKEN_TEXT_BYTES_MAX + 1];
-	struct parts parts;
-	struct payload payload;
+	__attribute__((cleanup(jws_claims_free))) struct jws_claims proved = {NULL};
+	struct jws_unproved unproved;
 	struct token_claims read;
-	struct slice kid;
-	bool genuine = false;
 
-	if (text.bytes == 0 || text.bytes > TOKEN_TEXT_BYTES_MAX || !split(text, &parts) ||
-	    !header_read(&parts, &kid))
-		return MALFORMED;
-	const struct token_key *key = key_of(set, kid);
+	TRY(jws_read(text, &unproved));
+	const struct token_key *key = key_of(set, unproved.kid);
 	if (!key)
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "TOKEN_KEY_UNKNOWN",
 		    "the token is signed with a key that is not, or no longer, in use");
-
-	/* split() has let nothing but base64url and dots through, so there is no NUL in it. */
-	memcpy(copy, text.data, text.bytes);
-	copy[text.bytes] = 0;
-	TRY(jws_verify(slice_text(key->public_pem), copy, &genuine));
-	if (!genuine)
-		return REFUSE_FOR(
-		    ST_UNAUTHENTICATED, "TOKEN_FORGED", "the token's signature is not ours");
-
-	if (!flat_parse(slice_of(parts.payload, parts.payload_bytes), payload.members,
-		CLAIMS_MEMBERS_MAX, &payload.count) ||
-	    !claims_read(&payload, &read))
-		return MALFORMED;
-	TRY(claims_check(&payload, &read, expected, now_us));
+	TRY(jws_prove(key->pkey, &unproved, &proved));
+	if (!claims_read(&proved, &read))
+		return JWS_MALFORMED;
+	TRY(claims_check(&proved, &read, expected, now_us));
 	*claims = read;
 	return STATUS_OK;
 }

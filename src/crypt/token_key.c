@@ -75,16 +75,14 @@ key_from_scalar(const EC_GROUP *group, const BIGNUM *scalar, EVP_PKEY **out)
 	return STATUS_OK;
 }
 
-/* What the memory BIO holds, as text in guarded memory. */
-static char *
-text_of(BIO *bio)
+/* What the memory BIO holds. */
+static struct slice
+contents_of(BIO *bio)
 {
-	char *data;
+	char *data = NULL;
 	long bytes = BIO_get_mem_data(bio, &data);
-	char *text = bytes > 0 ? crypt_alloc((size_t)bytes + 1) : NULL;
-	if (text)
-		memcpy(text, data, (size_t)bytes);
-	return text;
+
+	return bytes > 0 ? slice_of(data, (size_t)bytes) : SLICE_NONE;
 }
 
 /* The public point's halves, and the thumbprint over them. */
@@ -114,22 +112,19 @@ fill_names(const EVP_PKEY *pkey, struct token_key *key)
 }
 
 static status
-key_from_pkey(EVP_PKEY *pkey, bool with_private, struct token_key **out)
+key_from_pkey(EVP_PKEY *pkey, bool is_private, struct token_key **out)
 {
-	/* Secure memory BIOs overwrite what they free. */
-	AT_END(BIO) *public_bio = BIO_new(BIO_s_secmem());
-	AT_END(BIO) *private_bio = BIO_new(BIO_s_secmem());
+	AT_END(BIO) *bio = BIO_new(BIO_s_mem());
 	struct token_key *key = calloc(1, sizeof *key);
 
-	if (!key || !public_bio || !private_bio || !fill_names(pkey, key) ||
-	    PEM_write_bio_PUBKEY(public_bio, pkey) != 1 ||
-	    (with_private &&
-		PEM_write_bio_PKCS8PrivateKey(private_bio, pkey, NULL, NULL, 0, NULL, NULL) != 1) ||
-	    !(key->public_pem = text_of(public_bio)) ||
-	    (with_private && !(key->private_pem = text_of(private_bio)))) {
-		token_key_free(&key);
+	if (!key || !bio || !fill_names(pkey, key) || PEM_write_bio_PUBKEY(bio, pkey) != 1 ||
+	    contents_of(bio).bytes >= sizeof key->public_pem || EVP_PKEY_up_ref(pkey) != 1) {
+		free(key);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a signing key");
 	}
+	memcpy(key->public_pem, contents_of(bio).data, contents_of(bio).bytes);
+	key->is_private = is_private;
+	key->pkey = pkey;
 	*out = key;
 	return STATUS_OK;
 }
@@ -138,7 +133,7 @@ status
 token_key_make(const struct rand_source *rand, struct token_key **out)
 {
 	AT_END(EC_GROUP) *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	AT_END(BIGNUM) *scalar = BN_new();
+	AT_END(BIGNUM) *scalar = BN_secure_new();
 	EVP_PKEY *made = NULL;
 
 	if (!group || !scalar)
@@ -197,8 +192,7 @@ token_key_free(struct token_key **key)
 {
 	if (!*key)
 		return;
-	crypt_free((*key)->public_pem);
-	crypt_free((*key)->private_pem);
+	EVP_PKEY_free((*key)->pkey);
 	free(*key);
 	*key = NULL;
 }
@@ -212,7 +206,7 @@ token_key_kid(const struct token_key *key)
 bool
 token_key_is_private(const struct token_key *key)
 {
-	return key->private_pem != NULL;
+	return key->is_private;
 }
 
 const char *
@@ -226,12 +220,15 @@ token_key_seal(const struct token_key *key, const struct crypt_key *master,
     const struct rand_source *rand, struct arena *arena, struct slice *out)
 {
 	struct crypt_key sealing;
+	/* A secure BIO overwrites what it frees. */
+	AT_END(BIO) *bio = BIO_new(BIO_s_secmem());
 
-	if (!key->private_pem)
+	if (!key->is_private)
 		return REFUSE(ST_INVALID_ARGUMENT, "only a private key is sealed");
+	if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) != 1)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a signing key");
 	crypt_key_derive(master, SEAL_CONTEXT, &sealing);
-	status st = crypt_seal(
-	    &sealing, rand, slice_text(key->kid), slice_text(key->private_pem), arena, out);
+	status st = crypt_seal(&sealing, rand, slice_text(key->kid), contents_of(bio), arena, out);
 	crypt_wipe(&sealing, sizeof sealing);
 	return st;
 }
@@ -249,7 +246,7 @@ token_key_unseal(const struct crypt_key *master, const char *kid, struct slice s
 	crypt_wipe(&sealing, sizeof sealing);
 	TRY(st);
 	TRY(token_key_init(pem, &key));
-	if (strcmp(key->kid, kid) != 0 || !key->private_pem) {
+	if (strcmp(key->kid, kid) != 0 || !key->is_private) {
 		token_key_free(&key);
 		return REFUSE(ST_DATA_LOSS, "a sealed signing key is not the one its row names");
 	}

@@ -8,11 +8,13 @@
 
 #include <fcntl.h>
 #include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,14 +111,12 @@ add_base64(char *out, const void *data, size_t bytes)
 static void
 sign_raw(const struct token_key *key, const char *text, uint8_t out[64])
 {
-	BIO *bio = BIO_new_mem_buf(key->private_pem, -1);
-	EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	uint8_t der[80];
 	const uint8_t *at = der;
 	size_t der_bytes = sizeof der;
 
-	assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pkey), 1);
+	assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key->pkey), 1);
 	assert_int_equal(
 	    EVP_DigestSign(context, der, &der_bytes, (const uint8_t *)text, strlen(text)), 1);
 	ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long)der_bytes);
@@ -124,8 +124,20 @@ sign_raw(const struct token_key *key, const char *text, uint8_t out[64])
 	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + 32, 32), 32);
 	ECDSA_SIG_free(signature);
 	EVP_MD_CTX_free(context);
-	EVP_PKEY_free(pkey);
+}
+
+static struct slice
+private_pem(const struct token_key *key, struct arena *arena)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *data;
+
+	assert_int_equal(
+	    PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL), 1);
+	long bytes = BIO_get_mem_data(bio, &data);
+	struct slice pem = slice_of(arena_copy(arena, data, (size_t)bytes), (size_t)bytes);
 	BIO_free(bio);
+	return pem;
 }
 
 /* A token with whatever header and payload, signed well. */
@@ -248,6 +260,74 @@ a_token_has_one_text(void **state)
 	assert_string_equal(verdict(f, copy), "TOKEN_MALFORMED");
 }
 
+/* Header and payload encoded as the caller likes, signed as they stand. */
+static const char *
+verdict_on_texts(struct fixture *f, const char *header, const char *payload)
+{
+	char text[TEXT_BYTES];
+	uint8_t signature[64];
+	int at = snprintf(text, sizeof text, "%s.%s", header, payload);
+
+	sign_raw(f->key, text, signature);
+	text[at++] = '.';
+	add_base64(text + at, signature, sizeof signature);
+	return verdict(f, text);
+}
+
+static void
+base64_that_is_not_the_one_text_of_its_bytes_is_refused_though_signed(void **state)
+{
+	struct fixture *f = *state;
+	char header[512], payload[1024], changed[1024];
+	const char *claims = "{" NAMES "," IDS "," TIMES "," ACTIVE "}";
+
+	/* Both are of a length that leaves bits over. */
+	size_t bytes = add_base64(header, good_header(f), strlen(good_header(f)));
+	assert_int_not_equal(strlen(good_header(f)) % 3, 0);
+	assert_int_not_equal(strlen(claims) % 3, 0);
+	add_base64(payload, claims, strlen(claims));
+	assert_string_equal(verdict_on_texts(f, header, payload), "OK");
+
+	snprintf(changed, sizeof changed, "%s", header);
+	changed[bytes - 1]++;
+	assert_string_equal(verdict_on_texts(f, changed, payload), "TOKEN_MALFORMED");
+	snprintf(changed, sizeof changed, "%s", payload);
+	changed[strlen(payload) - 1]++;
+	assert_string_equal(verdict_on_texts(f, header, changed), "TOKEN_MALFORMED");
+	static const char *const tails[] = {"=", "==", "A", " ", "\n", "+", "/", "."};
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		snprintf(changed, sizeof changed, "%s%s", header, tails[i]);
+		assert_string_equal(verdict_on_texts(f, changed, payload), "TOKEN_MALFORMED");
+		snprintf(changed, sizeof changed, "%s%s", payload, tails[i]);
+		assert_string_equal(verdict_on_texts(f, header, changed), "TOKEN_MALFORMED");
+	}
+	assert_string_equal(verdict_on_texts(f, "", payload), "TOKEN_MALFORMED");
+	assert_string_equal(verdict_on_texts(f, header, ""), "TOKEN_MALFORMED");
+}
+
+static void
+a_token_is_refused_from_one_byte_over_the_limit_though_signed(void **state)
+{
+	struct fixture *f = *state;
+	static char filler[TOKEN_TEXT_BYTES_MAX], huge[1 << 20];
+	size_t longest = 0;
+
+	for (size_t bytes = 0, text_bytes = 0; text_bytes <= TOKEN_TEXT_BYTES_MAX; bytes++) {
+		arena_reset(&f->arena);
+		memset(filler, 'x', bytes);
+		const char *text = forge(f, good_header(f),
+		    arena_format(&f->arena, "{" NAMES "," IDS "," TIMES ",\"x\":\"%s\"}", filler));
+		text_bytes = strlen(text);
+		assert_string_equal(verdict(f, text),
+		    text_bytes <= TOKEN_TEXT_BYTES_MAX ? "OK" : "TOKEN_MALFORMED");
+		if (text_bytes <= TOKEN_TEXT_BYTES_MAX)
+			longest = text_bytes;
+	}
+	assert_in_range(longest, TOKEN_TEXT_BYTES_MAX - 1, TOKEN_TEXT_BYTES_MAX);
+	memset(huge, 'A', sizeof huge - 1);
+	assert_string_equal(verdict(f, huge), "TOKEN_MALFORMED");
+}
+
 static void
 alg_none_is_refused_with_and_without_a_signature(void **state)
 {
@@ -262,11 +342,6 @@ alg_none_is_refused_with_and_without_a_signature(void **state)
 		assert_string_equal(verdict(f, text), "TOKEN_MALFORMED");
 		strrchr(text, '.')[1] = 0;
 		assert_string_equal(verdict(f, text), "TOKEN_MALFORMED");
-
-		bool genuine = true;
-		assert_int_equal(
-		    jws_verify(slice_text(f->key->public_pem), text, &genuine).code, ST_OK);
-		assert_false(genuine);
 	}
 }
 
@@ -293,10 +368,6 @@ a_mac_keyed_with_the_public_key_is_no_signature(void **state)
 		text[at++] = '.';
 		add_base64(text + at, mac, 32);
 		assert_string_equal(verdict(f, text), "TOKEN_MALFORMED");
-		/* libjwt by itself would take the first of them. */
-		bool genuine = true;
-		assert_int_equal(jws_verify(slice_text(pem), text, &genuine).code, ST_OK);
-		assert_false(genuine);
 		add_base64(text + at, mac, sizeof mac);
 		assert_string_equal(verdict(f, text), i ? "TOKEN_FORGED" : "TOKEN_MALFORMED");
 	}
@@ -314,6 +385,8 @@ a_header_with_anything_but_alg_kid_and_typ_is_refused(void **state)
 	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"x5c\":\"MIIB\"}",
 	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"jku\":\"https://evil.example\"}",
 	    "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\",\"b64\":false}",
+	    "{\"alg\":\"ES256\",\"alg\":\"ES256\",\"kid\":\"%s\"}",
+	    "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
 	    "{\"alg\":\"HS256\",\"alg\":\"ES256\",\"kid\":\"%s\"}",
 	    "{\"alg\":\"ES256\",\"kid\":\"other\",\"kid\":\"%s\"}",
 	    "{\"alg\":\"ES256\",\"kid\":\"%s\"}",
@@ -448,15 +521,18 @@ claims_that_are_missing_doubled_or_out_of_form_are_refused(void **state)
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",}",
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE "}{}",
 	    "{}",
+	    "",
+	    "null",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"sub\":\"\\u0000\"}",
+	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"s\\u0075b\":\"" ID "9\"}",
 	};
 
 	assert_string_equal(
 	    verdict_on_payload(f, "{" NAMES "," IDS "," TIMES "," ACTIVE "}"), "OK");
 	for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
-		/* What is no JSON at all fails in libjwt already, as a forgery. */
 		const char *reason = verdict_on_payload(f, payloads[i]);
-		if (strcmp(reason, "TOKEN_MALFORMED") != 0 && strcmp(reason, "TOKEN_FORGED") != 0)
-			fail_msg("read: %s", payloads[i]);
+		if (strcmp(reason, "TOKEN_MALFORMED") != 0)
+			fail_msg("%s: %s", reason, payloads[i]);
 	}
 }
 
@@ -503,6 +579,63 @@ signatures_with_numbers_out_of_range_are_refused(void **state)
 	assert_string_equal(verdict_on_signature(f, text, bad), "TOKEN_FORGED");
 }
 
+/* DER is what OpenSSL itself would take. */
+static void
+a_signature_is_64_bytes_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	const char *text = arena_copy_text(&f->arena, issue(f));
+	const size_t signed_bytes = (size_t)(strrchr(text, '.') - text);
+	uint8_t bytes[512] = {0};
+	char copy[TEXT_BYTES];
+	size_t der_bytes = sizeof bytes, good_bytes = JWS_SIGNATURE_BYTES;
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, f->key->pkey), 1);
+	assert_int_equal(
+	    EVP_DigestSign(context, bytes, &der_bytes, (const uint8_t *)text, signed_bytes), 1);
+	EVP_MD_CTX_free(context);
+	snprintf(copy, sizeof copy, "%s", text);
+	char *signature = copy + signed_bytes + 1;
+	add_base64(signature, bytes, der_bytes);
+	assert_string_equal(verdict(f, copy), "TOKEN_MALFORMED");
+	/* Cut or filled up to 64 it has the length, and is no signature. */
+	add_base64(signature, bytes, JWS_SIGNATURE_BYTES);
+	assert_string_equal(verdict(f, copy), "TOKEN_FORGED");
+
+	assert_true(
+	    base64_decode(slice_text(text + signed_bytes + 1), BASE64_URL, bytes, &good_bytes));
+	memset(bytes + JWS_SIGNATURE_BYTES, 0, sizeof bytes - JWS_SIGNATURE_BYTES);
+	for (size_t length = 0; length < sizeof bytes; length++) {
+		add_base64(signature, bytes, length);
+		assert_string_equal(
+		    verdict(f, copy), length == JWS_SIGNATURE_BYTES ? "OK" : "TOKEN_MALFORMED");
+	}
+}
+
+/* Else whoever sends tokens would choose what libjwt gets to read. */
+static void
+claims_are_not_looked_at_before_the_signature(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const payloads[] = {"{" NAMES "," IDS "," TIMES "," ACTIVE "}", "{",
+	    "[[[[[[[[", "{\"exp\":0,\"iat\":0,\"nbf\":0}", "\xff"};
+
+	for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+		char *text = arena_copy_text(&f->arena, forge(f, good_header(f), payloads[i]));
+		char *first = strrchr(text, '.') + 1;
+		*first = *first == 'A' ? 'B' : 'A';
+		assert_string_equal(verdict(f, text), "TOKEN_FORGED");
+
+		struct jws_unproved unproved;
+		struct jws_claims claims = {NULL};
+		assert_int_equal(jws_read(slice_text(text), &unproved).code, ST_OK);
+		assert_string_equal(
+		    jws_prove(f->key->pkey, &unproved, &claims).reason, "TOKEN_FORGED");
+		assert_null(claims.tree);
+	}
+}
+
 static void
 names_that_would_not_fit_into_a_token_are_refused_at_issue(void **state)
 {
@@ -546,7 +679,7 @@ a_sealed_key_opens_under_its_own_kid_and_master_key(void **state)
 	struct slice swapped;
 	crypt_key_derive(&master, "usher signing key", &sealing);
 	assert_int_equal(crypt_seal(&sealing, &f->rand.source, slice_text(f->key->kid),
-			     slice_text(f->other->private_pem), &f->arena, &swapped)
+			     private_pem(f->other, &f->arena), &f->arena, &swapped)
 			     .code,
 	    ST_OK);
 	assert_int_equal(
@@ -561,6 +694,80 @@ a_sealed_key_opens_under_its_own_kid_and_master_key(void **state)
 	assert_string_equal(verdict(f, issue(f)), "OK");
 	token_key_free(&opened);
 	assert_null(opened);
+}
+
+static void
+a_private_key_stands_in_the_secure_heap_until_it_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct token_key *key;
+	struct slice pem = private_pem(f->key, &f->arena);
+	const size_t before = CRYPTO_secure_used();
+
+	assert_int_equal(token_key_init(pem, &key).code, ST_OK);
+	assert_true(CRYPTO_secure_used() > before);
+	f->set.keys[0] = key;
+	assert_string_equal(verdict(f, issue(f)), "OK");
+	token_key_free(&key);
+	assert_int_equal(CRYPTO_secure_used(), before);
+
+	assert_int_equal(
+	    token_key_init(slice_text(token_key_public_pem(f->key)), &key).code, ST_OK);
+	assert_int_equal(CRYPTO_secure_used(), before);
+	token_key_free(&key);
+}
+
+#define THREADS 4
+#define ROUNDS 100
+
+struct sharer {
+	const struct token_key_set *set;
+	const struct token_names *names;
+	struct token_claims claims;
+	int failures;
+};
+
+static void *
+issue_and_verify(void *self)
+{
+	struct sharer *sharer = self;
+	struct arena arena;
+
+	if (arena_init(&arena, 4096, 1 << 16).code != ST_OK)
+		sharer->failures++;
+	for (int i = 0; i < ROUNDS && !sharer->failures; i++) {
+		struct token_claims read;
+		const char *text;
+
+		if (token_issue(sharer->set, sharer->names, NOW_US, &arena, &sharer->claims, &text)
+			    .code != ST_OK ||
+		    token_verify(sharer->set, sharer->names, slice_text(text), NOW_US, &read)
+			    .code != ST_OK ||
+		    !uuid_equals(&read.account_id, &sharer->claims.account_id))
+			sharer->failures++;
+		arena_reset(&arena);
+	}
+	arena_done(&arena);
+	return NULL;
+}
+
+static void
+threads_share_a_key(void **state)
+{
+	struct fixture *f = *state;
+	struct sharer sharers[THREADS];
+	pthread_t threads[THREADS];
+
+	for (size_t i = 0; i < THREADS; i++) {
+		sharers[i] = (struct sharer){&f->set, &f->names, f->claims, 0};
+		sharers[i].claims.account_id.bytes[0] = (uint8_t)(i + 1);
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, issue_and_verify, &sharers[i]), 0);
+	}
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(sharers[i].failures, 0);
+	}
 }
 
 static const char p384_pem[] = "-----BEGIN PUBLIC KEY-----\n"
@@ -582,7 +789,7 @@ only_p_256_keys_are_taken(void **state)
 		assert_int_equal(
 		    token_key_init(slice_text(bad[i]), &key).code, ST_INVALID_ARGUMENT);
 	assert_null(key);
-	assert_int_equal(token_key_init(slice_text(f->key->private_pem), &key).code, ST_OK);
+	assert_int_equal(token_key_init(private_pem(f->key, &f->arena), &key).code, ST_OK);
 	assert_string_equal(key->kid, f->key->kid);
 	token_key_free(&key);
 }
@@ -690,15 +897,37 @@ wycheproof_text(void)
 	return text;
 }
 
-/* Their payloads are no claims ("foo"), so that even the valid ones are no tokens of ours. What
- * they show is that none of 400 malicious texts passes, or breaks anything. */
+/* Past the header, which is not one of ours: is the signature the key's? */
+static bool
+is_signed_by(const struct token_key *key, const char *text)
+{
+	struct jws_unproved unproved = {.text = slice_text(text)};
+	struct jws_claims claims = {NULL};
+	size_t bytes = sizeof unproved.signature;
+	const char *dot = strrchr(text, '.');
+
+	if (!dot || unproved.text.bytes > TOKEN_TEXT_BYTES_MAX ||
+	    !base64_decode(slice_text(dot + 1), BASE64_URL, unproved.signature, &bytes) ||
+	    bytes != sizeof unproved.signature)
+		return false;
+	unproved.signed_bytes = (size_t)(dot - text);
+	status st = jws_prove(key->pkey, &unproved, &claims);
+	assert_int_equal(st.code, ST_UNAUTHENTICATED);
+	return strcmp(st.reason, "TOKEN_MALFORMED") == 0; /* signed well, but no claims */
+}
+
+/* Their headers have no typ, and their payloads are no claims ("foo"), so that even the valid ones
+ * are no tokens of ours. What they show is that none of 400 malicious texts passes or breaks
+ * anything, and that just four signatures are the key's: two valid texts, and twice one of them
+ * beside a JWK that says that it is for something else. */
 static void
 none_of_wycheproof_s_signatures_is_a_token(void **state)
 {
 	struct fixture *f = *state;
 	const struct rand_source source = {.fill = fill_from_hex, .self = wycheproof_scalar};
 	struct token_key *key;
-	size_t tried = 0;
+	static const char signed_part[] = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImtpZC1lYy1zaWduIn0.Zm9v.";
+	size_t tried = 0, genuine = 0;
 	char *text = wycheproof_text();
 
 	if (!text) {
@@ -718,13 +947,15 @@ none_of_wycheproof_s_signatures_is_a_token(void **state)
 		assert_non_null(end);
 		*end = 0;
 		assert_string_not_equal(verdict(f, at), "OK");
-		bool genuine = true;
-		assert_int_equal(jws_verify(slice_text(key->public_pem), at, &genuine).code, ST_OK);
-		assert_false(genuine);
+		if (is_signed_by(key, at)) {
+			assert_memory_equal(at, signed_part, strlen(signed_part));
+			genuine++;
+		}
 		at = end + 1;
 		tried++;
 	}
 	assert_in_range(tried, 300, 500);
+	assert_int_equal(genuine, 4);
 	token_key_free(&key);
 	free(text);
 }
@@ -740,6 +971,8 @@ main(void)
 	    TEST(no_character_of_a_token_can_change),
 	    TEST(a_token_cut_short_extended_or_oversized_is_refused),
 	    TEST(a_token_has_one_text),
+	    TEST(base64_that_is_not_the_one_text_of_its_bytes_is_refused_though_signed),
+	    TEST(a_token_is_refused_from_one_byte_over_the_limit_though_signed),
 	    TEST(alg_none_is_refused_with_and_without_a_signature),
 	    TEST(a_mac_keyed_with_the_public_key_is_no_signature),
 	    TEST(a_header_with_anything_but_alg_kid_and_typ_is_refused),
@@ -749,8 +982,12 @@ main(void)
 	    TEST(a_token_of_another_issuer_audience_or_use_is_refused),
 	    TEST(claims_that_are_missing_doubled_or_out_of_form_are_refused),
 	    TEST(signatures_with_numbers_out_of_range_are_refused),
+	    TEST(a_signature_is_64_bytes_and_nothing_else),
+	    TEST(claims_are_not_looked_at_before_the_signature),
 	    TEST(names_that_would_not_fit_into_a_token_are_refused_at_issue),
 	    TEST(a_sealed_key_opens_under_its_own_kid_and_master_key),
+	    TEST(a_private_key_stands_in_the_secure_heap_until_it_is_let_go),
+	    TEST(threads_share_a_key),
 	    TEST(only_p_256_keys_are_taken),
 	    TEST(the_public_key_is_the_one_that_belongs_to_the_scalar),
 	    TEST(a_failing_or_constant_random_source_makes_no_key),
