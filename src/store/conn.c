@@ -12,6 +12,9 @@
 /* The server ends a statement at its deadline; when even that is not heard for this long, the
  * connection is given up. */
 #define GRACE_US (1 * US_PER_S)
+/* A shorter one is gone with its transaction: what comes next, BEGIN and the word of a longer one
+ * among it, would have to be done within it. */
+#define TIMEOUT_MS_KEPT 1000
 #define SCRATCH_BYTES_FIRST 4096
 #define SCRATCH_BYTES_MAX (32u << 20)
 #define STATEMENT_NAME_BYTES 16
@@ -155,21 +158,57 @@ conn_queue_plain(struct store_conn *conn, const char *command)
 	    PQsendQueryParams(conn->pg, command, 0, NULL, NULL, NULL, NULL, 1));
 }
 
+static status
+queue_timeout(struct store_conn *conn, int64_t timeout_ms, bool is_local)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)timeout_ms);
+	TRY(conn_queue(
+	    conn, STMT_STORE_DEADLINE, (const struct param[]){p_text(text), p_bool(is_local)}, 2));
+	conn->timeout_ms = timeout_ms;
+	if (!is_local)
+		conn->timeout_after_ms = timeout_ms;
+	return STATUS_OK;
+}
+
+/* Eighths of a power of two: few enough that most calls find their own there already. */
+static int64_t
+round_down(int64_t ms)
+{
+	int64_t step = 1;
+
+	while (ms / step >= 16)
+		step *= 2;
+	return ms - ms % step;
+}
+
 status
 conn_queue_deadline(struct store_conn *conn)
 {
 	int64_t left_us, left_ms;
-	char text[24];
 
 	if (conn->deadline_us == INT64_MAX)
-		return STATUS_OK;
+		return !conn->prepares || conn->timeout_ms == 0 ? STATUS_OK
+								: queue_timeout(conn, 0, false);
 	left_us = conn->deadline_us - clock_boot_us(conn->clock);
 	if (left_us <= 0)
 		return REFUSE(ST_DEADLINE_EXCEEDED, "the deadline has passed");
-	left_ms = (left_us + US_PER_MS - 1) / US_PER_MS;
-	snprintf(
-	    text, sizeof(text), "%lld", (long long)(left_ms < INT32_MAX ? left_ms : INT32_MAX));
-	return conn_queue(conn, STMT_STORE_DEADLINE, (const struct param[]){p_text(text)}, 1);
+	left_ms = left_us < US_PER_MS ? 1 : left_us / US_PER_MS;
+	left_ms = left_ms < INT32_MAX ? left_ms : INT32_MAX;
+	/* Behind a pooler the session is another's next. */
+	if (!conn->prepares)
+		return queue_timeout(conn, left_ms, true);
+	if (conn->timeout_ms > 0 && conn->timeout_ms <= left_ms &&
+	    conn->timeout_ms >= left_ms - left_ms / 8)
+		return STATUS_OK;
+	return queue_timeout(conn, round_down(left_ms), left_ms < TIMEOUT_MS_KEPT);
+}
+
+void
+conn_forget_timeout(struct store_conn *conn)
+{
+	conn->timeout_ms = conn->timeout_after_ms = TIMEOUT_UNKNOWN;
 }
 
 /* ---- sending and reading */
@@ -327,6 +366,9 @@ conn_run(struct store_conn *conn, struct outcome *outcome)
 	if (st.code != ST_OK) {
 		PQclear(outcome->result);
 		outcome->result = NULL;
+		conn_forget_timeout(conn);
+	} else if (PQtransactionStatus(conn->pg) == PQTRANS_IDLE) {
+		conn->timeout_ms = conn->timeout_after_ms;
 	}
 	conn->pipeline.count = 0;
 	arena_reset(&conn->scratch);

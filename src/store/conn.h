@@ -43,6 +43,9 @@ struct store_conn {
 	PGconn *pg;
 	const struct clock *clock;
 	int64_t deadline_us;
+	/* The server's statement_timeout: now, and when the transaction has been committed.
+	 * 0: none; TIMEOUT_UNKNOWN: it is said before the next statement. */
+	int64_t timeout_ms, timeout_after_ms;
 	uint64_t epoch; /* 0: ask with each commit (a pooler stands between) */
 	bool prepares;  /* database.prepared */
 	bool is_dead;   /* not to be used again */
@@ -55,6 +58,8 @@ struct store_conn {
 	size_t changes_count;
 	struct store_change changes[STORE_CHANGES_MAX];
 };
+
+#define TIMEOUT_UNKNOWN (-1)
 
 /* What a pipeline gave. */
 struct outcome {
@@ -79,8 +84,12 @@ bool conn_is_hung_up(const struct store_conn *conn);
 MUST_USE status conn_queue(
     struct store_conn *conn, enum statement statement, const struct param *params, size_t count);
 MUST_USE status conn_queue_plain(struct store_conn *conn, const char *command);
-/* The deadline for what follows in this pipeline. Errors: DEADLINE_EXCEEDED when it has passed. */
+/* The deadline for what follows in this pipeline. On a session of our own the server keeps it for
+ * the next ones, and is told again only when another is needed: rounded down, so that a statement
+ * is ended an eighth of its time early at most. Errors: DEADLINE_EXCEEDED when it has passed. */
 MUST_USE status conn_queue_deadline(struct store_conn *conn);
+/* A rollback takes back what was said within the transaction. */
+void conn_forget_timeout(struct store_conn *conn);
 /* Send, with one Sync, and read. On success outcome->result is the caller's.
  * Errors: sqlstate.h's; DEADLINE_EXCEEDED when nothing came for a while after the deadline: then
  * the connection is dead. outcome is set in each case. */

@@ -139,6 +139,7 @@ store_rollback(struct store_conn *conn)
 		if (st.code != ST_OK)
 			conn->is_dead = true;
 		conn->deadline_us = deadline_us;
+		conn_forget_timeout(conn);
 	}
 	end_transaction(conn);
 }

@@ -274,6 +274,129 @@ a_statement_ends_at_its_deadline(void **state)
 	store_return(&conn);
 }
 
+/* Nobody may read the schema's number for so long; what is asked meanwhile waits. */
+static PGconn *
+keep_waiting(struct fixture *f, const char *seconds)
+{
+	PGconn *pg = open_session(f, "BEGIN; LOCK TABLE usher.schema_migrations");
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "SELECT pg_sleep(%s); COMMIT", seconds);
+	assert_int_equal(PQsendQuery(pg, sql), 1);
+	return pg;
+}
+
+static status
+read_schema_within(struct store_conn *conn, int64_t left_us, int64_t *took_us)
+{
+	const int64_t start_us = clock_boot_us(&clock_system);
+
+	store_set_deadline(conn, start_us + left_us);
+	status st = store_query(conn, STMT_STORE_SCHEMA, NULL, 0, NULL);
+	*took_us = clock_boot_us(&clock_system) - start_us;
+	return st;
+}
+
+/* The server is told of a deadline only when what it was told before is not good enough. */
+static void
+each_statement_ends_at_its_own_deadline(struct fixture *f)
+{
+	struct store_conn *conn = lease(f);
+	int64_t took_us;
+	PGconn *other;
+
+	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	/* Shorter ones behind a longer one, above and below what the session keeps. */
+	other = open_session(f, "BEGIN; LOCK TABLE usher.schema_migrations");
+	assert_int_equal(
+	    read_schema_within(conn, 1500 * US_PER_MS, &took_us).code, ST_DEADLINE_EXCEEDED);
+	assert_in_range(took_us, 1300 * US_PER_MS, 2400 * US_PER_MS);
+	assert_int_equal(
+	    read_schema_within(conn, 200 * US_PER_MS, &took_us).code, ST_DEADLINE_EXCEEDED);
+	assert_in_range(took_us, 170 * US_PER_MS, 1100 * US_PER_MS);
+	PQfinish(other);
+
+	/* And a longer one behind a shorter one that went well. */
+	assert_ok(read_schema_within(conn, 1200 * US_PER_MS, &took_us));
+	other = keep_waiting(f, "1.5");
+	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	PQfinish(other);
+	store_return(&conn);
+}
+
+static void
+a_deadline_holds_whatever_was_said_before(void **state)
+{
+	each_statement_ends_at_its_own_deadline(*state);
+}
+
+static void
+a_deadline_holds_without_a_session_of_our_own(void **state)
+{
+	struct fixture *f = *state;
+
+	store_free(&f->store);
+	config_free(&f->config);
+	open_store(f, "--database.prepared=off");
+	each_statement_ends_at_its_own_deadline(f);
+}
+
+static void
+what_is_rolled_back_takes_its_deadline_along(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	int64_t took_us;
+	PGconn *other;
+
+	for (int fails = 0; fails < 2; fails++) {
+		/* The session keeps the short one. */
+		assert_ok(read_schema_within(conn, 1200 * US_PER_MS, &took_us));
+		assert_ok(store_begin(conn));
+		assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+		if (fails)
+			assert_int_not_equal(STORE_QUERY(conn, STMT_STORE_CHANGE, NULL,
+						 p_int(1 << 20), P_NULL, P_NULL, p_bool(false))
+						 .code,
+			    ST_OK);
+		store_rollback(conn);
+		other = keep_waiting(f, "1.5");
+		assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+		PQfinish(other);
+	}
+	/* The same for a statement that fails outside of any transaction. */
+	assert_ok(read_schema_within(conn, 1200 * US_PER_MS, &took_us));
+	store_set_deadline(conn, clock_boot_us(&clock_system) + 30 * US_PER_S);
+	assert_int_not_equal(STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1 << 20), P_NULL,
+				 P_NULL, p_bool(false))
+				 .code,
+	    ST_OK);
+	other = keep_waiting(f, "1.5");
+	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	PQfinish(other);
+	store_return(&conn);
+}
+
+static void
+a_committed_deadline_is_the_sessions(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+	int64_t took_us;
+	PGconn *other;
+
+	assert_ok(store_begin(conn));
+	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	/* Said for this transaction alone. */
+	assert_ok(read_schema_within(conn, 900 * US_PER_MS, &took_us));
+	assert_ok(store_commit(conn, &revision));
+	other = keep_waiting(f, "1.2");
+	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	PQfinish(other);
+	store_return(&conn);
+}
+
 static void
 a_server_that_says_nothing_is_given_up_soon_after_the_deadline(void **state)
 {
@@ -782,6 +905,10 @@ main(void)
 	    TEST(values_that_cannot_be_stored_are_the_callers_fault),
 	    TEST(a_statement_takes_what_it_declares_and_nothing_else),
 	    TEST(a_statement_ends_at_its_deadline),
+	    TEST(a_deadline_holds_whatever_was_said_before),
+	    TEST(a_deadline_holds_without_a_session_of_our_own),
+	    TEST(what_is_rolled_back_takes_its_deadline_along),
+	    TEST(a_committed_deadline_is_the_sessions),
 	    TEST(a_server_that_says_nothing_is_given_up_soon_after_the_deadline),
 	    TEST(a_commit_sends_the_changes_along_and_says_where_it_stands),
 	    TEST(what_was_not_committed_is_not_there),

@@ -1,6 +1,6 @@
--- Until the end of the transaction a statement may take this long. Without BEGIN, all up to
--- the pipeline's Sync is one transaction, so the setting reaches the statement behind it and no other.
+-- So long may a statement take from here on: until the end of the transaction, or (not is_local) for
+-- good, if the transaction is committed. Without BEGIN, all up to the pipeline's Sync is one.
 -- scope: platform
--- in: milliseconds text
+-- in: milliseconds text, is_local bool
 -- out: milliseconds text
-SELECT set_config('statement_timeout', $1, true)
+SELECT set_config('statement_timeout', $1, $2)
