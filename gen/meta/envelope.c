@@ -30,12 +30,14 @@ static const struct meta_field fields_of_meta_usher_v1_request[] = {
 	    .name = "metadata", .json_name = "metadata", .message = &meta_usher_v1_pair},
 	{.number = 14, .type = META_BYTES, .oneof = -1,
 	    .name = "payload", .json_name = "payload"},
+	{.number = 15, .type = META_BOOL, .oneof = -1,
+	    .name = "memory_only", .json_name = "memoryOnly"},
 };
 
 const struct meta_message meta_usher_v1_request = {
 	.full_name = "usher.v1.Request",
 	.fields = fields_of_meta_usher_v1_request,
-	.fields_count = 14,
+	.fields_count = 15,
 };
 
 static const struct meta_field fields_of_meta_usher_v1_response[] = {
@@ -57,12 +59,14 @@ static const struct meta_field fields_of_meta_usher_v1_response[] = {
 	    .name = "metadata", .json_name = "metadata", .message = &meta_usher_v1_pair},
 	{.number = 9, .type = META_BYTES, .oneof = -1,
 	    .name = "payload", .json_name = "payload"},
+	{.number = 10, .type = META_BOOL, .oneof = -1,
+	    .name = "memory_only", .json_name = "memoryOnly"},
 };
 
 const struct meta_message meta_usher_v1_response = {
 	.full_name = "usher.v1.Response",
 	.fields = fields_of_meta_usher_v1_response,
-	.fields_count = 9,
+	.fields_count = 10,
 };
 
 static const struct meta_field fields_of_meta_usher_v1_pair[] = {

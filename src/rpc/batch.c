@@ -7,6 +7,10 @@
 
 /* A batch of so many is like a call, and is worked on wherever it is. */
 #define ITEMS_HERE 8
+/* Replies of a batch for memory alone. Beyond this, items are left for a message of their own... */
+#define REPLIES_BYTES_ENOUGH (1u << 20)
+/* ...and so is one that would not leave room to say so of all the others. */
+#define REPLIES_BYTES_SPARE (256u << 10)
 
 /* An item's Response, encoded: in the batch's own buffer, or in a message from a lane. */
 struct batch_item {
@@ -51,6 +55,7 @@ batch_pack(const struct batch *batch, nng_msg **out)
 		bytes += wire_item_size(1, item_bytes(batch, &batch->items[i], room).bytes);
 	response_envelope_init(&e);
 	e.call_id = batch->whole->envelope.call_id;
+	e.memory_only = batch->whole->envelope.memory_only;
 	e.payload = slice_of(NULL, bytes);
 	const size_t size = envelope_response_size(&e);
 	if (batch->is_too_large || size > MESSAGE_BYTES_MAX)
@@ -121,6 +126,19 @@ void
 batch_item_committed(struct task *task)
 {
 	atomic_store(&task->batch->has_committed, true);
+}
+
+bool
+batch_is_full(const struct task *task)
+{
+	return task->whole->envelope.memory_only && task->batch->here.bytes > REPLIES_BYTES_ENOUGH;
+}
+
+bool
+batch_bursts(const struct task *task, size_t bytes)
+{
+	return task->whole->envelope.memory_only &&
+	       task->batch->here.bytes + bytes > MESSAGE_BYTES_MAX - REPLIES_BYTES_SPARE;
 }
 
 uint8_t *

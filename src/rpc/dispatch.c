@@ -105,7 +105,10 @@ dispatch_item(struct task *task, struct batch *batch, size_t index, const struct
 {
 	task_init(task, whole->work, batch, index);
 	task->whole = whole;
-	dispatch_call(task, bytes, arena);
+	if (batch_is_full(task))
+		task_refuse(task, NOT_IN_MEMORY);
+	else
+		dispatch_call(task, bytes, arena);
 }
 
 static void
@@ -142,6 +145,7 @@ item_inherit(struct task *task)
 	}
 	if (own->trace.bytes == 0)
 		own->trace = whole->trace;
+	own->memory_only |= whole->memory_only;
 }
 
 static status
@@ -360,12 +364,24 @@ unit_of(const struct task *task, uint64_t seed)
 	return hash_bytes(slice_of(&source, sizeof(source)), seed);
 }
 
+bool
+dispatch_stays(struct task *task)
+{
+	if (!task->envelope.memory_only)
+		return false;
+	task_refuse(task, NOT_IN_MEMORY);
+	return true;
+}
+
 void
 dispatch_to_lane(struct task *task, enum lane lane)
 {
 	struct rpc_server *server = task->server;
 	uint32_t retry_after_ms = 0;
 
+	/* A batch of such is worked on where there is a thread for it. */
+	if (task->job != TASK_BATCH && dispatch_stays(task))
+		return;
 	task->in_callback = false;
 	task->entry.unit = unit_of(task, server->id_seed);
 	task->entry.deadline_us = task->deadline_us;

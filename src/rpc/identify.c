@@ -59,6 +59,8 @@ identify_fill(struct task *task)
 	struct rpc_server *server = task->server;
 	const struct rpc_backend *backend = &server->settings.backend;
 
+	if (dispatch_stays(task))
+		return;
 	task->job = TASK_FILL;
 	task->in_callback = false;
 	work_detach(task->work);

@@ -192,6 +192,11 @@ void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
 /* All credentials are known: access rule, lane. */
 void dispatch_admit(struct task *task, struct arena *arena);
 void dispatch_to_lane(struct task *task, enum lane lane);
+/* It asks for memory alone, and may not wait for anything: it is answered with that. */
+#define NOT_IN_MEMORY                                                                              \
+	REFUSE_FOR(ST_FAILED_PRECONDITION, NOT_IN_MEMORY_REASON,                                   \
+	    "this can't be answered from memory now")
+bool dispatch_stays(struct task *task);
 
 /* identify.c */
 /* Look at the credentials that are left; goes on to dispatch_admit(), to a lane, or is parked. */
@@ -251,6 +256,10 @@ void batch_item_committed(struct task *item);
 /* An item that is answered in the callback is packed into the batch's own buffer: room for it, or
  * NULL, and then word that it is there. */
 uint8_t *batch_item_room(struct task *item, size_t bytes);
+/* Of items for memory alone, which may come again: enough has been said in one message; and would
+ * an answer of that size be too much for it? */
+bool batch_is_full(const struct task *item);
+bool batch_bursts(const struct task *item, size_t bytes);
 void batch_item_packed(struct task *item);
 
 /* call.c */

@@ -34,10 +34,13 @@ log_call(const struct task *task, const struct answer *answer)
 	const enum log_level level = !failed                             ? LOG_INFO
 				     : answer->st.code == ST_UNAVAILABLE ? LOG_WARN
 									 : LOG_ERROR;
+	/* What memory can't say is left to another message, which is logged. */
+	const bool is_left = task->envelope.memory_only && answer->st.reason &&
+			     strcmp(answer->st.reason, NOT_IN_MEMORY_REASON) == 0;
 	/* Those that were let in nowhere too: a flood of them must not become one of lines. The
 	 * lanes count them. */
 	const bool is_frequent =
-	    (task->in_callback && answer->st.code == ST_OK) ||
+	    is_left || (task->in_callback && answer->st.code == ST_OK) ||
 	    (answer->st.reason && strcmp(answer->st.reason, "OVERLOADED") == 0) ||
 	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_CALLS") == 0);
 	char org[UUID_TEXT_BYTES] = "";
@@ -67,6 +70,7 @@ envelope_fill(const struct task *task, const struct answer *answer,
 	e->code = st.code;
 	e->call_id = task->envelope.call_id;
 	e->replayed = answer->replayed;
+	e->memory_only = task->envelope.memory_only && !task->batch;
 	if (answer->has_revision) {
 		revision_pack(&answer->revision, revision);
 		e->revision = slice_of(revision, REVISION_BYTES);
@@ -193,9 +197,14 @@ no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_BYTES_MA
 static void
 item_answer_here(struct task *task, const struct answer *answer)
 {
+	static const struct answer again = {
+	    .st = {ST_FAILED_PRECONDITION, "the reply needs a message of its own",
+		NOT_IN_MEMORY_REASON}};
 	struct packing packing;
 
 	packing_begin(&packing, task, answer);
+	if (batch_bursts(task, packing.size))
+		packing_begin(&packing, task, &again);
 	uint8_t *room = batch_item_room(task, packing.size);
 	if (!room) {
 		batch_item_answered(task, NULL);

@@ -46,6 +46,7 @@ enum request_field {
 	REQUEST_CLIENT_IP = 12,
 	REQUEST_METADATA = 13,
 	REQUEST_PAYLOAD = 14,
+	REQUEST_MEMORY_ONLY = REQUEST_MEMORY_ONLY_FIELD,
 	REQUEST_FIELDS
 };
 
@@ -82,6 +83,7 @@ static const struct request_rule request_rules[REQUEST_FIELDS] = {
     [REQUEST_CLIENT_IP] = TEXT_RULE(client_ip, 64),
     [REQUEST_METADATA] = {"metadata", WIRE_BYTES, false, MESSAGE_BYTES_MAX, 0},
     [REQUEST_PAYLOAD] = BYTES_RULE(payload, MESSAGE_BYTES_MAX),
+    [REQUEST_MEMORY_ONLY] = {"memory_only", WIRE_VARINT, false, 0, 0},
 };
 
 static status
@@ -105,6 +107,9 @@ request_take(struct request_envelope *out, const struct wire_field *field)
 		return STATUS_OK;
 	case REQUEST_CALL_ID:
 		out->call_id = field->value;
+		return STATUS_OK;
+	case REQUEST_MEMORY_ONLY:
+		out->memory_only = field->value != 0;
 		return STATUS_OK;
 	case REQUEST_METADATA:
 		if (out->pairs_count == ENVELOPE_PAIRS_MAX)
@@ -192,6 +197,7 @@ envelope_request_size(const struct request_envelope *e)
 	       wire_bytes_field_size(REQUEST_ORG, e->org) +
 	       wire_bytes_field_size(REQUEST_CLIENT_IP, e->client_ip) +
 	       pairs_size(REQUEST_METADATA, e->pairs, e->pairs_count) +
+	       wire_varint_field_size(REQUEST_MEMORY_ONLY, e->memory_only) +
 	       wire_bytes_field_size(REQUEST_PAYLOAD, e->payload);
 }
 
@@ -211,6 +217,7 @@ envelope_pack_request(const struct request_envelope *e, uint8_t *out)
 	out = wire_put_bytes_field(out, REQUEST_ORG, e->org);
 	out = wire_put_bytes_field(out, REQUEST_CLIENT_IP, e->client_ip);
 	out = put_pairs(out, REQUEST_METADATA, e->pairs, e->pairs_count);
+	out = wire_put_varint_field(out, REQUEST_MEMORY_ONLY, e->memory_only);
 	return put_payload(out, REQUEST_PAYLOAD, e->payload);
 }
 
@@ -224,6 +231,7 @@ enum response_field {
 	RESPONSE_REVISION = 7,
 	RESPONSE_METADATA = 8,
 	RESPONSE_PAYLOAD = 9,
+	RESPONSE_MEMORY_ONLY = 10,
 	RESPONSE_FIELDS
 };
 
@@ -326,6 +334,9 @@ response_take(struct response_envelope *out, const struct wire_field *field)
 		return field->type == WIRE_VARINT;
 	case RESPONSE_REPLAYED:
 		out->replayed = field->value != 0;
+		return field->type == WIRE_VARINT;
+	case RESPONSE_MEMORY_ONLY:
+		out->memory_only = field->value != 0;
 		return field->type == WIRE_VARINT;
 	default:
 		return response_take_bytes(out, field);
@@ -431,6 +442,7 @@ envelope_response_size(const struct response_envelope *e)
 	       wire_varint_field_size(RESPONSE_REPLAYED, e->replayed) +
 	       wire_bytes_field_size(RESPONSE_REVISION, e->revision) +
 	       pairs_size(RESPONSE_METADATA, e->pairs, e->pairs_count) +
+	       wire_varint_field_size(RESPONSE_MEMORY_ONLY, e->memory_only) +
 	       wire_bytes_field_size(RESPONSE_PAYLOAD, e->payload);
 }
 
@@ -445,6 +457,7 @@ envelope_pack_response(const struct response_envelope *e, uint8_t *out)
 	out = wire_put_varint_field(out, RESPONSE_REPLAYED, e->replayed);
 	out = wire_put_bytes_field(out, RESPONSE_REVISION, e->revision);
 	out = put_pairs(out, RESPONSE_METADATA, e->pairs, e->pairs_count);
+	out = wire_put_varint_field(out, RESPONSE_MEMORY_ONLY, e->memory_only);
 	return put_payload(out, RESPONSE_PAYLOAD, e->payload);
 }
 

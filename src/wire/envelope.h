@@ -17,6 +17,9 @@
 #define ENVELOPE_DOMAIN "usher"
 
 #define BATCH_METHOD_NAME "usher.v1.Batch"
+#define REQUEST_MEMORY_ONLY_FIELD 15 /* its number, for who adds it to a packed Request */
+/* The reason of what memory_only leaves undone. */
+#define NOT_IN_MEMORY_REASON "NOT_IN_MEMORY"
 
 /* FNV-1a, 32 bits: a method's id is that of its full name, "usher.v1.AuthService/Login". */
 static inline uint32_t
@@ -37,6 +40,7 @@ struct request_envelope {
 	uint32_t method_id;
 	uint32_t timeout_ms;
 	uint64_t call_id;
+	bool memory_only;
 	struct slice method;
 	struct slice credential;
 	struct slice on_behalf_of;
@@ -61,6 +65,7 @@ struct response_envelope {
 	uint32_t retry_after_ms;
 	uint64_t call_id;
 	bool replayed;
+	bool memory_only;
 	struct slice message;
 	struct slice reason; /* of ErrorInfo */
 	struct slice revision;

@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17usher/v1/envelope.proto\x12\x08usher.v1\"\x95\x02\n\x07Request\x12\x11\n\tmethod_id\x18\x01 \x01(\x07\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\x12\x0f\n\x07\x63\x61ll_id\x18\x04 \x01(\x06\x12\x12\n\ncredential\x18\x05 \x01(\x0c\x12\x14\n\x0con_behalf_of\x18\x06 \x01(\x0c\x12\x0b\n\x03via\x18\x07 \x01(\x0c\x12\r\n\x05trace\x18\x08 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\t \x01(\x0c\x12\x10\n\x08\x61t_least\x18\n \x01(\x0c\x12\x0b\n\x03org\x18\x0b \x01(\t\x12\x11\n\tclient_ip\x18\x0c \x01(\t\x12 \n\x08metadata\x18\r \x03(\x0b\x32\x0e.usher.v1.Pair\x12\x0f\n\x07payload\x18\x0e \x01(\x0c\"\xcc\x01\n\x08Response\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0f\n\x07message\x18\x02 \x01(\t\x12!\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x10.usher.v1.Detail\x12\x0f\n\x07\x63\x61ll_id\x18\x04 \x01(\x06\x12\x16\n\x0eretry_after_ms\x18\x05 \x01(\r\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12\x10\n\x08revision\x18\x07 \x01(\x0c\x12 \n\x08metadata\x18\x08 \x03(\x0b\x32\x0e.usher.v1.Pair\x12\x0f\n\x07payload\x18\t \x01(\x0c\"\"\n\x04Pair\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x95\x01\n\x06\x44\x65tail\x12)\n\nerror_info\x18\x01 \x01(\x0b\x32\x13.usher.v1.ErrorInfoH\x00\x12+\n\x0b\x62\x61\x64_request\x18\x02 \x01(\x0b\x32\x14.usher.v1.BadRequestH\x00\x12)\n\nretry_info\x18\x03 \x01(\x0b\x32\x13.usher.v1.RetryInfoH\x00\x42\x08\n\x06\x64\x65tail\"M\n\tErrorInfo\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12 \n\x08metadata\x18\x03 \x03(\x0b\x32\x0e.usher.v1.Pair\":\n\nBadRequest\x12,\n\nviolations\x18\x01 \x03(\x0b\x32\x18.usher.v1.FieldViolation\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"#\n\tRetryInfo\x12\x16\n\x0eretry_after_ms\x18\x01 \x01(\r\"0\n\x0c\x42\x61tchRequest\x12 \n\x05items\x18\x01 \x03(\x0b\x32\x11.usher.v1.Request\"/\n\nBatchReply\x12!\n\x05items\x18\x01 \x03(\x0b\x32\x12.usher.v1.ResponseB\x1eZ\x1cusher.internal/usher/usherv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17usher/v1/envelope.proto\x12\x08usher.v1\"\xaa\x02\n\x07Request\x12\x11\n\tmethod_id\x18\x01 \x01(\x07\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\x12\x0f\n\x07\x63\x61ll_id\x18\x04 \x01(\x06\x12\x12\n\ncredential\x18\x05 \x01(\x0c\x12\x14\n\x0con_behalf_of\x18\x06 \x01(\x0c\x12\x0b\n\x03via\x18\x07 \x01(\x0c\x12\r\n\x05trace\x18\x08 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\t \x01(\x0c\x12\x10\n\x08\x61t_least\x18\n \x01(\x0c\x12\x0b\n\x03org\x18\x0b \x01(\t\x12\x11\n\tclient_ip\x18\x0c \x01(\t\x12 \n\x08metadata\x18\r \x03(\x0b\x32\x0e.usher.v1.Pair\x12\x0f\n\x07payload\x18\x0e \x01(\x0c\x12\x13\n\x0bmemory_only\x18\x0f \x01(\x08\"\xe1\x01\n\x08Response\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0f\n\x07message\x18\x02 \x01(\t\x12!\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x10.usher.v1.Detail\x12\x0f\n\x07\x63\x61ll_id\x18\x04 \x01(\x06\x12\x16\n\x0eretry_after_ms\x18\x05 \x01(\r\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12\x10\n\x08revision\x18\x07 \x01(\x0c\x12 \n\x08metadata\x18\x08 \x03(\x0b\x32\x0e.usher.v1.Pair\x12\x0f\n\x07payload\x18\t \x01(\x0c\x12\x13\n\x0bmemory_only\x18\n \x01(\x08\"\"\n\x04Pair\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x95\x01\n\x06\x44\x65tail\x12)\n\nerror_info\x18\x01 \x01(\x0b\x32\x13.usher.v1.ErrorInfoH\x00\x12+\n\x0b\x62\x61\x64_request\x18\x02 \x01(\x0b\x32\x14.usher.v1.BadRequestH\x00\x12)\n\nretry_info\x18\x03 \x01(\x0b\x32\x13.usher.v1.RetryInfoH\x00\x42\x08\n\x06\x64\x65tail\"M\n\tErrorInfo\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12 \n\x08metadata\x18\x03 \x03(\x0b\x32\x0e.usher.v1.Pair\":\n\nBadRequest\x12,\n\nviolations\x18\x01 \x03(\x0b\x32\x18.usher.v1.FieldViolation\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"#\n\tRetryInfo\x12\x16\n\x0eretry_after_ms\x18\x01 \x01(\r\"0\n\x0c\x42\x61tchRequest\x12 \n\x05items\x18\x01 \x03(\x0b\x32\x11.usher.v1.Request\"/\n\nBatchReply\x12!\n\x05items\x18\x01 \x03(\x0b\x32\x12.usher.v1.ResponseB\x1eZ\x1cusher.internal/usher/usherv1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'usher.v1.envelope_pb2', globals())
@@ -22,23 +22,23 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   DESCRIPTOR._serialized_options = b'Z\034usher.internal/usher/usherv1'
   _REQUEST._serialized_start=38
-  _REQUEST._serialized_end=315
-  _RESPONSE._serialized_start=318
-  _RESPONSE._serialized_end=522
-  _PAIR._serialized_start=524
-  _PAIR._serialized_end=558
-  _DETAIL._serialized_start=561
-  _DETAIL._serialized_end=710
-  _ERRORINFO._serialized_start=712
-  _ERRORINFO._serialized_end=789
-  _BADREQUEST._serialized_start=791
-  _BADREQUEST._serialized_end=849
-  _FIELDVIOLATION._serialized_start=851
-  _FIELDVIOLATION._serialized_end=903
-  _RETRYINFO._serialized_start=905
-  _RETRYINFO._serialized_end=940
-  _BATCHREQUEST._serialized_start=942
-  _BATCHREQUEST._serialized_end=990
-  _BATCHREPLY._serialized_start=992
-  _BATCHREPLY._serialized_end=1039
+  _REQUEST._serialized_end=336
+  _RESPONSE._serialized_start=339
+  _RESPONSE._serialized_end=564
+  _PAIR._serialized_start=566
+  _PAIR._serialized_end=600
+  _DETAIL._serialized_start=603
+  _DETAIL._serialized_end=752
+  _ERRORINFO._serialized_start=754
+  _ERRORINFO._serialized_end=831
+  _BADREQUEST._serialized_start=833
+  _BADREQUEST._serialized_end=891
+  _FIELDVIOLATION._serialized_start=893
+  _FIELDVIOLATION._serialized_end=945
+  _RETRYINFO._serialized_start=947
+  _RETRYINFO._serialized_end=982
+  _BATCHREQUEST._serialized_start=984
+  _BATCHREQUEST._serialized_end=1032
+  _BATCHREPLY._serialized_start=1034
+  _BATCHREPLY._serialized_end=1081
 # @@protoc_insertion_point(module_scope)

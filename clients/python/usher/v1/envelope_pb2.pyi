@@ -60,12 +60,13 @@ class Pair(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ["at_least", "call_id", "client_ip", "credential", "idempotency_key", "metadata", "method", "method_id", "on_behalf_of", "org", "payload", "timeout_ms", "trace", "via"]
+    __slots__ = ["at_least", "call_id", "client_ip", "credential", "idempotency_key", "memory_only", "metadata", "method", "method_id", "on_behalf_of", "org", "payload", "timeout_ms", "trace", "via"]
     AT_LEAST_FIELD_NUMBER: _ClassVar[int]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_IP_FIELD_NUMBER: _ClassVar[int]
     CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_ONLY_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     METHOD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +81,7 @@ class Request(_message.Message):
     client_ip: str
     credential: bytes
     idempotency_key: bytes
+    memory_only: bool
     metadata: _containers.RepeatedCompositeFieldContainer[Pair]
     method: str
     method_id: int
@@ -89,13 +91,14 @@ class Request(_message.Message):
     timeout_ms: int
     trace: bytes
     via: bytes
-    def __init__(self, method_id: _Optional[int] = ..., method: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., call_id: _Optional[int] = ..., credential: _Optional[bytes] = ..., on_behalf_of: _Optional[bytes] = ..., via: _Optional[bytes] = ..., trace: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ..., at_least: _Optional[bytes] = ..., org: _Optional[str] = ..., client_ip: _Optional[str] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., payload: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, method_id: _Optional[int] = ..., method: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., call_id: _Optional[int] = ..., credential: _Optional[bytes] = ..., on_behalf_of: _Optional[bytes] = ..., via: _Optional[bytes] = ..., trace: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ..., at_least: _Optional[bytes] = ..., org: _Optional[str] = ..., client_ip: _Optional[str] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., payload: _Optional[bytes] = ..., memory_only: bool = ...) -> None: ...
 
 class Response(_message.Message):
-    __slots__ = ["call_id", "code", "details", "message", "metadata", "payload", "replayed", "retry_after_ms", "revision"]
+    __slots__ = ["call_id", "code", "details", "memory_only", "message", "metadata", "payload", "replayed", "retry_after_ms", "revision"]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_ONLY_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -105,13 +108,14 @@ class Response(_message.Message):
     call_id: int
     code: int
     details: _containers.RepeatedCompositeFieldContainer[Detail]
+    memory_only: bool
     message: str
     metadata: _containers.RepeatedCompositeFieldContainer[Pair]
     payload: bytes
     replayed: bool
     retry_after_ms: int
     revision: bytes
-    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[Detail, _Mapping]]] = ..., call_id: _Optional[int] = ..., retry_after_ms: _Optional[int] = ..., replayed: bool = ..., revision: _Optional[bytes] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., payload: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[Detail, _Mapping]]] = ..., call_id: _Optional[int] = ..., retry_after_ms: _Optional[int] = ..., replayed: bool = ..., revision: _Optional[bytes] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., payload: _Optional[bytes] = ..., memory_only: bool = ...) -> None: ...
 
 class RetryInfo(_message.Message):
     __slots__ = ["retry_after_ms"]

@@ -457,7 +457,7 @@ void   usher__v1__batch_reply__free_unpacked
   assert(message->base.descriptor == &usher__v1__batch_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor usher__v1__request__field_descriptors[14] =
+static const ProtobufCFieldDescriptor usher__v1__request__field_descriptors[15] =
 {
   {
     "method_id",
@@ -627,6 +627,18 @@ static const ProtobufCFieldDescriptor usher__v1__request__field_descriptors[14] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "memory_only",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Request, memory_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned usher__v1__request__field_indices_by_name[] = {
   9,   /* field[9] = at_least */
@@ -634,6 +646,7 @@ static const unsigned usher__v1__request__field_indices_by_name[] = {
   11,   /* field[11] = client_ip */
   4,   /* field[4] = credential */
   8,   /* field[8] = idempotency_key */
+  14,   /* field[14] = memory_only */
   12,   /* field[12] = metadata */
   1,   /* field[1] = method */
   0,   /* field[0] = method_id */
@@ -647,7 +660,7 @@ static const unsigned usher__v1__request__field_indices_by_name[] = {
 static const ProtobufCIntRange usher__v1__request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor usher__v1__request__descriptor =
 {
@@ -657,14 +670,14 @@ const ProtobufCMessageDescriptor usher__v1__request__descriptor =
   "Usher__V1__Request",
   "usher.v1",
   sizeof(Usher__V1__Request),
-  14,
+  15,
   usher__v1__request__field_descriptors,
   usher__v1__request__field_indices_by_name,
   1,  usher__v1__request__number_ranges,
   (ProtobufCMessageInit) usher__v1__request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor usher__v1__response__field_descriptors[9] =
+static const ProtobufCFieldDescriptor usher__v1__response__field_descriptors[10] =
 {
   {
     "code",
@@ -774,11 +787,24 @@ static const ProtobufCFieldDescriptor usher__v1__response__field_descriptors[9] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "memory_only",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__Response, memory_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned usher__v1__response__field_indices_by_name[] = {
   3,   /* field[3] = call_id */
   0,   /* field[0] = code */
   2,   /* field[2] = details */
+  9,   /* field[9] = memory_only */
   1,   /* field[1] = message */
   7,   /* field[7] = metadata */
   8,   /* field[8] = payload */
@@ -789,7 +815,7 @@ static const unsigned usher__v1__response__field_indices_by_name[] = {
 static const ProtobufCIntRange usher__v1__response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor usher__v1__response__descriptor =
 {
@@ -799,7 +825,7 @@ const ProtobufCMessageDescriptor usher__v1__response__descriptor =
   "Usher__V1__Response",
   "usher.v1",
   sizeof(Usher__V1__Response),
-  9,
+  10,
   usher__v1__response__field_descriptors,
   usher__v1__response__field_indices_by_name,
   1,  usher__v1__response__number_ranges,

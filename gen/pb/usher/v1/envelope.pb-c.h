@@ -92,10 +92,15 @@ struct  Usher__V1__Request
    * The method's request message, encoded.
    */
   ProtobufCBinaryData payload;
+  /*
+   * Answer from memory, at once, or not at all: what can't be is FAILED_PRECONDITION with reason
+   * NOT_IN_MEMORY, and nothing of it was done. Of a Batch: each item. See Response.memory_only.
+   */
+  protobuf_c_boolean memory_only;
 };
 #define USHER__V1__REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__request__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, {0,NULL} }
+    , 0, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, {0,NULL}, 0 }
 
 
 struct  Usher__V1__Response
@@ -127,10 +132,15 @@ struct  Usher__V1__Response
    * The method's reply message, encoded; empty unless code is 0.
    */
   ProtobufCBinaryData payload;
+  /*
+   * Request.memory_only was obeyed. Items have none. Servers before it know neither: they answer the
+   * call as if it had not been asked for.
+   */
+  protobuf_c_boolean memory_only;
 };
 #define USHER__V1__RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__response__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, {0,NULL}, 0,NULL, {0,NULL} }
+    , 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, {0,NULL}, 0,NULL, {0,NULL}, 0 }
 
 
 struct  Usher__V1__Pair
