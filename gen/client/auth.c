@@ -72,4 +72,5 @@ const struct client_method auth_get_jwks_method = {
 	.bytes_max = 1048576,
 	.effect = CLIENT_READ,
 	.batchable = true,
+	.inline_read = true,
 };

@@ -123,6 +123,7 @@ const struct client_method context_resolve_method = {
 	.effect = CLIENT_READ,
 	.idempotent_by_key = true,
 	.batchable = true,
+	.inline_read = true,
 	.write_field = 4,
 };
 
@@ -135,6 +136,7 @@ const struct client_method context_get_context_method = {
 	.bytes_max = 1048576,
 	.effect = CLIENT_READ,
 	.batchable = true,
+	.inline_read = true,
 };
 
 const struct client_method context_batch_get_context_method = {

@@ -10,6 +10,7 @@ const struct client_method ops_get_health_method = {
 	.bytes_max = 1048576,
 	.effect = CLIENT_READ,
 	.batchable = true,
+	.inline_read = true,
 };
 
 const struct client_method ops_get_descriptors_method = {

@@ -117,6 +117,7 @@ open_client(struct bridge *bridge, const struct bridge_config *config, struct st
 			       : NULL,
 	    .clock = config->clock,
 	    .calls_max = config->calls_max,
+	    .gathers = true,
 	};
 	nng_guard();
 	status made = client_new(&settings, &bridge->client);
@@ -271,6 +272,7 @@ call(struct visit *visit, const struct client_options *options, struct slice pay
 	    .effect = row->effect,
 	    .write_field = row->write_field,
 	    .idempotent_by_key = row->idempotent_by_key,
+	    .inline_read = row->inline_read,
 	};
 	struct client_options patient = *options;
 

@@ -127,9 +127,10 @@ write_upstreams(struct strbuf *out, struct client *client)
 	    {"up", "gauge", "Is there a connection to this usherd?"},
 	    {"resting", "gauge", "Is it passed over for a while, because it was in trouble?"},
 	    {"calls", "gauge", "Calls that it has not answered yet."},
-	    {"attempts_total", "counter", "Messages that it was given."},
+	    {"attempts_total", "counter", "Calls that it was given."},
 	    {"failures_total", "counter",
 		"Of those: connection lost, no answer in time, UNAVAILABLE."},
+	    {"together_total", "counter", "Of those: in one message with others."},
 	};
 
 	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
@@ -141,7 +142,7 @@ write_upstreams(struct strbuf *out, struct client *client)
 
 			client_server_at(client, i, &server);
 			const uint64_t values[] = {server.is_connected, server.is_resting,
-			    server.calls, server.attempts, server.failures};
+			    server.calls, server.attempts, server.failures, server.together};
 			strbuf_add_format(
 			    out, "usher_bridge_upstream_%s{upstream=\"", rows[r].name);
 			write_label(out, server.url);

@@ -9,38 +9,6 @@
 
 #include <stdlib.h>
 
-/* Waited beyond the deadline that the server was told, so that its own answer can arrive. */
-#define ANSWER_GRACE_US (200 * US_PER_MS)
-/* A connected server takes a message at once; one that does not may have just been lost. */
-#define SEND_US_MAX (250 * US_PER_MS)
-
-struct call {
-	struct client *client;
-	nng_aio *aio;     /* of the attempt */
-	nng_aio *pause;   /* for a connection, or for the next attempt */
-	struct list list; /* of the free ones, of those that wait for a connection */
-	struct list all;
-	struct list here; /* of the server's */
-
-	struct server *server; /* of the attempt that is under way */
-	struct line *line;
-	_Atomic int64_t sent_us; /* 0: not yet */
-
-	nng_msg *request; /* for the next attempt; NULL: there can be none */
-	bool is_fresh;    /* the request is as it should go out */
-	bool is_safe;     /* to repeat */
-	struct server *pinned;
-	uint32_t tried; /* a bit a server */
-	unsigned attempts;
-	unsigned pauses;
-	struct client_result last; /* of the attempt before, while there is to be another */
-	int64_t deadline_us;
-	const ProtobufCMessageDescriptor *reply;
-	struct causal_session *session;
-	client_callback *callback;
-	void *arg;
-};
-
 static void call_step(void *arg);
 static void call_wakes(void *arg);
 static void call_free(struct call *call);
@@ -96,12 +64,19 @@ call_take(struct client *client, const struct call_plan *plan, struct call **out
 	const status st = call_new(client, out);
 	if (st.code != ST_OK) {
 		(void)pthread_mutex_lock(&client->lock);
-		client->calls_under_way--;
 		client->calls_open--;
-		(void)pthread_cond_broadcast(&client->idle);
+		call_is_through(client);
 		(void)pthread_mutex_unlock(&client->lock);
 	}
 	return st;
+}
+
+void
+call_is_through(struct client *client)
+{
+	client->calls_under_way--;
+	if (client->calls_under_way == 0)
+		(void)pthread_cond_broadcast(&client->idle);
 }
 
 static void
@@ -119,13 +94,11 @@ call_end(struct call *call, struct client_result *result)
 	call->callback(call->arg, result);
 	(void)pthread_mutex_lock(&client->lock);
 	list_add_last(&client->calls_free, &call->list);
-	client->calls_under_way--;
-	if (client->calls_under_way == 0)
-		(void)pthread_cond_broadcast(&client->idle);
+	call_is_through(client);
 	(void)pthread_mutex_unlock(&client->lock);
 }
 
-static void
+void
 call_fail(struct call *call, status failure)
 {
 	client_result_done(&call->last);
@@ -154,22 +127,21 @@ call_run_out(struct call *call)
 				    "there is no connection to the server; nothing was sent"));
 }
 
-/* No answer came: why not? */
-static status
-failure_of(const struct call *call, int error)
+status
+failure_of(const struct client *client, int error)
 {
 	if (error == NNG_ETIMEDOUT)
 		return REFUSE_FOR(ST_DEADLINE_EXCEEDED, "NO_ANSWER",
 		    "no answer came in time; the call may have been done");
 	if (error == NNG_ENOMEM)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call");
-	if (atomic_load(&call->client->is_closing))
+	if (atomic_load(&client->is_closing))
 		return CLOSED;
 	return REFUSE_FOR(ST_UNAVAILABLE, "CONNECTION_LOST",
 	    "the connection was lost; the call may have been done");
 }
 
-static nng_duration
+nng_duration
 duration_of(int64_t us)
 {
 	/* Zero would be "at once or not at all", less than that "for ever". */
@@ -208,7 +180,6 @@ call_choose(struct call *call, int64_t now_us)
 	int at = call->pinned ? (int)call->pinned->index
 			      : health_choose(client->health, client->servers_count, call->tried,
 				    client->turn++, now_us);
-	struct list *node;
 
 	if (at < 0) {
 		list_add_last(&client->calls_waiting, &call->list);
@@ -223,13 +194,25 @@ call_choose(struct call *call, int64_t now_us)
 		server->heard_us = now_us;
 	server->attempts++;
 	list_add_last(&server->calls, &call->here);
-	node = list_take_first(&server->lines_free);
-	call->line = node ? container_of(node, struct line, list) : NULL;
+	atomic_store(&call->sent_us, 0);
 	return true;
 }
 
-/* The attempt is over. The lock is held. */
-static void
+/* The lock is held. */
+static enum gather_step
+call_join(struct call *call, int64_t now_us)
+{
+	const enum gather_step step = gather_join(call, now_us);
+	struct list *node;
+
+	if (step == GATHER_WAITS || step == GATHER_SENDS)
+		return step;
+	node = list_take_first(&call->server->lines_free);
+	call->line = node ? container_of(node, struct line, list) : NULL;
+	return step;
+}
+
+void
 call_leave(struct call *call)
 {
 	struct server *server = call->server;
@@ -250,7 +233,6 @@ call_send(struct call *call, int64_t left_us)
 	if (!call->line)
 		TRY(line_open(call->server, &call->line));
 	TRY(call_message(call, left_us, &message));
-	atomic_store(&call->sent_us, 0);
 	nng_aio_set_msg(call->aio, message);
 	nng_aio_set_timeout(
 	    call->aio, duration_of(call->pinned || left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
@@ -258,14 +240,28 @@ call_send(struct call *call, int64_t left_us)
 	return STATUS_OK;
 }
 
-/* The next attempt, or the end. */
 static void
+call_send_alone(struct call *call, int64_t left_us)
+{
+	struct client *client = call->client;
+	const status st = call_send(call, left_us);
+
+	if (st.code == ST_OK)
+		return;
+	(void)pthread_mutex_lock(&client->lock);
+	call_leave(call);
+	(void)pthread_mutex_unlock(&client->lock);
+	call_fail(call, st);
+}
+
+void
 call_attempt(struct call *call)
 {
 	struct client *client = call->client;
 	const int64_t now_us = clock_boot_us(client->clock);
 	const int64_t left_us = call->deadline_us - now_us;
-	bool has_server;
+	enum gather_step step = GATHER_WAITS;
+	struct server *server = NULL;
 
 	if (atomic_load(&client->is_closing)) {
 		call_fail(call, CLOSED);
@@ -276,23 +272,31 @@ call_attempt(struct call *call)
 		return;
 	}
 	(void)pthread_mutex_lock(&client->lock);
-	has_server = call_choose(call, now_us);
+	if (call_choose(call, now_us)) {
+		server = call->server;
+		step = call_join(call, now_us);
+	}
 	(void)pthread_mutex_unlock(&client->lock);
-	if (!has_server)
+	switch (step) {
+	case GATHER_WAITS:
 		return;
-	const status st = call_send(call, left_us);
-	if (st.code == ST_OK)
+	case GATHER_SENDS:
+		gather_send(server);
 		return;
-	(void)pthread_mutex_lock(&client->lock);
-	call_leave(call);
-	(void)pthread_mutex_unlock(&client->lock);
-	call_fail(call, st);
+	case GATHER_NOT_ASKS:
+		gather_ask(server);
+		break;
+	case GATHER_NOT:
+		break;
+	}
+	call_send_alone(call, left_us);
 }
 
 /* What the attempt says about its server, and whether there is another. The lock is held.
  * pause_us: until then. */
 static bool
-call_judge(struct call *call, const struct client_result *result, int64_t now_us, int64_t *pause_us)
+call_judge(struct call *call, const struct client_result *result, bool is_more, int64_t now_us,
+    int64_t *pause_us)
 {
 	struct client *client = call->client;
 	struct server *server = call->server;
@@ -317,7 +321,7 @@ call_judge(struct call *call, const struct client_result *result, int64_t now_us
 		return false;
 	}
 	/* What one lost connection takes along costs as much as one call. */
-	if (is_new)
+	if (is_new && !is_more)
 		retry_budget_take(&client->budget);
 	if (!call->is_safe || call->pinned || call->attempts >= client->attempts_max ||
 	    !retry_budget_suffices(&client->budget) || atomic_load(&client->is_closing))
@@ -337,9 +341,8 @@ call_judge(struct call *call, const struct client_result *result, int64_t now_us
 	return true;
 }
 
-/* The attempt was made. */
-static void
-call_conclude(struct call *call, struct client_result *result)
+void
+call_conclude(struct call *call, struct client_result *result, bool is_more)
 {
 	struct client *client = call->client;
 	const int64_t now_us = clock_boot_us(client->clock);
@@ -347,8 +350,10 @@ call_conclude(struct call *call, struct client_result *result)
 
 	call->attempts++;
 	client_result_done(&call->last);
+	/* A repeat is in nobody's company, so that none is its. */
+	call->may_gather = false;
 	(void)pthread_mutex_lock(&client->lock);
-	const bool goes_on = call_judge(call, result, now_us, &pause_us);
+	const bool goes_on = call_judge(call, result, is_more, now_us, &pause_us);
 	call_leave(call);
 	(void)pthread_mutex_unlock(&client->lock);
 	if (!goes_on) {
@@ -392,7 +397,7 @@ call_sent(struct call *call, int error)
 	else if (error == NNG_ETIMEDOUT)
 		call_run_out(call);
 	else
-		call_fail(call, failure_of(call, error));
+		call_fail(call, failure_of(call->client, error));
 }
 
 static void
@@ -401,13 +406,13 @@ call_received(struct call *call, int error)
 	struct client_result result = {.status = STATUS_OK};
 
 	if (error != 0) {
-		result.status = failure_of(call, error);
+		result.status = failure_of(call->client, error);
 	} else {
 		nng_msg *message = nng_aio_get_msg(call->aio);
 		nng_aio_set_msg(call->aio, NULL);
 		client_result_read(&result, message, call->reply);
 	}
-	call_conclude(call, &result);
+	call_conclude(call, &result, false);
 }
 
 /* The send, or the receive, is over. */
@@ -453,6 +458,9 @@ call_prepare(struct client *client, const struct call_plan *plan, struct call **
 	call->is_fresh = true;
 	call->is_safe = plan->is_safe ||
 			retry_is_safe(plan->method, options->idempotency_key.bytes > 0, payload);
+	call->may_gather = client->sweep && !plan->pinned && plan->method->inline_read &&
+			   retry_is_safe(plan->method, false, payload) &&
+			   nng_msg_len(request) <= GATHER_CALL_BYTES_MAX;
 	call->pinned = plan->pinned;
 	call->tried = 0;
 	call->attempts = call->pauses = 0;
@@ -492,6 +500,7 @@ calls_give_up(struct server *server, int64_t before_us)
 			continue;
 		nng_aio_cancel(call->aio);
 	}
+	gather_give_up(server, before_us);
 	(void)pthread_mutex_unlock(&client->lock);
 }
 
@@ -535,6 +544,9 @@ calls_end(struct client *client)
 			nng_aio_cancel(call->pause);
 			nng_aio_cancel(call->aio);
 		}
+		for (unsigned i = 0; i < client->servers_count; i++)
+			if (client->servers[i].gathering.is_open)
+				nng_aio_cancel(client->servers[i].gathering.aio);
 		wait_deadline(CANCEL_AGAIN_US, &until);
 		(void)pthread_cond_timedwait(&client->idle, &client->lock, &until);
 	}

@@ -128,6 +128,7 @@ client_server_at(struct client *client, unsigned index, struct client_server *ou
 	    .calls = health->calls,
 	    .attempts = server->attempts,
 	    .failures = server->failures,
+	    .together = server->gathering.together,
 	};
 	(void)pthread_mutex_unlock(&client->lock);
 }
@@ -145,8 +146,12 @@ static status
 servers_open(struct client *client, const struct client_settings *settings)
 {
 	static const char separators[] = ", \t\n";
+	const bool has_room =
+	    settings->reply_bytes_max == 0 || settings->reply_bytes_max >= MESSAGE_BYTES_MAX;
 	const char *at = settings->url;
 
+	if (settings->gathers && has_room)
+		TRY(gatherings_watch(client));
 	for (at += strspn(at, separators); *at; at += strspn(at, separators)) {
 		const size_t bytes = strcspn(at, separators);
 
@@ -196,11 +201,15 @@ client_free(struct client **freed)
 	atomic_store(&client->is_closing, true);
 	if (client->watch)
 		nng_aio_stop(client->watch);
+	if (client->sweep)
+		nng_aio_stop(client->sweep);
 	calls_end(client);
 	for (unsigned i = 0; i < client->servers_count; i++)
 		server_close(&client->servers[i]);
 	if (client->watch)
 		nng_aio_free(client->watch);
+	if (client->sweep)
+		nng_aio_free(client->sweep);
 	(void)pthread_cond_destroy(&client->idle);
 	(void)pthread_mutex_destroy(&client->lock);
 	free(client);

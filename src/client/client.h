@@ -16,6 +16,10 @@
  * call's deadline; while too much fails, none. Anything else is sent once: when the connection is
  * lost underneath it, the answer is UNAVAILABLE CONNECTION_LOST, and it may have been done.
  *
+ * With `gathers`, reads that come while others are out travel together; what memory does not have
+ * goes again alone, so that none waits behind another's database. A server that does not know how,
+ * or does not answer soon, gets a message for each.
+ *
  * Threads: any, at once. Blocks: client_call and client_call_raw; the asynchronous forms do not.
  * Lifetime: client_free() waits for the calls under way to end (they are cut off).
  * Source: docs/protocol.md, "Several servers, and calling again". */
@@ -42,6 +46,11 @@ struct client_settings {
 	uint32_t calls_max;     /* under way at once; 0: 1024. More are refused, not queued */
 	size_t reply_bytes_max; /* 0: MESSAGE_BYTES_MAX */
 	unsigned attempts_max;  /* of a call; 0: 4, 1: nothing is repeated */
+	/* Reads that memory mostly answers (inline_read), made while a message of such reads is
+	 * out, go together in the next one: for many calls at once, when a call's own message is
+	 * most of its cost. Each is a call of its own all the same. Off with a small
+	 * reply_bytes_max. */
+	bool gathers;
 };
 
 /* Does not wait for the connection.
@@ -167,8 +176,9 @@ struct client_server {
 	bool is_connected;
 	bool is_resting;   /* passed over for a while, as long as there is another */
 	uint32_t calls;    /* under way */
-	uint64_t attempts; /* messages that it was given */
+	uint64_t attempts; /* calls that it was given */
 	uint64_t failures; /* of those: connection lost, no answer, UNAVAILABLE */
+	uint64_t together; /* of those: in one message with others */
 };
 unsigned client_servers_count(const struct client *client);
 void client_server_at(struct client *client, unsigned index, struct client_server *out);

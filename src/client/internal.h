@@ -2,6 +2,7 @@
 #ifndef USHER_CLIENT_INTERNAL_H
 #define USHER_CLIENT_INTERNAL_H
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/rand.h"
 #include "client/client.h"
@@ -20,6 +21,33 @@ struct line {
 	nng_ctx ctx;
 };
 
+/* gather.c: calls for one server that travel together, one message at a time.
+ * Under the client's lock, but for out while its message is being made, and what is atomic. */
+#define GATHER_CALLS_MAX 128
+#define GATHER_CALL_BYTES_MAX (32u << 10) /* a larger one goes alone; so a message has 4 MiB */
+struct gathering {
+	enum {
+		GATHER_UNKNOWN, /* a new connection: it is asked */
+		GATHER_ASKED,
+		GATHER_ABLE,
+		GATHER_UNABLE, /* an older server: it would let all wait for the slowest */
+	} ability;
+	bool is_open;
+	bool is_out;  /* a message, with the calls in out */
+	bool is_late; /* it has been out for long: nobody joins */
+	nng_ctx ctx;
+	nng_aio *aio;
+	struct list waiting; /* for the next message */
+	unsigned waiting_count;
+	unsigned out_count;
+	struct call *out[GATHER_CALLS_MAX]; /* NULL: its own deadline has passed */
+	int64_t out_since_us;
+	_Atomic int64_t sent_us;   /* 0: not yet */
+	unsigned answered, missed; /* of late */
+	int64_t rests_until_us;    /* too much misses memory; or it could not be asked */
+	uint64_t together;         /* calls that had company */
+};
+
 /* Under the client's lock, but for what does not change. */
 struct server {
 	struct client *client;
@@ -33,8 +61,41 @@ struct server {
 	bool is_asked;     /* whether it is alive */
 	uint64_t attempts; /* messages given to it */
 	uint64_t failures; /* of those, by which it had to rest, or that fell into a rest */
+	struct gathering gathering;
 	char url[SERVER_URL_BYTES];
 };
+
+struct call {
+	struct client *client;
+	nng_aio *aio;     /* of the attempt */
+	nng_aio *pause;   /* for a connection, or for the next attempt */
+	struct list list; /* of the free ones, of those that wait: for a connection, for company */
+	struct list all;
+	struct list here; /* of the server's */
+
+	struct server *server; /* of the attempt that is under way */
+	struct line *line;
+	_Atomic int64_t sent_us; /* 0: not yet, or with others */
+
+	nng_msg *request; /* for the next attempt; NULL: there can be none */
+	bool is_fresh;    /* the request is as it should go out */
+	bool is_safe;     /* to repeat */
+	bool may_gather;
+	struct server *pinned;
+	uint32_t tried; /* a bit a server */
+	unsigned attempts;
+	unsigned pauses;
+	struct client_result last; /* of the attempt before, while there is to be another */
+	int64_t deadline_us;
+	const ProtobufCMessageDescriptor *reply;
+	struct causal_session *session;
+	client_callback *callback;
+	void *arg;
+};
+/* Waited beyond the deadline that the server was told, so that its own answer can arrive. */
+#define ANSWER_GRACE_US (200 * US_PER_MS)
+/* A connected server takes a message at once; one that does not may have just been lost. */
+#define SEND_US_MAX (250 * US_PER_MS)
 
 struct client {
 	const struct clock *clock;
@@ -43,6 +104,7 @@ struct client {
 	unsigned attempts_max;
 	unsigned servers_count;
 	nng_aio *watch; /* NULL with one server */
+	nng_aio *sweep; /* NULL: nothing is gathered */
 	atomic_uint connections;
 	atomic_bool is_closing;
 
@@ -55,6 +117,7 @@ struct client {
 	struct list calls_free;
 	struct list calls_all;
 	struct list calls_waiting; /* for a connection */
+	bool is_sweeping;
 	struct retry_budget budget;
 	struct server_health health[CLIENT_SERVERS_MAX];
 	struct server servers[CLIENT_SERVERS_MAX];
@@ -67,19 +130,52 @@ struct call_plan {
 	const ProtobufCMessage *request; /* or NULL, and: */
 	struct slice payload;
 	const ProtobufCMessageDescriptor *reply;
-	bool is_safe;          /* to repeat, though the method does not say so: a Batch of such */
+	bool is_safe; /* to repeat, though the method does not say so: a Batch of such */
+	bool memory_only;
 	struct server *pinned; /* ask this one, once, connected or not; NULL: whichever */
 	client_callback *callback;
 	void *arg;
 };
 /* The callback runs in any case. */
 void call_start(struct client *client, const struct call_plan *plan);
+/* The next attempt, or the end. */
+void call_attempt(struct call *call);
+/* The attempt is over. The lock is held. */
+void call_leave(struct call *call);
+/* The attempt was made; takes the result. is_more: of a trouble that was counted already. */
+void call_conclude(struct call *call, struct client_result *result, bool is_more);
+void call_fail(struct call *call, status failure);
+/* No answer came: why not? */
+status failure_of(const struct client *client, int error);
+/* In nng's terms, at least a millisecond. */
+nng_duration duration_of(int64_t us);
+/* One call less is under way. The lock is held. */
+void call_is_through(struct client *client);
 /* Cut off those that have waited for this server's answer since before then. */
 void calls_give_up(struct server *server, int64_t before_us);
 /* Those that wait for a connection may look again. The client's lock is held. */
 void calls_wake(struct client *client);
 /* Cuts off all, and waits until they are through. */
 void calls_end(struct client *client);
+
+/* gather.c. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status gathering_open(struct server *server);
+/* Nothing of it is out or waits. */
+void gathering_close(struct server *server);
+/* Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status gatherings_watch(struct client *client);
+/* What a call does that has chosen its server. The lock is held. */
+enum gather_step {
+	GATHER_NOT,      /* it goes alone */
+	GATHER_NOT_ASKS, /* the same, and gather_ask() is to be called first */
+	GATHER_WAITS,    /* for the message that is out; from here on it may be over */
+	GATHER_SENDS,    /* gather_send() is to be called without the lock */
+};
+enum gather_step gather_join(struct call *call, int64_t now_us);
+void gather_send(struct server *server);
+void gather_ask(struct server *server);
+/* Cut off what was sent before then. The lock is held. */
+void gather_give_up(struct server *server, int64_t before_us);
 
 /* server.c. Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED. */
 MUST_USE status server_open(
@@ -108,6 +204,11 @@ void client_envelope_fill(struct request_envelope *envelope, const struct client
 /* The message; payload is where in it the encoded request stands.
  * Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status request_pack(const struct call_plan *plan, nng_msg **out, struct slice *payload);
+/* The same call, from memory or not at all. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status request_pack_memory_only(nng_msg *request, nng_msg **out);
+/* Requests as the items of a Batch from memory, each or not at all. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status request_pack_together(
+    struct call *const *calls, unsigned count, uint32_t timeout_ms, nng_msg **out);
 /* The same call with less time. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status request_pack_again(nng_msg *request, uint32_t timeout_ms, nng_msg **out);
 

@@ -25,6 +25,7 @@ struct client_method {
 	enum client_effect effect;
 	bool idempotent_by_key; /* takes an idempotency key */
 	bool batchable;         /* may stand inside a Batch */
+	bool inline_read;       /* a READ that memory mostly answers: may travel with others */
 	/* The number of the request's field that makes a READ a WRITE when it is filled; 0: none.
 	 */
 	uint32_t write_field;

@@ -49,6 +49,7 @@ request_pack(const struct call_plan *plan, nng_msg **out, struct slice *payload)
 	    request ? protobuf_c_message_get_packed_size(request) : plan->payload.bytes;
 
 	client_envelope_fill(&e, method, plan->options, revision);
+	e.memory_only = plan->memory_only;
 	e.payload = slice_of(request ? NULL : plan->payload.data, bytes);
 	const size_t size = bytes > MESSAGE_BYTES_MAX ? bytes : envelope_request_size(&e);
 	/* Over its limit the server would close the connection under every other call too. */
@@ -62,6 +63,52 @@ request_pack(const struct call_plan *plan, nng_msg **out, struct slice *payload)
 	if (request)
 		(void)protobuf_c_message_pack(request, place);
 	*payload = slice_of(request ? place : plan->payload.data, bytes);
+	*out = message;
+	return STATUS_OK;
+}
+
+status
+request_pack_memory_only(nng_msg *request, nng_msg **out)
+{
+	/* A message of Protobuf's is longer by a field. */
+	static const uint8_t field[] = {REQUEST_MEMORY_ONLY_FIELD << 3, 1};
+	const size_t bytes = nng_msg_len(request);
+	nng_msg *message = NULL;
+
+	if (nng_msg_alloc(&message, bytes + sizeof(field)) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the request");
+	uint8_t *body = nng_msg_body(message);
+	memcpy(body, nng_msg_body(request), bytes);
+	memcpy(body + bytes, field, sizeof(field));
+	*out = message;
+	return STATUS_OK;
+}
+
+status
+request_pack_together(struct call *const *calls, unsigned count, uint32_t timeout_ms, nng_msg **out)
+{
+	struct request_envelope e;
+	nng_msg *message = NULL;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		bytes += wire_item_size(1, nng_msg_len(calls[i]->request));
+	/* Nothing that an item could take for its own but that. */
+	request_envelope_init(&e);
+	e.method = slice_text(BATCH_METHOD_NAME);
+	e.timeout_ms = timeout_ms;
+	e.memory_only = true;
+	e.payload = slice_of(NULL, bytes);
+	if (nng_msg_alloc(&message, envelope_request_size(&e)) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the request");
+	uint8_t *at = envelope_pack_request(&e, nng_msg_body(message));
+	for (unsigned i = 0; i < count; i++) {
+		const size_t item = nng_msg_len(calls[i]->request);
+
+		at = wire_put_item_head(at, 1, item);
+		memcpy(at, nng_msg_body(calls[i]->request), item);
+		at += item;
+	}
 	*out = message;
 	return STATUS_OK;
 }

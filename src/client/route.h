@@ -21,7 +21,7 @@ struct route_row {
 	uint32_t bytes_max;
 	enum client_effect effect;
 	uint32_t write_field; /* as client_method has it */
-	bool inline_read;     /* may travel in a Batch with others of its kind */
+	bool inline_read;     /* as client_method has it */
 	bool idempotent_by_key;
 	const struct meta_message *request_meta;
 	const struct meta_message *reply_meta;

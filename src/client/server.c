@@ -32,6 +32,8 @@ pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 		(void)atomic_fetch_sub(&client->connections, 1);
 	}
 	client->health[server->index].is_connected = server->pipes > 0;
+	/* Another server may be at the other end. */
+	server->gathering.ability = GATHER_UNKNOWN;
 	if (server->pipes > 0)
 		calls_wake(client);
 	(void)pthread_mutex_unlock(&client->lock);
@@ -96,6 +98,9 @@ server_open(struct client *client, const struct client_settings *settings, struc
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_POST, pipe_changed, server);
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, pipe_changed, server);
 	TRY(socket_set(server->socket, settings));
+	/* A context takes the socket's options as they are by then. */
+	if (client->sweep)
+		TRY(gathering_open(server));
 	return socket_dial(server, settings);
 }
 
@@ -122,6 +127,7 @@ server_close(struct server *server)
 		return;
 	/* Lines first: nng before 1.6 panics when a socket is closed while a context of it is being
 	 * used. */
+	gathering_close(server);
 	while ((node = list_take_first(&server->lines_free))) {
 		struct line *line = container_of(node, struct line, list);
 		(void)nng_ctx_close(line->ctx);

@@ -69,6 +69,13 @@ write_field_of(const struct model_method *method)
 	return *name ? (unsigned)model_field_find(method->request, name)->number : 0;
 }
 
+static bool
+is_inline_read(const Usher__V1__MethodRules *rules)
+{
+	return rules->lane == USHER__V1__LANE__LANE_INLINE && rules->batchable &&
+	       rules->effect == USHER__V1__EFFECT__EFFECT_READ;
+}
+
 static status
 emit_source(const struct model_service *service, struct output *output)
 {
@@ -95,6 +102,8 @@ emit_source(const struct model_service *service, struct output *output)
 			strbuf_add_text(&out, "\t.idempotent_by_key = true,\n");
 		if (rules->batchable)
 			strbuf_add_text(&out, "\t.batchable = true,\n");
+		if (is_inline_read(rules))
+			strbuf_add_text(&out, "\t.inline_read = true,\n");
 		if (write_field_of(method))
 			strbuf_add_format(&out, "\t.write_field = %u,\n", write_field_of(method));
 		strbuf_add_text(&out, "};\n");
@@ -119,8 +128,7 @@ add_route(struct strbuf *out, const struct model_route *route)
 	    (unsigned)method->deadline_ms, (unsigned)method->bytes_max, effect_text(rules->effect));
 	if (write_field_of(method))
 		strbuf_add_format(out, "\t\t.write_field = %u,\n", write_field_of(method));
-	if (rules->lane == USHER__V1__LANE__LANE_INLINE && rules->batchable &&
-	    rules->effect == USHER__V1__EFFECT__EFFECT_READ)
+	if (is_inline_read(rules))
 		strbuf_add_text(out, "\t\t.inline_read = true,\n");
 	if (rules->idempotent_by_key)
 		strbuf_add_text(out, "\t\t.idempotent_by_key = true,\n");

@@ -27,20 +27,32 @@ take(struct upstream *upstream, nng_msg *message, upstream_answer **answer, void
 	pthread_mutex_unlock(&upstream->lock);
 }
 
+/* Does a client ask for what the server can? It asks for no call. */
+static bool
+is_mere_question(struct upstream *upstream, const struct request_envelope *request)
+{
+	pthread_mutex_lock(&upstream->lock);
+	const bool hears_questions = upstream->hears_questions;
+	pthread_mutex_unlock(&upstream->lock);
+	return !hears_questions && request->memory_only && request->payload.bytes == 0 &&
+	       slice_equals_text(request->method, BATCH_METHOD_NAME);
+}
+
 static nng_msg *
 answer(struct upstream *upstream, nng_msg *message, struct arena *arena)
 {
 	struct request_envelope request;
 	struct response_envelope response;
-	upstream_answer *scripted;
+	upstream_answer *scripted = NULL;
 	nng_msg *reply;
-	void *env;
+	void *env = NULL;
 
-	take(upstream, message, &scripted, &env);
 	assert_int_equal(
 	    envelope_parse_request(slice_of(nng_msg_body(message), nng_msg_len(message)), &request)
 		.code,
 	    ST_OK);
+	if (!is_mere_question(upstream, &request))
+		take(upstream, message, &scripted, &env);
 	response_envelope_init(&response);
 	response.call_id = request.call_id;
 	if (scripted)
@@ -144,6 +156,14 @@ upstream_script(struct upstream *upstream, upstream_answer *scripted, void *env)
 	pthread_mutex_lock(&upstream->lock);
 	upstream->answer = scripted;
 	upstream->env = env;
+	pthread_mutex_unlock(&upstream->lock);
+}
+
+void
+upstream_hear_questions(struct upstream *upstream)
+{
+	pthread_mutex_lock(&upstream->lock);
+	upstream->hears_questions = true;
 	pthread_mutex_unlock(&upstream->lock);
 }
 

@@ -37,12 +37,16 @@ struct upstream {
 	struct request_envelope request;
 	unsigned calls;
 	bool is_closing;
+	bool hears_questions;
 };
 
 /* url: tcp://127.0.0.1:0, or one whose port is free. Fails the test when it can't. */
 void upstream_open(struct upstream *upstream, const char *url);
 void upstream_close(struct upstream *upstream);
 void upstream_script(struct upstream *upstream, upstream_answer *answer, void *env);
+/* From now on the question whether it obeys memory_only is a call too, and answer()'s to answer.
+ * Until then it is none, and the server does not. */
+void upstream_hear_questions(struct upstream *upstream);
 /* The call that came last, which lives until the next one; fails the test when none came. */
 const struct request_envelope *upstream_last(struct upstream *upstream);
 unsigned upstream_calls(struct upstream *upstream);

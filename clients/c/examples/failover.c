@@ -130,7 +130,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: %s URL[,URL...] API_KEY CONVERSATION\n", argv[0]);
 		return 2;
 	}
-	const struct client_settings settings = {.url = argv[1]};
+	const struct client_settings settings = {.url = argv[1], .gathers = true};
 	const status st = client_new(&settings, &work.client);
 	if (st.code != ST_OK) {
 		fprintf(stderr, "%s: %s\n", argv[1], st.message);

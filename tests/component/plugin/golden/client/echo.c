@@ -23,6 +23,7 @@ const struct client_method echo_get_last_method = {
 	.effect = CLIENT_READ,
 	.idempotent_by_key = true,
 	.batchable = true,
+	.inline_read = true,
 	.write_field = 4,
 };
 
