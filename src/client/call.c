@@ -111,20 +111,24 @@ call_fail(struct call *call, status failure)
 static void
 call_run_out(struct call *call)
 {
+	const struct client *client = call->client;
+	const bool is_connected = atomic_load(&client->connections) > 0;
 	struct client_result last = call->last;
 
 	if (call->attempts > 0) {
 		call->last = (struct client_result){.status = STATUS_OK};
 		call_end(call, &last);
-		return;
-	}
-	if (atomic_load(&call->client->connections) > 0)
+	} else if (call->has_missed) {
+		call->attempts++;
+		call_fail(call, failure_of(client, is_connected ? NNG_ETIMEDOUT : NNG_ECLOSED));
+	} else if (is_connected) {
 		call_fail(
 		    call, REFUSE_FOR(ST_DEADLINE_EXCEEDED, "NOT_SENT",
 			      "the connection was busy until the deadline; nothing was sent"));
-	else
+	} else {
 		call_fail(call, REFUSE_FOR(ST_UNAVAILABLE, "NOT_CONNECTED",
 				    "there is no connection to the server; nothing was sent"));
+	}
 }
 
 status
@@ -461,6 +465,7 @@ call_prepare(struct client *client, const struct call_plan *plan, struct call **
 	call->may_gather = client->sweep && !plan->pinned && plan->method->inline_read &&
 			   retry_is_safe(plan->method, false, payload) &&
 			   nng_msg_len(request) <= GATHER_CALL_BYTES_MAX;
+	call->has_missed = false;
 	call->pinned = plan->pinned;
 	call->tried = 0;
 	call->attempts = call->pauses = 0;

@@ -115,7 +115,7 @@ struct client_result {
 	struct slice payload;    /* the encoded reply */
 	uint64_t call_id;
 	uint32_t retry_after_ms; /* 0: repeating is no use, or nothing is known */
-	uint32_t attempts;       /* how often it was sent */
+	uint32_t attempts; /* how often it was sent, not counting where memory alone was asked */
 	bool replayed;
 	bool has_revision;
 	uint8_t revision[CLIENT_REVISION_BYTES];

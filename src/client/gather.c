@@ -6,6 +6,7 @@
  * nobody in it waits for anything but memory. If it is out for longer, nobody waits for it. */
 #include "client/internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define GATHER_BYTES_MAX (1u << 20)
@@ -21,9 +22,23 @@
 static const struct client_method batch_method = {
     .name = BATCH_METHOD_NAME, .bytes_max = MESSAGE_BYTES_MAX};
 
-/* What waits is out from now on, as much of it as a message takes. The lock is held. */
+/* It was not sent, or is not in memory: the attempt was none. The lock is held. */
 static void
-gather_take(struct server *server, int64_t now_us)
+call_part(struct call *call)
+{
+	struct server *server = call->server;
+
+	server->attempts--;
+	call->tried &= ~(UINT32_C(1) << server->index);
+	call_leave(call);
+	call->may_gather = false;
+	call->is_fresh = false; /* time has passed */
+}
+
+/* What waits is out from now on, as much of it as a message takes; whose time is over meanwhile is
+ * not sent. false: nobody is left. The lock is held. */
+static bool
+gather_take(struct server *server, int64_t now_us, struct list *over)
 {
 	struct client *client = server->client;
 	struct gathering *g = &server->gathering;
@@ -32,14 +47,21 @@ gather_take(struct server *server, int64_t now_us)
 	g->out_count = 0;
 	while (!list_is_empty(&g->waiting) && g->out_count < GATHER_CALLS_MAX) {
 		struct call *call = container_of(g->waiting.next, struct call, list);
+		const bool is_over = call->deadline_us <= now_us;
 
-		bytes += nng_msg_len(call->request);
-		if (bytes > GATHER_BYTES_MAX)
+		if (!is_over && (bytes += nng_msg_len(call->request)) > GATHER_BYTES_MAX)
 			break;
 		list_remove(&call->list);
 		g->waiting_count--;
-		g->out[g->out_count++] = call;
+		if (is_over) {
+			call_part(call);
+			list_add_last(over, &call->list);
+		} else {
+			g->out[g->out_count++] = call;
+		}
 	}
+	if (g->out_count == 0)
+		return false;
 	if (g->out_count > 1)
 		g->together += g->out_count;
 	g->is_out = true;
@@ -48,6 +70,7 @@ gather_take(struct server *server, int64_t now_us)
 	atomic_store(&g->sent_us, 0);
 	/* The message outlives its calls: whose time is over does not wait for it. */
 	client->calls_under_way++;
+	return true;
 }
 
 /* Only where calls have company: one by itself is looked after by its message's own timeout. The
@@ -66,6 +89,7 @@ gather_join(struct call *call, int64_t now_us)
 {
 	struct server *server = call->server;
 	struct gathering *g = &server->gathering;
+	struct list over;
 
 	if (!call->may_gather)
 		return GATHER_NOT;
@@ -82,21 +106,11 @@ gather_join(struct call *call, int64_t now_us)
 		sweep_begin(server->client);
 		return GATHER_WAITS;
 	}
-	gather_take(server, now_us);
+	/* It is the only one, and has time. */
+	list_init(&over);
+	const bool is_out = gather_take(server, now_us, &over);
+	assert(is_out);
 	return GATHER_SENDS;
-}
-
-/* It was not sent, or is not in memory: the attempt was none. The lock is held. */
-static void
-call_part(struct call *call)
-{
-	struct server *server = call->server;
-
-	server->attempts--;
-	call->tried &= ~(UINT32_C(1) << server->index);
-	call_leave(call);
-	call->may_gather = false;
-	call->is_fresh = false; /* time has passed */
 }
 
 /* All that wait, into calls. The lock is held. */
@@ -143,10 +157,9 @@ gather_return(struct server *server, bool goes_on, struct returned *out, struct 
 	out->count = g->out_count;
 	memcpy(out->calls, g->out, g->out_count * sizeof(struct call *));
 	g->is_out = g->is_late = false;
-	goes_on = goes_on && !atomic_load(&client->is_closing) && !list_is_empty(&g->waiting);
-	if (goes_on)
-		gather_take(server, clock_boot_us(client->clock));
-	else
+	goes_on = goes_on && !atomic_load(&client->is_closing) &&
+		  gather_take(server, clock_boot_us(client->clock), back);
+	if (!goes_on)
 		gather_disband(g, back);
 	(void)pthread_mutex_unlock(&client->lock);
 	return goes_on;
@@ -184,6 +197,7 @@ call_conclude_gathered(
 		returned->missed++;
 		(void)pthread_mutex_lock(&client->lock);
 		call->server->heard_us = clock_boot_us(client->clock);
+		call->has_missed = true;
 		call_part(call);
 		(void)pthread_mutex_unlock(&client->lock);
 		call_attempt(call);

@@ -81,6 +81,7 @@ struct call {
 	bool is_fresh;    /* the request is as it should go out */
 	bool is_safe;     /* to repeat */
 	bool may_gather;
+	bool has_missed; /* with others: it was sent, and memory did not have it */
 	struct server *pinned;
 	uint32_t tried; /* a bit a server */
 	unsigned attempts;

@@ -30,6 +30,14 @@ static const struct client_method write_method = {.name = "test.v1.Echo/Resolve"
     .inline_read = true,
     .idempotent_by_key = true,
     .write_field = 4};
+/* As nobody generates them: a mark in the wrong place makes no read of a method. */
+static const struct client_method marked_methods[] = {
+    {.name = "test.v1.Echo/Write", .effect = CLIENT_WRITE, .batchable = true, .inline_read = true},
+    {.name = "test.v1.Echo/Restrict",
+	.effect = CLIENT_RESTRICT,
+	.batchable = true,
+	.inline_read = true},
+};
 static const struct client_options patient = {.timeout_ms = 60000};
 
 /* A message as it came. */
@@ -558,6 +566,54 @@ what_may_write_or_wait_goes_alone(void **state)
 	close_all();
 }
 
+static bool
+four_are_held(void)
+{
+	pthread_mutex_lock(&fx.lock);
+	const bool are = fx.held == 4;
+	pthread_mutex_unlock(&fx.lock);
+	return are;
+}
+
+static void
+what_writes_goes_alone_and_once_whatever_becomes_of_its_server(void **state)
+{
+	unsigned lost = 0;
+
+	(void)state;
+	open_able(2);
+	hold(true, true);
+	(void)start("hit");
+	(void)start("hit");
+	(void)start_as(&marked_methods[0], &patient, "hit");
+	(void)start_as(&marked_methods[1], &patient, "hit");
+	until(four_are_held, "all are out");
+	(void)nng_close(fx.servers[0].socket);
+	let_all_go_at(1);
+	hold(false, false);
+	until(all_have_ended, "all calls have ended");
+	/* Reads are made again, and nothing else is. */
+	assert_answered(0);
+	assert_answered(1);
+	for (unsigned i = 2; i < 4; i++) {
+		assert_int_equal(fx.calls[i].ends, 1);
+		assert_int_equal(fx.calls[i].attempts, 1);
+		lost += fx.calls[i].code != ST_OK;
+		if (fx.calls[i].code != ST_OK)
+			assert_string_equal(fx.calls[i].reason, "CONNECTION_LOST");
+	}
+	assert_int_equal(lost, 1);
+	assert_int_equal(client_repeats(fx.client), 1);
+	assert_int_equal(seen_count(), 5);
+	unsigned for_memory = 0;
+	for (unsigned i = 0; i < seen_count(); i++) {
+		assert_false(seen_at(i).is_batch);
+		for_memory += seen_at(i).memory_only;
+	}
+	assert_int_equal(for_memory, 2);
+	close_all();
+}
+
 static void
 an_older_server_gets_a_message_for_each(void **state)
 {
@@ -664,6 +720,80 @@ each_has_its_own_deadline(void **state)
 	assert_answered(0);
 	assert_answered(2);
 	assert_answered(3);
+	close_all();
+}
+
+static bool
+one_has_ended(void)
+{
+	return atomic_load(&fx.ended) == 1;
+}
+
+static void
+one_whose_time_is_over_while_it_waits_is_not_sent(void **state)
+{
+	const struct client_options hurried = {.timeout_ms = 10};
+
+	(void)state;
+	open_able(1);
+	start_held("hit");
+	(void)start("hit");
+	const unsigned early = start_as(&read_method, &hurried, "hit");
+	(void)start("hit");
+	/* Not so long that the message would be late. */
+	fake_clock_advance(&fx.clock, 20 * US_PER_MS);
+	hold(false, false);
+	until(all_have_ended, "all calls have ended");
+	assert_int_equal(fx.calls[early].code, ST_DEADLINE_EXCEEDED);
+	assert_string_equal(fx.calls[early].reason, "NOT_SENT");
+	assert_int_equal(fx.calls[early].attempts, 0);
+	assert_int_equal(fx.calls[early].ends, 1);
+	for (unsigned i = 0; i < fx.calls_count; i++)
+		if (i != early)
+			assert_answered(i);
+	assert_int_equal(seen_count(), 2);
+	assert_int_equal(seen_at(1).items, 2);
+	/* And if nobody else waits, nothing is sent at all. */
+	start_held("hit");
+	const unsigned last = start_as(&read_method, &hurried, "hit");
+	fake_clock_advance(&fx.clock, 20 * US_PER_MS);
+	hold(false, false);
+	until(all_have_ended, "all calls have ended");
+	assert_string_equal(fx.calls[last].reason, "NOT_SENT");
+	assert_int_equal(seen_count(), 3);
+	(void)start("hit");
+	until(all_have_ended, "it goes on");
+	assert_answered(fx.calls_count - 1);
+	close_all();
+}
+
+/* Memory was asked, so that "nothing was sent" would not be true. */
+static void
+one_that_missed_and_has_no_time_left_was_sent(void **state)
+{
+	const struct client_options hurried = {.timeout_ms = 1000};
+
+	(void)state;
+	open_able(1);
+	hold(true, false);
+	const unsigned missed = start_as(&read_method, &hurried, "miss");
+	until(one_is_held, "memory is asked");
+	fake_clock_advance(&fx.clock, 1100 * US_PER_MS);
+	hold(false, false);
+	until(one_has_ended, "the call has ended");
+	assert_int_equal(fx.calls[missed].code, ST_DEADLINE_EXCEEDED);
+	assert_string_equal(fx.calls[missed].reason, "NO_ANSWER");
+	assert_int_equal(fx.calls[missed].attempts, 1);
+	assert_int_equal(seen_count(), 1);
+	/* The next call by the same memory knows nothing of it. */
+	start_held("hit");
+	const unsigned waits = start_as(&read_method, &hurried, "hit");
+	fake_clock_advance(&fx.clock, 1010 * US_PER_MS);
+	while (fx.calls[waits].ends == 0)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	assert_string_equal(fx.calls[waits].reason, "NOT_SENT");
+	hold(false, false);
+	until(all_have_ended, "all calls have ended");
 	close_all();
 }
 
@@ -776,6 +906,35 @@ a_server_that_dies_with_messages_out_takes_no_read_along(void **state)
 	close_all();
 }
 
+static void
+reads_that_travel_while_the_only_server_is_lost_are_made_again(void **state)
+{
+	char url[UPSTREAM_URL_BYTES];
+
+	(void)state;
+	open_able(1);
+	snprintf(url, sizeof url, "%s", fx.servers[0].url);
+	start_held("hit");
+	start_many("hit", 30);
+	let_one_go();
+	until(one_has_ended, "the first one is answered");
+	until(one_is_held, "all the others are out");
+	start_many("hit", 10);
+	(void)nng_close(fx.servers[0].socket);
+	until(none_is_connected, "the client has noticed");
+	server_down(0);
+	upstream_open(&fx.servers[0], url);
+	upstream_script(&fx.servers[0], answer, &fx.lets_go[0]);
+	upstream_hear_questions(&fx.servers[0]);
+	fx.is_up[0] = true;
+	all_are_answered();
+	/* Those that were out; the others had waited. */
+	assert_true(client_repeats(fx.client) >= 30);
+	for (unsigned i = 1; i <= 30; i++)
+		assert_true(fx.calls[i].attempts >= 2);
+	close_all();
+}
+
 /* Nothing travels at that moment: close_all(). */
 static void
 closing_the_client_ends_all_of_it(void **state)
@@ -838,8 +997,8 @@ small_replies_are_asked_for_one_by_one(void **state)
 }
 
 /* Threads that call and wait, by a real clock. */
-#define RACERS 8
-#define RACES 300
+#define RACERS 64
+#define RACES 60
 static atomic_uint wrong;
 
 static void *
@@ -905,15 +1064,19 @@ main(void)
 	    cmocka_unit_test(one_that_is_by_itself_and_misses_goes_again_too),
 	    cmocka_unit_test(a_poisoned_one_fails_alone),
 	    cmocka_unit_test(what_may_write_or_wait_goes_alone),
+	    cmocka_unit_test(what_writes_goes_alone_and_once_whatever_becomes_of_its_server),
 	    cmocka_unit_test(an_older_server_gets_a_message_for_each),
 	    cmocka_unit_test(a_server_that_turns_out_to_be_older_is_noticed),
 	    cmocka_unit_test(another_connection_is_asked_anew),
 	    cmocka_unit_test(each_has_its_own_deadline),
+	    cmocka_unit_test(one_whose_time_is_over_while_it_waits_is_not_sent),
+	    cmocka_unit_test(one_that_missed_and_has_no_time_left_was_sent),
 	    cmocka_unit_test(nobody_waits_for_a_message_that_is_late),
 	    cmocka_unit_test(who_finds_no_room_goes_alone),
 	    cmocka_unit_test(where_most_is_not_in_memory_all_go_alone_for_a_while),
 	    cmocka_unit_test(a_message_that_is_refused_whole_is_one_trouble),
 	    cmocka_unit_test(a_server_that_dies_with_messages_out_takes_no_read_along),
+	    cmocka_unit_test(reads_that_travel_while_the_only_server_is_lost_are_made_again),
 	    cmocka_unit_test(closing_the_client_ends_all_of_it),
 	    cmocka_unit_test(more_than_may_be_under_way_are_refused),
 	    cmocka_unit_test(small_replies_are_asked_for_one_by_one),
