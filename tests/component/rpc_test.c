@@ -1368,6 +1368,220 @@ a_large_batch_beyond_so_many_is_worked_on_in_a_lane(void **state)
 	fake_stop(fake);
 }
 
+/* An item: what is said of it where memory alone is asked. */
+struct memory_item {
+	const char *method, *credential, *key;
+	const char *via, *client_ip;
+	enum status_code code;
+	const char *reason; /* of a failure */
+	const char *value;  /* of a reply */
+};
+
+static void
+memory_request(const struct memory_item *item, Usher__V1__Pair *payload, uint8_t room[64],
+    Usher__V1__Request *out)
+{
+	usher__v1__request__init(out);
+	usher__v1__pair__init(payload);
+	payload->key = (char *)(uintptr_t)item->key;
+	out->method = (char *)(uintptr_t)item->method;
+	out->credential.data = (uint8_t *)(uintptr_t)item->credential;
+	out->credential.len = strlen(item->credential);
+	out->via.data = (uint8_t *)(uintptr_t)item->via;
+	out->via.len = item->via ? strlen(item->via) : 0;
+	out->client_ip = (char *)(uintptr_t)(item->client_ip ? item->client_ip : "");
+	out->call_id = 77;
+	out->payload.data = room;
+	out->payload.len = usher__v1__pair__pack(payload, room);
+}
+
+static Usher__V1__Response *
+exchange(nng_socket socket, Usher__V1__Request *request)
+{
+	const size_t size = usher__v1__request__get_packed_size(request);
+	uint8_t *bytes = malloc(size);
+	void *data = NULL;
+	size_t got = 0;
+
+	(void)usher__v1__request__pack(request, bytes);
+	assert_int_equal(nng_send(socket, bytes, size, 0), 0);
+	assert_int_equal(nng_recv(socket, &data, &got, NNG_FLAG_ALLOC), 0);
+	Usher__V1__Response *response = usher__v1__response__unpack(NULL, got, data);
+	assert_non_null(response);
+	nng_free(data, got);
+	free(bytes);
+	return response;
+}
+
+static void
+assert_answered_so(const Usher__V1__Response *response, const struct memory_item *item)
+{
+	assert_int_equal(response->code, item->code);
+	assert_int_equal(response->call_id, 77);
+	if (item->reason)
+		assert_string_equal(response->details[0]->error_info->reason, item->reason);
+	if (!item->value)
+		return;
+	Usher__V1__Pair *reply =
+	    usher__v1__pair__unpack(NULL, response->payload.len, response->payload.data);
+	assert_non_null(reply);
+	assert_string_equal(reply->key, item->key);
+	assert_string_equal(reply->value, item->value);
+	usher__v1__pair__free_unpacked(reply, NULL);
+}
+
+/* In one message for memory alone. */
+static void
+assert_batch_from_memory(nng_socket socket, const struct memory_item *items, size_t count)
+{
+	Usher__V1__Request *requests = calloc(count, sizeof(*requests));
+	Usher__V1__Request **places = calloc(count, sizeof(Usher__V1__Request *));
+	Usher__V1__Pair *payloads = calloc(count, sizeof(*payloads));
+	uint8_t(*rooms)[64] = calloc(count, sizeof(*rooms));
+	Usher__V1__BatchRequest batch = USHER__V1__BATCH_REQUEST__INIT;
+	Usher__V1__Request whole = USHER__V1__REQUEST__INIT;
+
+	for (size_t i = 0; i < count; i++) {
+		memory_request(&items[i], &payloads[i], rooms[i], &requests[i]);
+		places[i] = &requests[i];
+	}
+	batch.n_items = count;
+	batch.items = places;
+	whole.method = (char *)(uintptr_t)BATCH_METHOD_NAME;
+	whole.memory_only = true;
+	whole.payload.len = usher__v1__batch_request__get_packed_size(&batch);
+	whole.payload.data = malloc(whole.payload.len);
+	(void)usher__v1__batch_request__pack(&batch, whole.payload.data);
+	Usher__V1__Response *response = exchange(socket, &whole);
+	assert_int_equal(response->code, ST_OK);
+	assert_true(response->memory_only);
+	Usher__V1__BatchReply *reply =
+	    usher__v1__batch_reply__unpack(NULL, response->payload.len, response->payload.data);
+	assert_non_null(reply);
+	assert_int_equal(reply->n_items, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_answered_so(reply->items[i], &items[i]);
+		assert_false(reply->items[i]->memory_only);
+	}
+	usher__v1__batch_reply__free_unpacked(reply, NULL);
+	usher__v1__response__free_unpacked(response, NULL);
+	free(whole.payload.data);
+	free(rooms);
+	free(payloads);
+	free(places);
+	free(requests);
+}
+
+#define NOT_THERE .code = ST_FAILED_PRECONDITION, .reason = NOT_IN_MEMORY_REASON
+static const struct memory_item from_memory[] = {
+    {"test.v1.Echo/Keyed", "key:a", "1", .value = "memory 127.0.0.1"},
+    {"test.v1.Echo/Keyed", "key:b", "miss", NOT_THERE},
+    /* Each with its own credential and address, or none. */
+    {"test.v1.Echo/Keyed", "", "3", .code = ST_UNAUTHENTICATED},
+    {"test.v1.Echo/Keyed", "bad", "4", .code = ST_UNAUTHENTICATED, .reason = "CREDENTIAL_INVALID"},
+    {"test.v1.Echo/Keyed", "key:c", "5", "via:z", "192.0.2.7", .value = "memory 192.0.2.7"},
+    {"test.v1.Echo/Keyed", "key:c", "6", .value = "memory 127.0.0.1"},
+    {"test.v1.Echo/Keyed", "key:c", "7", "key:z", "192.0.2.7", .code = ST_PERMISSION_DENIED},
+    /* What would go to CPU and to QUERY for its credential, or to its method's lane. */
+    {"test.v1.Echo/Keyed", "cpu:d", "8", NOT_THERE},
+    {"test.v1.Echo/Keyed", "fill:e", "9", NOT_THERE},
+    {"test.v1.Echo/Slow", "key:a", "10", NOT_THERE},
+    {"test.v1.Echo/Write", "key:a", "11", .code = ST_INVALID_ARGUMENT, .reason = "NOT_BATCHABLE"},
+    {"test.v1.Echo/Fast", "", "12", .value = "memory 127.0.0.1"},
+    {"test.v1.Echo/Keyed", "key:a", "last", .value = "memory 127.0.0.1"},
+};
+#define FROM_MEMORY_COUNT (sizeof(from_memory) / sizeof(from_memory[0]))
+
+static void
+a_batch_for_memory_alone_leaves_out_what_memory_does_not_have(void **state)
+{
+	struct fake *fake = *state;
+	nng_socket socket = plain_client(fake);
+
+	assert_batch_from_memory(socket, from_memory, FROM_MEMORY_COUNT);
+	assert_int_equal(atomic_load(&fake->handled), 5);
+	assert_int_equal(atomic_load(&fake->begun) + atomic_load(&fake->fills) +
+			     atomic_load(&fake->verifies) + atomic_load(&fake->leases),
+	    0);
+	/* By themselves they are answered. */
+	const struct client_options b = as("key:b"), d = as("cpu:d"), e = as("fill:e");
+	struct client_result missed = call_with(fake, "Keyed", "miss", &b);
+	assert_string_equal(((Usher__V1__Pair *)missed.reply)->value, "database 127.0.0.1");
+	client_result_done(&missed);
+	struct client_result verified = call_with(fake, "Keyed", "8", &d);
+	assert_int_equal(verified.status.code, ST_OK);
+	client_result_done(&verified);
+	struct client_result filled = call_with(fake, "Keyed", "9", &e);
+	assert_int_equal(filled.status.code, ST_OK);
+	client_result_done(&filled);
+	/* While memory may not be trusted, it has nothing but what is open to all. */
+	atomic_store(&fake->trust, false);
+	assert_batch_from_memory(socket,
+	    (const struct memory_item[]){{"test.v1.Echo/Keyed", "key:a", "1", NOT_THERE},
+		{"test.v1.Echo/Fast", "", "2", .value = "memory 127.0.0.1"}},
+	    2);
+	nng_close(socket);
+}
+
+static void
+a_call_for_memory_alone_does_nothing_that_memory_can_not(void **state)
+{
+	static const struct memory_item items[] = {
+	    {"test.v1.Echo/Keyed", "key:a", "1", .value = "memory 127.0.0.1"},
+	    {"test.v1.Echo/Keyed", "key:a", "miss", NOT_THERE},
+	    {"test.v1.Echo/Write", "key:a", "3", NOT_THERE},
+	    {"test.v1.Echo/Restrict", "key:a", "4", NOT_THERE},
+	    {"test.v1.Echo/Pads", "", "5", NOT_THERE}, {"test.v1.Echo/Waits", "", "6", NOT_THERE},
+	    {"test.v1.Echo/Logins", "key:a", "7", NOT_THERE}, /* its refusal goes to audit */
+	};
+	struct fake *fake = *state;
+	nng_socket socket = plain_client(fake);
+
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+		Usher__V1__Request request;
+		Usher__V1__Pair payload;
+		uint8_t room[64];
+
+		memory_request(&items[i], &payload, room, &request);
+		request.memory_only = true;
+		Usher__V1__Response *response = exchange(socket, &request);
+		assert_answered_so(response, &items[i]);
+		assert_true(response->memory_only);
+		usher__v1__response__free_unpacked(response, NULL);
+	}
+	assert_int_equal(atomic_load(&fake->handled), 1);
+	assert_int_equal(atomic_load(&fake->begins) + atomic_load(&fake->begun) +
+			     atomic_load(&fake->audits) + atomic_load(&fake->leases),
+	    0);
+	nng_close(socket);
+}
+
+static void
+a_large_batch_for_memory_alone_is_worked_on_in_a_lane_and_waits_for_nothing(void **state)
+{
+	struct rpc_settings settings;
+	struct rpc_lane_figures lanes[LANE_COUNT];
+	struct memory_item items[10 * FROM_MEMORY_COUNT];
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.batches_here_max = 0;
+	struct fake *fake = fake_start(&settings);
+	nng_socket socket = plain_client(fake);
+	for (size_t i = 0; i < 10; i++)
+		memcpy(&items[i * FROM_MEMORY_COUNT], from_memory, sizeof(from_memory));
+	assert_batch_from_memory(socket, items, 10 * FROM_MEMORY_COUNT);
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[1].done == 1);
+	assert_string_equal(lanes[1].name, "cpu");
+	assert_int_equal(atomic_load(&fake->handled), 50);
+	assert_int_equal(atomic_load(&fake->begun) + atomic_load(&fake->fills) +
+			     atomic_load(&fake->verifies) + atomic_load(&fake->leases),
+	    0);
+	nng_close(socket);
+	fake_stop(fake);
+}
+
 /* A client that speaks TCP and the first bytes of nng's protocol, and reads nothing: nng's own
  * sockets read ahead. */
 static int
@@ -1937,6 +2151,10 @@ main(void)
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
+	    WITH_SERVER(a_batch_for_memory_alone_leaves_out_what_memory_does_not_have),
+	    WITH_SERVER(a_call_for_memory_alone_does_nothing_that_memory_can_not),
+	    cmocka_unit_test(
+		a_large_batch_for_memory_alone_is_worked_on_in_a_lane_and_waits_for_nothing),
 	    WITH_SERVER(a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits),
 	    cmocka_unit_test(several_clients_that_do_not_read_keep_nobody_from_being_heard),
 	    cmocka_unit_test(

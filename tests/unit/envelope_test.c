@@ -38,6 +38,7 @@ request_sample(uint8_t *out)
 	e.pairs[0] = (struct envelope_pair){slice_text("user-agent"), slice_text("t\xc3\xa9st")};
 	e.pairs_count = 1;
 	e.payload = slice_text("payload bytes");
+	e.memory_only = true;
 	const size_t size = envelope_request_size(&e);
 	uint8_t *place = envelope_pack_request(&e, out);
 	assert_ptr_equal(place + e.payload.bytes, out + size);
@@ -59,10 +60,14 @@ protobuf_c_reads_the_request_that_we_pack(void **state)
 	assert_int_equal(read->n_metadata, 1);
 	assert_string_equal(read->metadata[0]->value, "t\xc3\xa9st");
 	assert_int_equal(read->payload.len, 13);
-	/* And what it packs is what we packed, byte for byte. */
+	assert_true(read->memory_only);
+	/* And what it packs is what we packed, byte for byte, but for the order of the last two. */
 	uint8_t again[1024];
 	assert_int_equal(usher__v1__request__pack(read, again), packed.bytes);
-	assert_memory_equal(again, bytes, packed.bytes);
+	const size_t same = packed.bytes - 17;
+	assert_memory_equal(again, bytes, same);
+	assert_memory_equal(bytes + same, "\x78\x01\x72\x0dpayload bytes", 17);
+	assert_memory_equal(again + same, "\x72\x0dpayload bytes\x78\x01", 17);
 	usher__v1__request__free_unpacked(read, NULL);
 }
 
@@ -78,6 +83,58 @@ a_request_is_read_as_it_was_packed(void **state)
 	assert_true(slice_equals_text(e.via, "ush_live_bridge"));
 	assert_true(slice_equals_text(e.pairs[0].key, "user-agent"));
 	assert_true(slice_equals_text(e.payload, "payload bytes"));
+	assert_true(e.memory_only);
+}
+
+/* A client that asks for it adds two bytes to the end of a message, and a server that does not know
+ * it skips them. */
+static void
+memory_only_is_said_by_two_bytes_anywhere(void **state)
+{
+	(void)state;
+	static const char asked[] = {REQUEST_MEMORY_ONLY_FIELD << 3, 1};
+	static const struct {
+		const char *bytes;
+		size_t size;
+		bool is;
+	} requests[] = {
+	    {"", 0, false},
+	    {"\x78\x01", 2, true},
+	    {"\x78\x00", 2, false},
+	    {"\x78\x80\x80\x80\x80\x10", 6, true}, /* a varint of 2^32 */
+	    {"\x78\x01\x78\x00", 4, false},        /* the last one counts */
+	    {"\x72\x01x\x78\x01", 5, true},
+	};
+	struct request_envelope e, alone;
+	struct response_envelope response, read;
+	uint8_t bytes[64];
+
+	assert_memory_equal(asked, "\x78\x01", 2);
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		assert_int_equal(
+		    envelope_parse_request(slice_of(requests[i].bytes, requests[i].size), &e).code,
+		    ST_OK);
+		assert_int_equal(e.memory_only, requests[i].is);
+	}
+	/* Of another type it is no envelope, and left out it takes no room. */
+	assert_int_equal(
+	    envelope_parse_request(slice_of("\x7a\x01\x01", 3), &e).code, ST_INVALID_ARGUMENT);
+	request_envelope_init(&alone);
+	assert_int_equal(envelope_request_size(&alone), 0);
+	for (unsigned is = 0; is < 2; is++) {
+		response_envelope_init(&response);
+		response.memory_only = is;
+		response.payload = slice_text("x");
+		const size_t size = envelope_response_size(&response);
+		(void)envelope_pack_response(&response, bytes);
+		bytes[size - 1] = 'x';
+		assert_int_equal(size, is ? 5 : 3);
+		assert_int_equal(envelope_parse_response(slice_of(bytes, size), &read).code, ST_OK);
+		assert_int_equal(read.memory_only, is);
+		assert_true(slice_equals_text(read.payload, "x"));
+	}
+	assert_int_not_equal(
+	    envelope_parse_response(slice_of("\x52\x01\x01", 3), &read).code, ST_OK);
 }
 
 static void
@@ -561,7 +618,7 @@ an_envelope_stuffed_with_fields_is_refused(void **state)
 	struct request_envelope envelope;
 
 	for (size_t i = 0; i < sizeof(stuffed); i += 2)
-		memcpy(stuffed + i, "\x78\x01", 2); /* field 15, which there is not */
+		memcpy(stuffed + i, "\x78\x01", 2); /* memory_only, again and again */
 	assert_int_equal(
 	    envelope_parse_request(slice_of(stuffed, sizeof(stuffed) - 2), &envelope).code, ST_OK);
 	assert_int_equal(envelope_parse_request(slice_of(stuffed, sizeof(stuffed)), &envelope).code,
@@ -589,6 +646,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(protobuf_c_reads_the_request_that_we_pack),
 	    cmocka_unit_test(a_request_is_read_as_it_was_packed),
+	    cmocka_unit_test(memory_only_is_said_by_two_bytes_anywhere),
 	    cmocka_unit_test(every_cut_of_a_request_is_refused_or_a_shorter_request),
 	    cmocka_unit_test(a_response_with_details_is_read_by_protobuf_c_and_by_us),
 	    cmocka_unit_test(envelopes_that_are_none_are_refused),
