@@ -25,6 +25,8 @@ ssize_t
 __interceptor_sendmsg(int fd, const struct msghdr *message, int flags) __attribute__((weak));
 int __interceptor_epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
     __attribute__((weak));
+int __interceptor_epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
+    __attribute__((weak));
 
 /* Refused because the connection is gone? */
 static bool
@@ -190,6 +192,17 @@ epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
 		if (events[i].events & EPOLLERR)
 			events[i].events = EPOLLIN | EPOLLOUT;
 	return found;
+}
+
+int
+epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
+{
+	/* nng's way to say that it waits for nothing yet; an end is told all the same. Once will
+	 * do: when it begins to wait, it is told what there is. */
+	if (operation == EPOLL_CTL_ADD && event->events == 0)
+		event->events = EPOLLONESHOT;
+	return __interceptor_epoll_ctl ? __interceptor_epoll_ctl(fd, operation, watched, event)
+				       : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
 }
 
 void
