@@ -1,4 +1,5 @@
 /* usher-bridge: settings, the bridge, the HTTP server in front of it, signals. */
+#include "app/words.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/network.h"
@@ -202,18 +203,6 @@ print_help(void)
 	}
 }
 
-/* What is left of the command line is a question for help, or a slip. */
-static int
-answer_words(char **words)
-{
-	if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
-		print_help();
-		return 0;
-	}
-	fprintf(stderr, "usher-bridge: what is \"%s\"? See usher-bridge --help\n", words[0]);
-	return 2;
-}
-
 static int
 run(struct program *program, const sigset_t *signals)
 {
@@ -258,7 +247,8 @@ main(int argc, char **argv)
 	if (config_load(argc, argv, NULL, &program.config, &rest, &program.message).code != ST_OK) {
 		fprintf(stderr, "usher-bridge: %s\n", strbuf_text(&program.message));
 	} else {
-		code = rest[0] ? answer_words(rest) : run(&program, &signals);
+		code = rest[0] ? words_answer("usher-bridge", print_help, rest[0])
+			       : run(&program, &signals);
 		config_free(&program.config);
 	}
 	strbuf_done(&program.message);

@@ -2,6 +2,7 @@
 #include "app/cli.h"
 
 #include "base/log.h"
+#include "base/version.h"
 #include "crypt/crypt.h"
 #include "pbjson/pbjson.h"
 #include "json/writer.h"
@@ -68,9 +69,10 @@ print_help(FILE *out)
 		     "Calls, sets up and looks after usher.\n\nCommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(out, "\n`usher COMMAND --help` says more, with examples.\n"
-		     "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, "
-		     "3 nobody answered.\n");
+	fprintf(out,
+	    "\n`usher COMMAND --help` says more, with examples; `usher --version` its version.\n"
+	    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, "
+	    "3 nobody answered.\n");
 }
 
 const char *
@@ -106,11 +108,16 @@ cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...)
 enum cli_exit
 cli_fail_status(const struct cli *cli, status st)
 {
-	bool unreachable = st.code == ST_UNAVAILABLE || st.code == ST_DEADLINE_EXCEEDED;
+	enum cli_exit code = CLI_FAILED;
 
-	return cli_fail(cli, unreachable ? CLI_UNREACHABLE : CLI_FAILED, "%s%s%s: %s",
-	    status_code_name(st.code), st.reason ? " " : "", st.reason ? st.reason : "",
-	    st.message ? st.message : "");
+	if (st.code == ST_UNAVAILABLE || st.code == ST_DEADLINE_EXCEEDED)
+		code = CLI_UNREACHABLE;
+	/* The client's own words about its settings; no server says these. */
+	if (st.reason &&
+	    (strcmp(st.reason, "BAD_URL") == 0 || strcmp(st.reason, "BAD_TLS_FILE") == 0))
+		code = CLI_USAGE;
+	return cli_fail(cli, code, "%s%s%s: %s", status_code_name(st.code), st.reason ? " " : "",
+	    st.reason ? st.reason : "", st.message ? st.message : "");
 }
 
 const char *
@@ -270,6 +277,10 @@ main(int argc, char **argv)
 	    strcmp(argv[1], "help") == 0) {
 		print_help(argc < 2 ? stderr : stdout);
 		return argc < 2 ? CLI_USAGE : CLI_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("usher %s\n", USHER_VERSION);
+		return CLI_OK;
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i]->name, argv[1]) == 0)

@@ -3,6 +3,7 @@
 #include "access/keyring.h"
 #include "access/quota.h"
 #include "app/metrics.h"
+#include "app/words.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -473,14 +474,10 @@ main(int argc, char **argv)
 	}
 	strbuf_done(&message);
 	if (rest[0]) {
-		bool asks = strcmp(rest[0], "--help") == 0 || strcmp(rest[0], "-h") == 0;
+		int code = words_answer("usherd", print_help, rest[0]);
 
-		if (asks)
-			print_help();
-		else
-			fprintf(stderr, "usherd: what is \"%s\"? See usherd --help\n", rest[0]);
 		config_free(&node.config);
-		return asks ? 0 : 2;
+		return code;
 	}
 	if (log_start(STDERR_FILENO, level_of(node.config)).code != ST_OK)
 		return 1;

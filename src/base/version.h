@@ -1,4 +1,4 @@
-/* version.h - what the programs say they are. The same as in CMakeLists.txt's project(). */
+/* version.h - what the programs say they are. CMakeLists.txt reads it here. */
 #ifndef USHER_BASE_VERSION_H
 #define USHER_BASE_VERSION_H
 

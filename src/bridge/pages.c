@@ -1,4 +1,5 @@
 /* What the bridge answers by itself. */
+#include "base/version.h"
 #include "bridge/internal.h"
 
 #include "base/files.h"

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import usher
-from usher_testing import Node, Organisation, System, free_port, wait_until
+from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
 from usher_testing.process import BINARIES, run
 from usher_testing.system import CLI, Cluster
 
@@ -34,6 +34,20 @@ def test_help_names_every_command_and_each_has_its_own():
         # An example that starts as one would type it.
         assert f"usher {command}" in own.stdout.split("\n", 1)[1]
         assert "--json" in own.stdout
+
+
+def test_each_program_says_its_version():
+    (version,) = re.findall(r'USHER_VERSION "(.+)"', (SOURCE / "src/base/version.h").read_text())
+    for program in ("usherd", "usher-bridge", "usher"):
+        done = run([CLI.with_name(program), "--version"])
+        assert done.returncode == OK and done.stdout == f"{program} {version}\n", done
+        assert not done.stderr
+
+
+def test_what_can_not_be_dialled_is_usage():
+    for words in (["--url", "http://x"], ["--url", "tcp://"], ["--url", "x" * 5000]):
+        done = plain("status", *words)
+        assert done.returncode == USAGE and "BAD_URL" in done.stderr, (words, done)
 
 
 def test_what_is_no_command_or_option_is_usage():
