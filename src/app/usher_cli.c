@@ -155,13 +155,20 @@ cli_connect(const struct cli *cli, struct client **out)
 {
 	const char *url = cli_option_value(cli, "--url");
 	const char *ca_file = config_text(cli->config, "bridge.upstream_ca");
-
-	return client_new(
+	const status st = client_new(
 	    &(struct client_settings){
 		.url = url ? url : config_text(cli->config, "bridge.upstream"),
 		.tls_ca_file = *ca_file ? ca_file : NULL,
 	    },
 	    out);
+
+	/* The library speaks of its own option. */
+	if (st.reason && strcmp(st.reason, "BAD_TLS_FILE") == 0)
+		return arena_refuse(cli->arena, st.code, st.reason,
+		    "bridge.upstream_ca: \"%s\": tls+tcp:// needs a PEM file with the "
+		    "certificates to trust",
+		    ca_file);
+	return st;
 }
 
 /* Callers of a server are not told; whoever stands at the database is. */

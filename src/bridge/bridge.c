@@ -122,7 +122,12 @@ open_client(struct bridge *bridge, const struct bridge_config *config, struct st
 	nng_guard();
 	status made = client_new(&settings, &bridge->client);
 
-	if (made.code == ST_INVALID_ARGUMENT)
+	if (made.reason && strcmp(made.reason, "BAD_TLS_FILE") == 0)
+		strbuf_add_format(message,
+		    "bridge.upstream_ca: \"%s\": tls+tcp:// in bridge.upstream needs a PEM file "
+		    "with the certificates to trust",
+		    settings.tls_ca_file ? settings.tls_ca_file : "");
+	else if (made.code == ST_INVALID_ARGUMENT)
 		strbuf_add_format(
 		    message, "bridge.upstream: %s: %s", config->upstream, made.message);
 	return made;

@@ -71,8 +71,7 @@ socket_dial(const struct server *server, const struct client_settings *settings)
 	    (!settings->tls_ca_file ||
 		nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, settings->tls_ca_file) != 0))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_TLS_FILE",
-		    "tls+tcp:// needs a PEM file with the certificates to trust (the setting "
-		    "bridge.upstream_ca)");
+		    "tls+tcp:// needs tls_ca_file, a PEM file with the certificates to trust");
 	if (nng_dialer_start(dialer, NNG_FLAG_NONBLOCK) != 0)
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_URL", "the URL can't be dialled");
 	return STATUS_OK;

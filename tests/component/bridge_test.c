@@ -814,7 +814,9 @@ settings_that_are_off_are_named(void **state)
 		const char *says;
 	} table[] = {
 	    {{.upstream = "nonsense"}, "bridge.upstream: nonsense"},
-	    {{.upstream = "tls+tcp://127.0.0.1:1"}, "certificates"},
+	    {{.upstream = "tls+tcp://127.0.0.1:1"}, "bridge.upstream_ca: \"\""},
+	    {{.upstream = "tls+tcp://127.0.0.1:1", .upstream_ca_file = "/nowhere.pem"},
+		"bridge.upstream_ca: \"/nowhere.pem\""},
 	    {{.trusted_proxies = "10.0.0.0/8,10.0.0.1/8"}, "http.trusted_proxies: \"10.0.0.1/8\""},
 	    {{.metrics_from = "everywhere"}, "http.metrics_from: \"everywhere\""},
 	    {{.cors_origins = "*"}, "http.cors_origins: \"*\""},

@@ -765,6 +765,12 @@ urls_that_are_none_are_refused(void **state)
 		assert_int_equal(client_new(&settings, &client).code, ST_INVALID_ARGUMENT);
 		assert_null(client);
 	}
+	/* It speaks of its own options, not of some program's settings. */
+	const status untrusting =
+	    client_new(&(struct client_settings){.url = "tls+tcp://127.0.0.1:1"}, &client);
+	assert_string_equal(untrusting.reason, "BAD_TLS_FILE");
+	assert_non_null(strstr(untrusting.message, "tls_ca_file"));
+	assert_null(strstr(untrusting.message, "bridge."));
 }
 
 int
