@@ -72,6 +72,7 @@ struct node {
 	struct rpc_real real;
 	struct rpc_server *server;
 	struct metrics *metrics;
+	char problem[512]; /* why it could not start, where a message of its own is needed */
 	bool feed_runs, jobs_run, serves;
 };
 
@@ -317,9 +318,15 @@ start(struct node *node)
 	node->jobs_run = true;
 	TRY(rpc_server_start(node->server));
 	node->serves = true;
-	if (*metrics)
-		TRY(metrics_new(metrics, &node->ops, &node->metrics));
-	return STATUS_OK;
+	if (!*metrics)
+		return STATUS_OK;
+	status st = metrics_new(metrics, &node->ops, &node->metrics);
+	if (st.code != ST_OK) {
+		(void)snprintf(node->problem, sizeof(node->problem), "metrics.listen: %s: %s",
+		    metrics, st.message);
+		st.message = node->problem;
+	}
+	return st;
 }
 
 static status

@@ -72,7 +72,7 @@ const struct config_row config_rows[] = {
 	BYTES("rpc.message_bytes", "256MiB", 16 * MIB, 1024 * GIB,
 	    "The most that requests and replies under way may take together, about."),
 
-	TEXT("http.listen", "127.0.0.1:8080", "Address and port of the bridge."),
+	TEXT("http.listen", "127.0.0.1:8080", "Address and port of the bridge, as in 127.0.0.1:8080 or [::1]:8080."),
 	TEXT("http.trusted_proxies", "",
 	    "Networks whose X-Forwarded-For is believed, separated by commas."),
 	TEXT("http.metrics_from",

@@ -1,12 +1,12 @@
 #include "http/server.h"
 
 #include "base/limits.h"
+#include "base/resolve.h"
 #include "base/wait.h"
 #include "http/internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -130,8 +130,6 @@ static status
 listen_open(const char *text, int *fd, uint16_t *port_out)
 {
 	char host[256], port[8];
-	struct addrinfo hints = {
-	    .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *info;
 	struct sockaddr_in6 bound;
 	socklen_t bound_bytes = sizeof(bound);
@@ -139,8 +137,7 @@ listen_open(const char *text, int *fd, uint16_t *port_out)
 	if (!text || !listen_split(text, host, port))
 		return REFUSE(ST_INVALID_ARGUMENT,
 		    "the HTTP address must be ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080");
-	if (getaddrinfo(host, port, &hints, &info) != 0)
-		return REFUSE(ST_INVALID_ARGUMENT, "the host of the HTTP address is not known");
+	TRY(resolve_to_listen(host, port, &info));
 	status result = listen_bind(info, fd);
 	freeaddrinfo(info);
 	TRY(result);

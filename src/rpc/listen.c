@@ -1,5 +1,7 @@
 /* Which URLs may be listened on, and listening on them. */
 #include "base/log.h"
+#include "base/network.h"
+#include "base/resolve.h"
 #include "rpc/internal.h"
 
 #include <arpa/inet.h>
@@ -15,13 +17,49 @@ refuse(struct rpc_server *server, enum status_code code, const char *reason, con
 	return REFUSE_FOR(code, reason, server->problem);
 }
 
+/* What stands between :// and the port, without brackets. url has a ://. */
+static struct slice
+url_host(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+	const char *end = host + strcspn(host, "/?#");
+	const char *colon = memrchr(host, ':', (size_t)(end - host));
+
+	if (colon && !memchr(colon, ']', (size_t)(end - colon)))
+		end = colon;
+	if (end - host >= 2 && *host == '[' && end[-1] == ']')
+		return slice_of(host + 1, (size_t)(end - host) - 2);
+	return slice_of(host, (size_t)(end - host));
+}
+
 static bool
 host_is_loopback(const char *url)
 {
-	const char *host = strstr(url, "://") + 3;
+	const struct slice host = url_host(url);
+	struct network address;
 
-	return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0 ||
-	       strncmp(host, "localhost:", 10) == 0;
+	return slice_equals_text(host, "localhost") ||
+	       (address_parse(host, &address) && address_is_loopback(&address));
+}
+
+/* nng waits for a name as long as the system's resolver does: it is asked beforehand, with a limit.
+ */
+static status
+host_look_up(struct rpc_server *server, const char *url)
+{
+	const struct slice host = url_host(url);
+	struct addrinfo *found;
+	char name[256];
+
+	if (strncmp(url, "inproc", 6) == 0 || strncmp(url, "ipc", 3) == 0 ||
+	    slice_equals_text(host, "*") || host.bytes >= sizeof(name))
+		return STATUS_OK;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)host.bytes, (const char *)host.data);
+	const status st = resolve_to_listen(name, "0", &found);
+	if (st.code != ST_OK)
+		return refuse(server, st.code, st.reason, url, st.message);
+	freeaddrinfo(found);
+	return STATUS_OK;
 }
 
 /* nng before 1.6 stops listening for ever when somebody connects and goes away at once. */
@@ -126,6 +164,7 @@ url_listen(struct rpc_server *server, const char *url)
 	TRY(url_check(server, url));
 	if (server->urls_count == URLS_MAX)
 		return refuse(server, ST_INVALID_ARGUMENT, "BAD_URL", url, "too many URLs");
+	TRY(host_look_up(server, url));
 	int error = nng_listener_create(&listener, server->socket, url);
 	if (error != 0)
 		return refuse(server, ST_INVALID_ARGUMENT, "BAD_URL", url, nng_strerror(error));

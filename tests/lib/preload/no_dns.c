@@ -60,7 +60,7 @@ getaddrinfo(const char *restrict node, const char *restrict service,
 {
 	const struct timespec pause = {.tv_nsec = LOOK_NS};
 
-	if (!mode || !is_name(node))
+	if (!mode || !is_name(node) || (hints && hints->ai_flags & AI_NUMERICHOST))
 		return next(node, service, hints, out);
 	while (atomic_load(mode) == 's')
 		nanosleep(&pause, NULL);
