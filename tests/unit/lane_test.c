@@ -1,21 +1,27 @@
 /* A lane's queue: who gets a place, and who gives one up. */
 #include "rpc/lane.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define QUEUE 16
+#define BEGUN_WAIT_S 60
 
 struct fixture {
 	struct lane_queue *lane;
 	sem_t begun, gate;
-	char done[256]; /* units in the order in which they were served */
+	pthread_mutex_t lock; /* of what several workers write */
+	char began[256];      /* units in the order in which they came to a worker */
+	size_t began_count;
+	char done[256]; /* and in which they were served */
 	size_t done_count;
 	char refused[256];
 	size_t refused_count;
@@ -28,9 +34,14 @@ work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	struct fixture *fixture = env;
 
 	(void)worker;
+	(void)pthread_mutex_lock(&fixture->lock);
+	fixture->began[fixture->began_count++] = (char)entry->unit;
+	(void)pthread_mutex_unlock(&fixture->lock);
 	(void)sem_post(&fixture->begun);
 	(void)sem_wait(&fixture->gate);
+	(void)pthread_mutex_lock(&fixture->lock);
 	fixture->done[fixture->done_count++] = (char)entry->unit;
+	(void)pthread_mutex_unlock(&fixture->lock);
 }
 
 static void
@@ -60,13 +71,12 @@ put(struct fixture *fixture, struct lane_entry *entry, char unit)
 	return taken;
 }
 
-/* One worker, which is at work already and waits at the gate. */
 static void
-setup(struct fixture *fixture, struct lane_entry *first)
+setup_workers(struct fixture *fixture, int workers)
 {
 	const struct lane_plan plan = {
 	    .name = "test",
-	    .workers = 1,
+	    .workers = workers,
 	    .queue_max = QUEUE,
 	    .clock = &clock_system,
 	    .env = fixture,
@@ -78,7 +88,15 @@ setup(struct fixture *fixture, struct lane_entry *first)
 	memset(fixture, 0, sizeof(*fixture));
 	(void)sem_init(&fixture->begun, 0, 0);
 	(void)sem_init(&fixture->gate, 0, 0);
+	(void)pthread_mutex_init(&fixture->lock, NULL);
 	assert_int_equal(lane_new(&plan, &fixture->lane).code, ST_OK);
+}
+
+/* One worker, which is at work already and waits at the gate. */
+static void
+setup(struct fixture *fixture, struct lane_entry *first)
+{
+	setup_workers(fixture, 1);
 	assert_true(put(fixture, first, '-'));
 	(void)sem_wait(&fixture->begun);
 }
@@ -95,6 +113,17 @@ finish(struct fixture *fixture)
 		lane_get_state(fixture->lane, &state);
 	while (state.queued > 0 || state.busy > 0);
 	lane_free(&fixture->lane);
+}
+
+/* Whether one more came to a worker, in any time. */
+static bool
+has_begun(struct fixture *fixture)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += BEGUN_WAIT_S;
+	return sem_timedwait(&fixture->begun, &until) == 0;
 }
 
 static void
@@ -146,6 +175,32 @@ one_unit_leaves_a_quarter_to_others(void **state)
 }
 
 static void
+one_unit_leaves_a_quarter_of_the_workers_to_others(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry a[8], b;
+	bool begun = true;
+
+	(void)state;
+	setup_workers(&fixture, 4);
+	for (size_t i = 0; i < 8; i++)
+		assert_true(put(&fixture, &a[i], 'a'));
+	for (size_t i = 0; i < 3; i++)
+		begun = has_begun(&fixture) && begun;
+	/* a was first: if it might have the last worker too, it would. */
+	const bool taken = put(&fixture, &b, 'b');
+	begun = has_begun(&fixture) && begun;
+	(void)pthread_mutex_lock(&fixture.lock);
+	char at_work[sizeof(fixture.began)];
+	memcpy(at_work, fixture.began, sizeof(at_work));
+	(void)pthread_mutex_unlock(&fixture.lock);
+	/* Before anything can fail: those at the gate are waited for. */
+	finish(&fixture);
+	assert_true(taken && begun);
+	assert_string_equal(at_work, "aaab");
+}
+
+static void
 when_each_has_one_place_the_next_one_is_refused(void **state)
 {
 	struct fixture fixture;
@@ -167,6 +222,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(several_units_fill_a_lane_and_another_one_still_gets_its_part),
 	    cmocka_unit_test(one_unit_leaves_a_quarter_to_others),
+	    cmocka_unit_test(one_unit_leaves_a_quarter_of_the_workers_to_others),
 	    cmocka_unit_test(when_each_has_one_place_the_next_one_is_refused),
 	};
 
