@@ -80,3 +80,6 @@ def test_nor_while_nodes_are_killed_and_stopped(fleet: Fleet, org_a: Organisatio
     fleet.settle(30)
     checker.report("nodes killed and stopped")
     assert not checker.missed, checker.missed[:10]
+    assert checker.stale.ms
+    # Who was stopped holds no lease when it goes on.
+    assert max(checker.stale.ms) <= LEASE_MS + 4 * max(checker.late.ms), str(checker.stale)
