@@ -9,6 +9,8 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,10 +44,19 @@ is_between(int fd, const nng_sockaddr *here, const nng_sockaddr *there)
 	return getsockname(fd, &address.any, &bytes) == 0 && is_address(here, &address);
 }
 
+/* What fd is may be closed, and the number be another file's, between two calls. A copy stays what
+ * it is: it is looked at again. Without a descriptor for one the number itself must do. */
 static bool
 shut_if_between(int fd, const nng_sockaddr *here, const nng_sockaddr *there)
 {
-	return is_between(fd, here, there) && shutdown(fd, SHUT_RDWR) == 0;
+	if (!is_between(fd, here, there))
+		return false;
+	const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return (errno == EMFILE || errno == ENFILE) && shutdown(fd, SHUT_RDWR) == 0;
+	const bool is_shut = is_between(copy, here, there) && shutdown(copy, SHUT_RDWR) == 0;
+	(void)close(copy);
+	return is_shut;
 }
 
 void
