@@ -8,6 +8,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #define HALF_BYTES (JWS_SIGNATURE_BYTES / 2)
@@ -20,9 +21,9 @@
 #define CANT_SIGN REFUSE(ST_INTERNAL, "a token can't be signed")
 
 static void
-free_context(EVP_MD_CTX **context)
+free_context(EVP_PKEY_CTX **context)
 {
-	EVP_MD_CTX_free(*context);
+	EVP_PKEY_CTX_free(*context);
 	/* What OpenSSL complains about stays in this thread's queue, where the next TLS connection
 	 * would take it for its own. */
 	ERR_clear_error();
@@ -48,17 +49,24 @@ free_text(char **text)
 
 #define AT_END(type, function) __attribute__((cleanup(function))) type
 
+static void
+digest_make(struct slice what, uint8_t out[crypto_hash_sha256_BYTES])
+{
+	(void)crypto_hash_sha256(out, what.data, what.bytes);
+}
+
 /* OpenSSL speaks DER; a JWS has the two numbers one after the other, 32 bytes each. */
 static status
 signature_make(EVP_PKEY *key, struct slice what, uint8_t out[JWS_SIGNATURE_BYTES])
 {
-	uint8_t der[DER_BYTES_MAX];
+	uint8_t digest[crypto_hash_sha256_BYTES], der[DER_BYTES_MAX];
 	const uint8_t *at = der;
 	size_t der_bytes = sizeof der;
-	AT_END(EVP_MD_CTX, free_context) *context = EVP_MD_CTX_new();
+	AT_END(EVP_PKEY_CTX, free_context) *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
 
-	if (!context || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
-	    EVP_DigestSign(context, der, &der_bytes, what.data, what.bytes) != 1)
+	digest_make(what, digest);
+	if (!context || EVP_PKEY_sign_init(context) != 1 ||
+	    EVP_PKEY_sign(context, der, &der_bytes, digest, sizeof digest) != 1)
 		return CANT_SIGN;
 	AT_END(ECDSA_SIG, free_signature) *made = d2i_ECDSA_SIG(NULL, &at, (long)der_bytes);
 	if (!made || BN_bn2binpad(ECDSA_SIG_get0_r(made), out, HALF_BYTES) != HALF_BYTES ||
@@ -86,24 +94,6 @@ jws_sign_bytes(EVP_PKEY *key, struct slice header, struct slice payload, struct 
 	(void)base64_encode(slice_of(signature, sizeof signature), BASE64_URL, made + bytes);
 	*text = made;
 	return STATUS_OK;
-}
-
-status
-jws_sign(EVP_PKEY *key, const char *kid, const char *claims, struct arena *arena, const char **text)
-{
-	AT_END(jwt_t, free_tree) *tree = NULL;
-
-	/* libjwt says EINVAL too when it has no memory. */
-	if (jwt_new(&tree) != 0)
-		return NO_MEMORY;
-	if (jwt_add_header(tree, "alg", "ES256") != 0 || jwt_add_header(tree, "kid", kid) != 0 ||
-	    jwt_add_header(tree, "typ", "JWT") != 0 || jwt_add_grants_json(tree, claims) != 0)
-		return CANT_SIGN;
-	AT_END(char, free_text) *header = jwt_get_headers_json(tree, NULL);
-	AT_END(char, free_text) *payload = jwt_get_grants_json(tree, NULL);
-	if (!header || !payload)
-		return NO_MEMORY;
-	return jws_sign_bytes(key, slice_text(header), slice_text(payload), arena, text);
 }
 
 /* Decode up to the next dot, or to the end. */
@@ -136,6 +126,75 @@ header_read(struct slice header, struct slice *kid)
 		return false;
 	*kid = id->text;
 	return true;
+}
+
+/* Claims as flat.h reads them: what libjwt makes of a text is held to it, for without memory libjwt
+ * may say nothing and leave members out. */
+struct claim_list {
+	struct flat_member members[CLAIMS_MAX];
+	size_t count;
+};
+
+static bool
+list_read(struct slice json, struct claim_list *out)
+{
+	return flat_parse(json, out->members, CLAIMS_MAX, &out->count);
+}
+
+static bool
+list_equals(const struct claim_list *list, const struct claim_list *other)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct flat_member *a = &list->members[i], *b = NULL;
+
+		for (size_t j = 0; j < other->count && !b; j++)
+			if (slice_equals(a->name, other->members[j].name))
+				b = &other->members[j];
+		if (!b || a->is_text != b->is_text || a->number != b->number ||
+		    !slice_equals(a->text, b->text))
+			return false;
+	}
+	return list->count == other->count;
+}
+
+static bool
+list_is_in_tree(const struct claim_list *list, jwt_t *tree)
+{
+	char name[TOKEN_TEXT_BYTES_MAX];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct flat_member *member = &list->members[i];
+
+		memcpy(name, member->name.data, member->name.bytes);
+		name[member->name.bytes] = 0;
+		const char *text = jwt_get_grant(tree, name);
+		if (member->is_text ? !text || !slice_equals_text(member->text, text)
+				    : text || jwt_get_grant_int(tree, name) != member->number)
+			return false;
+	}
+	return true;
+}
+
+status
+jws_sign(EVP_PKEY *key, const char *kid, const char *claims, struct arena *arena, const char **text)
+{
+	AT_END(jwt_t, free_tree) *tree = NULL;
+	struct claim_list wanted, made;
+	struct slice kid_made;
+
+	if (!list_read(slice_text(claims), &wanted))
+		return CANT_SIGN;
+	if (jwt_new(&tree) != 0 || jwt_add_header(tree, "alg", "ES256") != 0 ||
+	    jwt_add_header(tree, "kid", kid) != 0 || jwt_add_header(tree, "typ", "JWT") != 0 ||
+	    jwt_add_grants_json(tree, claims) != 0)
+		return NO_MEMORY; /* there is nothing in flat JSON that it would refuse */
+	AT_END(char, free_text) *header = jwt_get_headers_json(tree, NULL);
+	AT_END(char, free_text) *payload = jwt_get_grants_json(tree, NULL);
+	if (!header || !payload || !header_read(slice_text(header), &kid_made) ||
+	    !slice_equals_text(kid_made, kid) || !list_read(slice_text(payload), &made) ||
+	    !list_equals(&made, &wanted))
+		return NO_MEMORY;
+	return jws_sign_bytes(key, slice_text(header), slice_text(payload), arena, text);
 }
 
 status
@@ -178,19 +237,19 @@ signature_to_der(const uint8_t signature[JWS_SIGNATURE_BYTES], uint8_t der[DER_B
 static status
 signature_check(EVP_PKEY *key, struct slice what, const uint8_t signature[JWS_SIGNATURE_BYTES])
 {
-	uint8_t der[DER_BYTES_MAX];
-	AT_END(EVP_MD_CTX, free_context) *context = EVP_MD_CTX_new();
+	uint8_t digest[crypto_hash_sha256_BYTES], der[DER_BYTES_MAX];
 	const size_t der_bytes = signature_to_der(signature, der);
+	AT_END(EVP_PKEY_CTX, free_context) *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
 
-	if (!context || !der_bytes ||
-	    EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) != 1)
+	if (!context || !der_bytes || EVP_PKEY_verify_init(context) != 1)
 		return NO_MEMORY;
-	switch (EVP_DigestVerify(context, der, der_bytes, what.data, what.bytes)) {
+	digest_make(what, digest);
+	switch (EVP_PKEY_verify(context, der, der_bytes, digest, sizeof digest)) {
 	case 1:
 		return STATUS_OK;
 	case 0:
 		return FORGED;
-	default:
+	default: /* it could not find out */
 		return NO_MEMORY;
 	}
 }
@@ -199,22 +258,21 @@ status
 jws_prove(EVP_PKEY *key, const struct jws_unproved *unproved, struct jws_claims *claims)
 {
 	char copy[TOKEN_TEXT_BYTES_MAX + 1];
-	struct flat_member members[CLAIMS_MAX];
-	size_t count;
-	jwt_t *tree;
+	struct claim_list list;
+	AT_END(jwt_t, free_tree) *tree = NULL;
 
 	TRY(signature_check(
 	    key, slice_of(unproved->text.data, unproved->signed_bytes), unproved->signature));
-	if (!flat_parse(
-		slice_of(unproved->payload, unproved->payload_bytes), members, CLAIMS_MAX, &count))
+	if (!list_read(slice_of(unproved->payload, unproved->payload_bytes), &list))
 		return JWS_MALFORMED;
 
 	/* jws_read() has let nothing but base64url and dots through, so there is no NUL in it. */
 	memcpy(copy, unproved->text.data, unproved->text.bytes);
 	copy[unproved->text.bytes] = 0;
-	if (jwt_decode(&tree, copy, NULL, 0) != 0)
-		return NO_MEMORY; /* there is nothing in flat JSON that it would refuse */
+	if (jwt_decode(&tree, copy, NULL, 0) != 0 || !list_is_in_tree(&list, tree))
+		return NO_MEMORY; /* as in jws_sign() */
 	claims->tree = tree;
+	tree = NULL;
 	return STATUS_OK;
 }
 

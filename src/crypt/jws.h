@@ -24,8 +24,8 @@
 
 struct jwt;
 
-/* Sign claims (the text of a JSON object) into compact form. Header: alg, kid, typ.
- * Errors: INTERNAL (no P-256 private key, no claims), RESOURCE_EXHAUSTED. */
+/* Sign claims (flat JSON: flat.h) into compact form. Header: alg, kid, typ.
+ * Errors: INTERNAL (no P-256 private key, no such claims), RESOURCE_EXHAUSTED. */
 MUST_USE status jws_sign(
     EVP_PKEY *key, const char *kid, const char *claims, struct arena *arena, const char **text);
 /* The same for any header and payload, byte by byte. */
