@@ -121,23 +121,30 @@ tell(const struct claim *claim, const char *event, const char *why)
 	    log_number(claim->done), "total", log_number(claim->total), "why", why, NULL);
 }
 
-/* In the caller's transaction. */
-static status
-end(const struct operations *operations, struct store_conn *conn, const struct claim *claim,
-    enum operation_state state, const char *error)
+/* After the commit: before it nothing has ended. */
+static void
+tell_end(const struct claim *claim, enum operation_state state, const char *error)
 {
 	static const char *const events[] = {
 	    [OPERATION_SUCCEEDED] = "operation_succeeded",
 	    [OPERATION_FAILED] = "operation_failed",
 	    [OPERATION_CANCELLED] = "operation_cancelled",
 	};
+
+	tell(claim, events[state], error);
+}
+
+/* In the caller's transaction. */
+static status
+end(const struct operations *operations, struct store_conn *conn, const struct claim *claim,
+    enum operation_state state, const char *error, bool *ended)
+{
 	ROWS_AUTO rows = {0};
 
 	TRY(STORE_QUERY(conn, STMT_JOBS_OPERATION_END, &rows, p_uuid(&claim->org_id),
 	    p_uuid(&claim->id), p_int(claim->number), p_int(state), p_text(error),
 	    p_int(operations->parts.keep_s)));
-	if (rows.count == 1)
-		tell(claim, events[state], error);
+	*ended = rows.count == 1;
 	return STATUS_OK;
 }
 
@@ -145,8 +152,13 @@ static status
 end_alone(const struct operations *operations, struct store_conn *conn, const struct claim *claim,
     enum operation_state state, const char *error)
 {
+	bool ended = false;
+
 	TRY(begin(operations, conn));
-	return end_transaction(conn, end(operations, conn, claim, state, error));
+	TRY(end_transaction(conn, end(operations, conn, claim, state, error, &ended)));
+	if (ended)
+		tell_end(claim, state, error);
+	return STATUS_OK;
 }
 
 static status
@@ -167,22 +179,46 @@ is_lost(status st)
 	return st.reason && strcmp(st.reason, "CLAIM_LOST") == 0;
 }
 
-/* What the step leaves behind, in its transaction. */
+/* What the step leaves behind, in its transaction. *state: what the operation comes to by it. */
 static status
 note_step(const struct operations *operations, struct store_conn *conn, const struct claim *claim,
-    const struct operation_run *run, bool *ended)
+    const struct operation_run *run, enum operation_state *state)
 {
 	ROWS_AUTO rows = {0};
+	bool ended = false;
 
 	TRY(STORE_QUERY(conn, STMT_JOBS_OPERATION_STEP, &rows, p_uuid(&claim->org_id),
 	    p_uuid(&claim->id), p_int(claim->number), p_text(run->position), p_int(run->done),
 	    p_int(run->total), p_int(run->results), p_int(CLAIM_S)));
 	if (rows.count == 0)
 		return CLAIM_LOST;
-	*ended = run->finished || row_bool(&rows, 0, JOBS_OPERATION_STEP_CANCEL_REQUESTED);
 	if (run->finished)
-		return end(operations, conn, claim, OPERATION_SUCCEEDED, "");
-	return *ended ? end(operations, conn, claim, OPERATION_CANCELLED, "") : STATUS_OK;
+		*state = OPERATION_SUCCEEDED;
+	else if (row_bool(&rows, 0, JOBS_OPERATION_STEP_CANCEL_REQUESTED))
+		*state = OPERATION_CANCELLED;
+	else
+		return STATUS_OK;
+	TRY(end(operations, conn, claim, *state, "", &ended));
+	return ended ? STATUS_OK : CLAIM_LOST;
+}
+
+/* The step's transaction; *position is the caller's to free, whatever comes of it. */
+static status
+step_and_note(const struct operations *operations, struct store_conn *conn,
+    const struct claim *claim, struct operation_run *run, enum operation_state *state,
+    char **position)
+{
+	status st;
+
+	TRY(begin(operations, conn));
+	st = claim->kind->step(claim->kind->env, run);
+	/* Behind the commit nothing may fail any more. */
+	if (st.code == ST_OK) {
+		*position = strdup(run->position);
+		st = *position ? note_step(operations, conn, claim, run, state)
+			       : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for an operation");
+	}
+	return end_transaction(conn, st);
 }
 
 static status
@@ -200,23 +236,23 @@ step(const struct operations *operations, struct store_conn *conn, struct arena 
 	    .total = claim->total,
 	    .results = claim->results,
 	};
-	char *position;
-	status st;
+	enum operation_state state = OPERATION_RUNNING;
+	char *position = NULL;
+	status st = step_and_note(operations, conn, claim, &run, &state, &position);
 
-	TRY(begin(operations, conn));
-	st = claim->kind->step(claim->kind->env, &run);
-	if (st.code == ST_OK)
-		st = note_step(operations, conn, claim, &run, ended);
-	TRY(end_transaction(conn, st));
-	position = strdup(run.position);
-	if (!position)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for an operation");
+	if (st.code != ST_OK) {
+		free(position);
+		return st;
+	}
 	free(claim->position);
 	claim->position = position;
 	claim->done = run.done;
 	claim->total = run.total;
 	claim->results = run.results;
 	claim->attempts = 0;
+	*ended = state != OPERATION_RUNNING;
+	if (*ended)
+		tell_end(claim, state, "");
 	return STATUS_OK;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -370,6 +371,56 @@ def test_a_step_that_fails_again_and_again_ends_it(operator: usher.Calls, system
     assert done.state == FAILED and done.error
     assert int(row(system, operation_id, "attempts")) == 5
     assert result(operator, operation_id)[0]["finding"].startswith("FUNCTION_")
+
+
+@pytest.fixture()
+def no_commit(system: System) -> Iterator[None]:
+    """A success is refused at the commit, and not before."""
+    system.database.sql(
+        "CREATE FUNCTION usher.refuse_success() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no commit' USING ERRCODE = '40001'; END $$;"
+        "CREATE CONSTRAINT TRIGGER refuse_success AFTER UPDATE ON usher.operations"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 3)"
+        " EXECUTE FUNCTION usher.refuse_success()"
+    )
+    yield
+    system.database.sql("DROP FUNCTION usher.refuse_success CASCADE")
+
+
+def told(nodes: tuple[Node, Node], operation_id: str) -> list[dict[str, str]]:
+    """What the nodes' logs say of it."""
+    lines = [line for node in nodes for line in node.log.read_text().splitlines()]
+    return [
+        dict(word.split("=", 1) for word in shlex.split(line))
+        for line in lines
+        if f"id={operation_id}" in line and "event=operation_" in line
+    ]
+
+
+def test_a_success_is_told_when_it_is_committed_and_with_its_own_figures(
+    operator: usher.Calls, system: System, nodes: tuple[Node, Node], no_commit: None
+):
+    operation_id = operator.ops.start_operation(
+        kind="db_check", parameters='{"quick": true}'
+    ).operation_id
+    wait_until(lambda: told(nodes, operation_id), "a commit was refused", 30)
+    assert {line["event"] for line in told(nodes, operation_id)} == {"operation_step_failed"}
+    system.database.sql("DROP TRIGGER refuse_success ON usher.operations")
+    done = ended(operator, operation_id)
+    assert done.state == SUCCEEDED and done.done == done.total > 0
+
+    def successes() -> list[dict[str, str]]:
+        return [w for w in told(nodes, operation_id) if w["event"] == "operation_succeeded"]
+
+    wait_until(successes, "it is told")
+    (line,) = successes()
+    assert (line["done"], line["total"]) == (str(done.done), str(done.total))
+    # The same where there are many steps.
+    whole = ended(operator, operator.ops.start_operation(kind="db_check").operation_id)
+    wait_until(lambda: told(nodes, whole.operation_id), "it is told")
+    assert [
+        (line["event"], line["done"], line["total"]) for line in told(nodes, whole.operation_id)
+    ] == [("operation_succeeded", str(whole.done), str(whole.total))]
 
 
 def test_one_that_no_node_survives_is_given_up(operator: usher.Calls, system: System):
