@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import re
 
 from usher_testing import SOURCE, Organisation, System
 from usher_testing.process import run
@@ -25,3 +27,41 @@ def test_the_go_client_does_the_main_job_fails_over_and_repeats(
     assert done.returncode == 0, done.stdout + done.stderr
     victim.kill()
     print(done.stdout)
+
+
+def test_the_readme_s_program_runs_as_the_readme_says(
+    system: System, org_a: Organisation, tmp_path: pathlib.Path
+):
+    """In a module of its own, with nothing from the network but what the client's own tests have."""
+    text = (SOURCE / "clients/go/README.md").read_text()
+    setup, start = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    program = next(p for p in re.findall(r"```go\n(.*?)```", text, re.DOTALL) if "package" in p)
+    node = system.node("readme")
+    assert "tcp://127.0.0.1:7700" in program and "/path/to/usher" in setup
+    (tmp_path / "main.go").write_text(program.replace("tcp://127.0.0.1:7700", node.url))
+    # The go that is typed is the one that the tests use.
+    (tmp_path / "go").write_text(
+        f'#!/bin/sh\nPATH={os.environ["PATH"]} USHER_GO_FOLDER=$PWD exec {SOURCE}/tests/lib/go "$@"\n'
+    )
+    (tmp_path / "go").chmod(0o755)
+    typed = "\n".join(
+        (
+            setup.replace("/path/to/usher", str(SOURCE)),
+            "mv ../main.go .",
+            start.replace("ush_live_...", org_a.api_key),
+        )
+    )
+    # Fetches the modules where that has not been done.
+    run([SOURCE / "tests/lib/go", "mod", "download"], timeout_s=220)
+    done = run(
+        ["bash", "-euc", f"cd {tmp_path}\n{typed}"],
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "GOPROXY": "off",
+            "GOSUMDB": "off",
+        },
+        timeout_s=220,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Hello" in done.stdout
