@@ -60,7 +60,7 @@ static bool
 take_member(struct slice *rest, struct flat_member *out)
 {
 	*out = (struct flat_member){.name = SLICE_NONE};
-	if (!take_text(rest, &out->name) || !take_char(rest, ':'))
+	if (!take_text(rest, &out->name) || !out->name.bytes || !take_char(rest, ':'))
 		return false;
 	out->is_text = rest->bytes && rest->data[0] == '"';
 	return out->is_text ? take_text(rest, &out->text) : take_number(rest, &out->number);

@@ -1,7 +1,7 @@
 /* flat.h - read the JSON that our tokens are made of: one flat object, as compact as we write it.
  *
  * Values are texts of printable ASCII without escapes, or whole numbers. Spaces, escapes, nesting,
- * other values and a name that comes twice are refused, so a token has one reading.
+ * other values, empty names and a name that comes twice are refused, so a token has one reading.
  * Lifetime: members borrow the text. Threads: any. Source: RFC 8259, a subset. */
 #ifndef USHER_CRYPT_FLAT_H
 #define USHER_CRYPT_FLAT_H

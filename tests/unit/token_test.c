@@ -517,6 +517,7 @@ claims_that_are_missing_doubled_or_out_of_form_are_refused(void **state)
 	    "{" NAMES "," IDS ",\"exp\":1790000900,\"iat\":1790000000,\"nbf\":00}",
 	    "{" NAMES ", " IDS "," TIMES "," ACTIVE "}",
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"more\":{}}",
+	    "{" NAMES "," IDS "," TIMES ",\"\":\"x\"}",
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",\"a\":1,\"b\":1,\"c\":1}",
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE ",}",
 	    "{" NAMES "," IDS "," TIMES "," ACTIVE "}{}",
