@@ -63,9 +63,9 @@ strbuf_reset(struct strbuf *buf)
 		buf->data[0] = '\0';
 }
 
-/* Room for bytes more and a NUL. Not realloc(): what it leaves behind would not be overwritten. */
+/* Not realloc(): what it leaves behind would not be overwritten. */
 static bool
-strbuf_grow(struct strbuf *buf, size_t bytes)
+strbuf_grow_slowly(struct strbuf *buf, size_t bytes)
 {
 	size_t need, capacity;
 	uint8_t *data;
@@ -99,6 +99,15 @@ fail:
 	return false;
 }
 
+/* Room for bytes more and a NUL: most of the many that are short have it already. */
+static inline bool
+strbuf_grow(struct strbuf *buf, size_t bytes)
+{
+	if (!buf->failed && bytes < buf->capacity - buf->bytes)
+		return true;
+	return strbuf_grow_slowly(buf, bytes);
+}
+
 void
 strbuf_add(struct strbuf *buf, const void *data, size_t bytes)
 {
@@ -118,7 +127,10 @@ strbuf_add_text(struct strbuf *buf, const char *text)
 void
 strbuf_add_char(struct strbuf *buf, char c)
 {
-	strbuf_add(buf, &c, 1);
+	if (!strbuf_grow(buf, 1))
+		return;
+	buf->data[buf->bytes++] = (uint8_t)c;
+	buf->data[buf->bytes] = '\0';
 }
 
 void

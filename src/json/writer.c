@@ -1,7 +1,6 @@
 #include "json/writer.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,23 +114,81 @@ add_escaped(struct strbuf *out, uint8_t c)
 		strbuf_add_format(out, "\\u%04x", c);
 }
 
-static void
-add_string(struct strbuf *out, struct slice text)
+static bool
+is_plain(uint8_t c)
 {
-	size_t plain = 0;
+	return c >= ' ' && c != '"' && c != '\\';
+}
 
+/* The same of eight at once: the top bit of what is left says that some byte is below ' ', or is
+ * zero but for the bits of a quote or of a backslash. */
+static bool
+are_plain(const uint8_t *eight)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t all;
+
+	memcpy(&all, eight, sizeof(all));
+	const uint64_t below =
+	    (all - ones * ' ') | ((all ^ ones * '"') - ones) | ((all ^ ones * '\\') - ones);
+	return (below & ~all & ones * 0x80) == 0;
+}
+
+/* How many bytes at the start of text stand for themselves. */
+static size_t
+plain_bytes(struct slice text)
+{
+	size_t i = 0;
+
+	while (i + 8 <= text.bytes && are_plain(text.data + i))
+		i += 8;
+	while (i < text.bytes && is_plain(text.data[i]))
+		i++;
+	return i;
+}
+
+static void
+add_escaped_string(struct strbuf *out, struct slice text)
+{
 	strbuf_add_char(out, '"');
-	for (size_t i = 0; i < text.bytes; i++) {
-		uint8_t c = text.data[i];
-		if (c >= ' ' && c != '"' && c != '\\')
-			continue;
-		strbuf_add(out, text.data + plain, i - plain);
-		add_escaped(out, c);
-		plain = i + 1;
+	while (text.bytes > 0) {
+		const size_t plain = plain_bytes(text);
+
+		strbuf_add(out, text.data, plain);
+		if (plain == text.bytes)
+			break;
+		add_escaped(out, text.data[plain]);
+		text = slice_of(text.data + plain + 1, text.bytes - plain - 1);
 	}
-	if (plain < text.bytes)
-		strbuf_add(out, text.data + plain, text.bytes - plain);
 	strbuf_add_char(out, '"');
+}
+
+/* Most need no escape, and then it is written in one go with what stands around it. */
+static void
+add_string(struct strbuf *out, bool comma, struct slice text, bool colon)
+{
+	if (plain_bytes(text) < text.bytes) {
+		if (comma)
+			strbuf_add_char(out, ',');
+		add_escaped_string(out, text);
+		if (colon)
+			strbuf_add_char(out, ':');
+		return;
+	}
+	const size_t bytes = text.bytes + 2 + comma + colon;
+	uint8_t *at = strbuf_reserve(out, bytes);
+	if (!at)
+		return;
+	if (comma)
+		*at++ = ',';
+	*at++ = '"';
+	if (text.bytes > 0)
+		memcpy(at, text.data, text.bytes);
+	at += text.bytes;
+	*at++ = '"';
+	if (colon)
+		*at = ':';
+	strbuf_commit(out, bytes);
 }
 
 void
@@ -140,9 +197,14 @@ writer_key_slice(struct writer *writer, struct slice key)
 	if (writer->out->failed)
 		return;
 	assert(writer->is_object[writer->depth] && !writer->behind_key);
-	begin_item(writer);
-	add_string(writer->out, key);
-	strbuf_add_text(writer->out, writer->indent != 0 ? ": " : ":");
+	if (writer->indent != 0) {
+		begin_item(writer);
+		add_string(writer->out, false, key, true);
+		strbuf_add_char(writer->out, ' ');
+	} else {
+		add_string(writer->out, writer->has_items[writer->depth], key, true);
+		writer->has_items[writer->depth] = true;
+	}
 	writer->behind_key = true;
 }
 
@@ -156,7 +218,7 @@ void
 writer_string(struct writer *writer, struct slice text)
 {
 	begin_value(writer);
-	add_string(writer->out, text);
+	add_string(writer->out, false, text, false);
 }
 
 void
@@ -187,32 +249,56 @@ writer_null(struct writer *writer)
 	writer_raw(writer, slice_text("null"));
 }
 
+static void
+add_number(struct strbuf *out, uint64_t magnitude, bool negative, bool quoted)
+{
+	char text[sizeof("\"-18446744073709551615\"")];
+	char *at = text + sizeof(text);
+
+	if (quoted)
+		*--at = '"';
+	do
+		*--at = (char)('0' + magnitude % 10);
+	while (magnitude /= 10);
+	if (negative)
+		*--at = '-';
+	if (quoted)
+		*--at = '"';
+	strbuf_add(out, at, (size_t)(text + sizeof(text) - at));
+}
+
+static uint64_t
+magnitude_of(int64_t value)
+{
+	return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
 void
 writer_i64(struct writer *writer, int64_t value)
 {
 	begin_value(writer);
-	strbuf_add_format(writer->out, "%" PRId64, value);
+	add_number(writer->out, magnitude_of(value), value < 0, false);
 }
 
 void
 writer_u64(struct writer *writer, uint64_t value)
 {
 	begin_value(writer);
-	strbuf_add_format(writer->out, "%" PRIu64, value);
+	add_number(writer->out, value, false, false);
 }
 
 void
 writer_i64_quoted(struct writer *writer, int64_t value)
 {
 	begin_value(writer);
-	strbuf_add_format(writer->out, "\"%" PRId64 "\"", value);
+	add_number(writer->out, magnitude_of(value), value < 0, true);
 }
 
 void
 writer_u64_quoted(struct writer *writer, uint64_t value)
 {
 	begin_value(writer);
-	strbuf_add_format(writer->out, "\"%" PRIu64 "\"", value);
+	add_number(writer->out, value, false, true);
 }
 
 void

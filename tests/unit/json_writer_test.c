@@ -90,6 +90,84 @@ only_what_must_be_escaped_is(void **state)
 }
 
 static void
+add_as_json(struct strbuf *to, uint8_t c)
+{
+	static const char escaped[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+	const char *found = c ? strchr(escaped, c) : NULL;
+
+	if (found)
+		strbuf_add_format(to, "\\%c", names[found - escaped]);
+	else if (c < ' ')
+		strbuf_add_format(to, "\\u%04x", c);
+	else
+		strbuf_add_char(to, (char)c);
+}
+
+/* Bytes are looked at eight at a time. */
+static void
+each_byte_is_escaped_or_not_wherever_it_stands(void **state)
+{
+	uint8_t text[40];
+	struct strbuf expected;
+
+	(void)state;
+	strbuf_init(&expected, 1024);
+	for (size_t bytes = 1; bytes <= 20; bytes++) {
+		/* Neighbours from which a borrow would come. */
+		for (unsigned c = 0; c < 256; c++) {
+			for (size_t at = 0; at < bytes; at++) {
+				memset(text, c % 2 ? '!' : '#', sizeof(text));
+				text[at] = (uint8_t)c;
+				text[bytes] = '"'; /* behind its end */
+				strbuf_reset(&expected);
+				strbuf_add_char(&expected, '"');
+				for (size_t i = 0; i < bytes; i++)
+					add_as_json(&expected, text[i]);
+				strbuf_add_char(&expected, '"');
+				strbuf_reset(&out);
+				writer_init(&writer, &out, 0);
+				writer_string(&writer, slice_of(text, bytes));
+				assert_string_equal(strbuf_text(&out), strbuf_text(&expected));
+			}
+		}
+	}
+	strbuf_done(&expected);
+}
+
+static void
+whole_numbers_have_their_digits_and_nothing_else(void **state)
+{
+	static const int64_t numbers[] = {
+	    0, 1, -1, 9, 10, -10, 99, 100, 1234567890, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+	char expected[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		for (unsigned form = 0; form < 4; form++) {
+			const int64_t number = numbers[i];
+
+			strbuf_reset(&out);
+			writer_init(&writer, &out, 0);
+			if (form % 2)
+				snprintf(expected, sizeof(expected),
+				    form & 2 ? "\"%" PRIu64 "\"" : "%" PRIu64, (uint64_t)number);
+			else
+				snprintf(expected, sizeof(expected),
+				    form & 2 ? "\"%" PRId64 "\"" : "%" PRId64, number);
+			if (form == 0)
+				writer_i64(&writer, number);
+			else if (form == 1)
+				writer_u64(&writer, (uint64_t)number);
+			else if (form == 2)
+				writer_i64_quoted(&writer, number);
+			else
+				writer_u64_quoted(&writer, (uint64_t)number);
+			assert_string_equal(strbuf_text(&out), expected);
+		}
+	}
+}
+
+static void
 a_naughty_string_comes_back_byte_for_byte(void **state)
 {
 	FILE *file = fopen(STRINGS, "rb");
@@ -222,6 +300,8 @@ main(void)
 	    TEST(commas_and_colons_come_by_themselves),
 	    TEST(indented_text_reads_well),
 	    TEST(only_what_must_be_escaped_is),
+	    TEST(each_byte_is_escaped_or_not_wherever_it_stands),
+	    TEST(whole_numbers_have_their_digits_and_nothing_else),
 	    TEST(a_naughty_string_comes_back_byte_for_byte),
 	    TEST(a_double_has_as_few_digits_as_lead_back_to_it),
 	    TEST(a_float_has_fewer_digits_than_its_double),
