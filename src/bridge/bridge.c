@@ -12,6 +12,7 @@
 
 #define SETTINGS_BYTES_MAX (1u << 20)
 #define REPLY_JSON_BYTES_MAX (32u << 20)
+#define REPLY_JSON_BYTES_FIRST 512
 /* Without a connection a request waits so long for one: a restart of usherd takes less. */
 #define RECONNECT_PATIENCE_MS 2500
 
@@ -209,6 +210,8 @@ write_reply(struct visit *visit, const struct client_result *result, struct strb
 {
 	struct writer writer;
 
+	/* About what it takes: a buffer that grows is copied and overwritten each time. */
+	(void)!strbuf_reserve(body, 2 * result->payload.bytes + REPLY_JSON_BYTES_FIRST);
 	writer_init(&writer, body, 0);
 	TRY(pbjson_to_json(visit->row->reply_meta, result->payload, &visit->arena, &writer));
 	return strbuf_status(body);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VISIT_ARENA_BYTES_FIRST 4096
+#define VISIT_ARENA_BYTES_FIRST 1024
 
 status
 visit_open(struct bridge *bridge, struct http_request *request, struct visit **out)
@@ -92,11 +92,13 @@ visit_reply(struct visit *visit, uint32_t http_status, const char *content_type,
 	};
 
 	figures_end(bridge->figures, &figures);
-	log_event(level_of(visit, http_status), "http", "method",
-	    request->is_head ? "HEAD" : request->method, "route",
-	    bridge->figures_rows[visit->figures_row].path, "status", log_number(http_status),
-	    "reason", visit->reason, "us", log_number(figures.took_us), "client", visit->client_ip,
-	    "request", request->id, NULL);
+	if (log_is_on(level_of(visit, http_status)))
+		log_event(level_of(visit, http_status), "http", "method",
+		    request->is_head ? "HEAD" : request->method, "route",
+		    bridge->figures_rows[visit->figures_row].path, "status",
+		    log_number(http_status), "reason", visit->reason, "us",
+		    log_number(figures.took_us), "client", visit->client_ip, "request", request->id,
+		    NULL);
 	http_reply(request, &response);
 	arena_done(&visit->arena);
 	free(visit);
