@@ -18,7 +18,9 @@
  *   lists      the second organisation's ListUsers, the longest page that there is
  *   http       GET /v1/users/{user_id}/context for the bridge
  *   logins     Login, for accounts whose password is PASSWORD below
- * Accounts and their users (owners) are login-0@example.org and so on. */
+ *   hostile    a Resolve by the key of a third organisation, for its one user
+ * Accounts and their users (owners) are login-0@example.org and so on; the third organisation's is
+ * HOSTILE_EMAIL. */
 #include "base/clock.h"
 #include "crypt/crypt.h"
 #include "crypt/password.h"
@@ -61,6 +63,8 @@ struct seed {
 	char orgs[ORGS][UUID_TEXT_BYTES];
 	struct key *keys;
 	size_t keys_count;
+	struct key hostile;
+	char hostile_org[UUID_TEXT_BYTES];
 	bool is_every;
 	struct group groups[GROUPS_MAX];
 	size_t groups_count;
@@ -206,42 +210,87 @@ users_write(const struct seed *seed, const struct group *group)
 	(void)fputs("\\.\n", sql);
 }
 
+/* An account and its user, an owner of org; user is the text of its id. */
+static void
+account_write(
+    FILE *sql, const char *email, const char *hash, const char *org, char user[UUID_TEXT_BYTES])
+{
+	char account[UUID_TEXT_BYTES];
+	struct uuid id;
+
+	ids_make(&id);
+	(void)text_of(&id, account);
+	ids_make(&id);
+	(void)text_of(&id, user);
+	(void)fprintf(sql,
+	    "INSERT INTO usher.accounts (id, email, email_folded, email_verified_at) VALUES "
+	    "('%s', '%s', '%s', now());\n"
+	    "INSERT INTO usher.passwords (account_id, hash) VALUES ('%s', '%s');\n",
+	    account, email, email, account, hash);
+	(void)fprintf(sql,
+	    "INSERT INTO usher.users (org_id, id, display_name, account_id) VALUES ('%s', '%s', "
+	    "'%.*s', '%s');\n"
+	    "INSERT INTO usher.user_roles (org_id, user_id, role) VALUES ('%s', '%s', 'owner');\n"
+	    "INSERT INTO usher.account_users (account_id, org_id, user_id) VALUES ('%s', '%s', "
+	    "'%s');\n",
+	    org, user, (int)strcspn(email, "@"), email, account, org, user, account, org, user);
+}
+
+/* The organisation of those who mean ill, so that nothing of what is done under its key or by its
+ * owner touches the others. */
+static void
+hostile_write(struct seed *seed, const char *hash)
+{
+	FILE *sql = seed->sql;
+	struct key *key = &seed->hostile;
+	char user[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES], chatbot[UUID_TEXT_BYTES],
+	    digest[2 * CRYPT_DIGEST_BYTES + 1];
+	struct uuid org;
+
+	ids_make(&org);
+	key->org = text_of(&org, seed->hostile_org);
+	ids_make(&key->id);
+	ids_make(&key->chatbot_id);
+	if (secret_make(&rand_system, SECRET_API_KEY, &key->id, key->text, &key->secret).code !=
+	    ST_OK)
+		fail("no random bytes");
+	secret_hint(SECRET_API_KEY, &key->id, key->hint);
+	hex_encode(slice_of(key->secret.digest.bytes, CRYPT_DIGEST_BYTES), digest);
+	(void)fprintf(sql,
+	    "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('%s', '" HOSTILE_SLUG
+	    "', 'Eastwind');\n"
+	    "INSERT INTO usher.chatbots (org_id, id, display_name) VALUES ('%s', '%s', "
+	    "'Assistant');\n",
+	    key->org, key->org, text_of(&key->chatbot_id, chatbot));
+	account_write(sql, HOSTILE_EMAIL, hash, key->org, user);
+	(void)fprintf(sql,
+	    "INSERT INTO usher.api_keys (org_id, id, chatbot_id, display_name, prefix, "
+	    "secret_hash, scopes, default_user_id) VALUES ('%s', '%s', '%s', 'hostile', '%s', "
+	    "'\\x%s', '{context.read,context.write,users.read}', '%s');\n",
+	    key->org, text_of(&key->id, id), chatbot, key->hint, digest, user);
+	(void)fprintf(sql,
+	    "INSERT INTO usher.key_directory (key_id, org_id) VALUES ('%s', '%s');\n", id,
+	    key->org);
+}
+
 /* One hash for all of them: making one takes as long as a login does. */
 static void
-accounts_write(const struct seed *seed)
+accounts_write(struct seed *seed)
 {
 	const struct password_params params = {
 	    PASSWORD_MEMORY_KIB_DEFAULT, PASSWORD_PASSES_DEFAULT};
 	struct password_hasher *hasher = NULL;
-	char hash[PASSWORD_TEXT_BYTES_MAX], account[UUID_TEXT_BYTES], user[UUID_TEXT_BYTES];
-	struct uuid id;
+	char hash[PASSWORD_TEXT_BYTES_MAX], user[UUID_TEXT_BYTES], email[64];
 
 	if (password_hasher_new(&params, 1, &rand_system, &hasher).code != ST_OK ||
 	    password_hash(hasher, slice_text(ACCOUNT_PASSWORD), hash).code != ST_OK)
 		fail("no password");
 	password_hasher_free(&hasher);
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
-		ids_make(&id);
-		(void)text_of(&id, account);
-		ids_make(&id);
-		(void)text_of(&id, user);
-		(void)fprintf(seed->sql,
-		    "INSERT INTO usher.accounts (id, email, email_folded, email_verified_at) "
-		    "VALUES "
-		    "('%s', '" ACCOUNT_EMAIL "', '" ACCOUNT_EMAIL "', now());\n"
-		    "INSERT INTO usher.passwords (account_id, hash) VALUES ('%s', '%s');\n",
-		    account, i, i, account, hash);
-		(void)fprintf(seed->sql,
-		    "INSERT INTO usher.users (org_id, id, display_name, account_id) VALUES ('%s', "
-		    "'%s', 'Login %u', '%s');\n"
-		    "INSERT INTO usher.user_roles (org_id, user_id, role) VALUES ('%s', '%s', "
-		    "'owner');\n"
-		    "INSERT INTO usher.account_users (account_id, org_id, user_id) VALUES ('%s', "
-		    "'%s', "
-		    "'%s');\n",
-		    seed->orgs[0], user, i, account, seed->orgs[0], user, account, seed->orgs[0],
-		    user);
+		(void)snprintf(email, sizeof(email), ACCOUNT_EMAIL, i);
+		account_write(seed->sql, email, hash, seed->orgs[0], user);
 	}
+	hostile_write(seed, hash);
 }
 
 static FILE *
@@ -424,6 +473,17 @@ batches_write(const struct seed *seed, const struct group *group)
 }
 
 static void
+hostile_requests_write(const struct seed *seed)
+{
+	Usher__V1__ResolveRequest resolve = USHER__V1__RESOLVE_REQUEST__INIT;
+	FILE *out = file_open(seed, "hostile", "");
+
+	resolve.message = (char *)"x";
+	request_write(out, SERVICE "Resolve", &seed->hostile, &resolve, false);
+	file_close(out);
+}
+
+static void
 others_write(const struct seed *seed, const struct group *group)
 {
 	Usher__V1__ListUsersRequest list = USHER__V1__LIST_USERS_REQUEST__INIT;
@@ -438,6 +498,7 @@ others_write(const struct seed *seed, const struct group *group)
 		    text_of(&group->users[i], id), key_of(seed, i)->text);
 		bytes_write(http, text, (size_t)bytes);
 	}
+	hostile_requests_write(seed);
 	page.size = PAGE_ITEMS_MAX;
 	list.page = &page;
 	request_write(lists, "usher.v1.UserService/ListUsers", key_of(seed, 1), &list, false);

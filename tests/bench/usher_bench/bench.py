@@ -71,6 +71,18 @@ class Bench:
             system=system,
         )
 
+    def c_client(self, system, requests, name, mode, calls):
+        """By the C client's public functions: so many calls at once, in one process."""
+        return Peer(
+            name,
+            self.bin / "bench_client_load",
+            system.url,
+            system.watched(),
+            ["--requests", requests, "--mode", mode, "--calls", calls],
+            reads=1,
+            system=system,
+        )
+
     @contextlib.contextmanager
     def nng_echo(self, reply_bytes, requests, connections=None):
         url = f"tcp://127.0.0.1:{free_port()}"

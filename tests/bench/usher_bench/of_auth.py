@@ -1,15 +1,14 @@
 """Rows of logins, sessions and keys, and of those who flood them."""
 
-from usher_bench.load import Load, Measured, Peer, Pgbench
+from usher_bench.load import Load, Peer, Pgbench
 from usher_bench.of_context import DATABASE_CONNECTIONS
 from usher_bench.result import Line, Result, ratio
 from usher_bench.tools import progress
+from usher_bench.victims import NOTE, Victims
 
 MEMORY_KIB, PASSES = 19456, 2
 # For rows in which a login only makes a session ready.
 CHEAP_PASSWORDS = ("--password.memory_kib", 8, "--password.passes", 1)
-VICTIM_RATE = 1000
-VICTIM_CONNECTIONS = 4
 FORGED = 20000
 RESTRICT_CALLERS = 4
 
@@ -55,82 +54,33 @@ def forged_requests(bench, system):
     return path
 
 
-class Victims(Measured):
-    """Calls at a steady rate, alone or while a flood is on."""
-
-    def __init__(self, name, bench, system, flood):
-        super().__init__(name)
-        self.bench, self.system, self.flood = bench, system, flood
-        self.floods = []
-
-    def round(self, timing):
-        flood = self._begin()
-        run = Load(
-            self.bench.bin / "bench_pace_load",
-            self.system.url,
-            self.system.watched(),
-            ["--requests", self.system.requests("victims"), "--rate", VICTIM_RATE]
-            + ["--connections", VICTIM_CONNECTIONS, *timing],
-        )
-        try:
-            figures = run.finish()
-            if flood:
-                self.floods.append(flood.finish())
-        finally:
-            run.end()
-            if flood:
-                flood.end()
-        self.system.resolved += figures["answered"]
-        self.system.drain()
-        self.rounds.append(figures)
-        return figures
-
-    def _begin(self):
-        if not self.flood:
-            return None
-        requests, connections, calls = self.flood
-        # Longer than the victims' part, which begins and ends within it.
-        seconds = self.bench.options.seconds + 1.5
-        flood = Load(
-            self.bench.bin / "bench_nng_load",
-            self.system.url,
-            {},
-            ["--requests", requests, "--connections", connections, "--calls", calls]
-            + ["--seconds", seconds, "--warm-up", 0.3],
-            refusals=True,
-        )
-        flood.until_measuring()
-        return flood
-
-
 def floods(bench):
     """The floods are one tenant's or nobody's; the victims are another's. ListUsers fills the part of
     its lane that one organisation may fill."""
     system = bench.main()
     system.ready("small")
     plans = [
-        ("Resolve, nobody else", None),
-        ("Resolve, login flood", (system.requests("logins"), 8, 8)),
-        ("Resolve, forged tokens", (forged_requests(bench, system), 8, 8)),
-        ("Resolve, ListUsers", (system.requests("lists"), 8, 6)),
+        ("Resolve, login flood", system.requests("logins"), 8),
+        ("Resolve, forged tokens", forged_requests(bench, system), 8),
+        ("Resolve, ListUsers", system.requests("lists"), 6),
     ]
-    peers = [Victims(name, bench, system, flood) for name, flood in plans]
+    peers = [Victims("Resolve, nobody else", bench, system)]
+    for name, requests, calls in plans:
+        flood = ["--requests", requests, "--connections", 8, "--calls", calls]
+        peers.append(Victims(name, bench, system, ("bench_nng_load", flood)))
     bench.rounds(peers, "floods", bench.short_rounds())
     lines, notes = [], []
     for peer in peers:
         times = [us / 1000 for us in peer.each("p99_us")]
-        least, aim = (5, 1) if peer.flood else (None, None)
+        least, aim = (5, 1) if peer.beside else (None, None)
         lines.append(Line(f"p99, ms: {peer.name}", times, least, aim, more_is_better=False))
-        if peer.flood:
-            rates = sorted(figures["per_second"] for figures in peer.floods)
-            refused = sum(figures["failed"] for figures in peer.floods)
-            answered = sum(figures["answered"] for figures in peer.floods)
+        if peer.beside:
+            refused = peer.other_sum("failed") / max(peer.other_sum("answered"), 1)
             notes.append(
-                f"{peer.name}: the flood had {rates[len(rates) // 2]:,.0f} answers a second, "
-                f"{refused / max(answered, 1):.0%} of them refusals"
+                f"{peer.name}: the flood had {peer.other_rate():,.0f} answers a second, "
+                f"{refused:.0%} of them refusals"
             )
-    notes.append(f"{VICTIM_RATE:,} calls a second on {VICTIM_CONNECTIONS} connections")
-    return Result(lines, peers, notes)
+    return Result(lines, peers, [*notes, NOTE])
 
 
 def refresh(bench):

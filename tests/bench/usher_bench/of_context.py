@@ -12,6 +12,7 @@ SETTLE_S = 1.5
 # As many connections to PostgreSQL as usherd's QUERY lane has, for pgbench too.
 DATABASE_CONNECTIONS = 8
 BATCH_ITEMS = 100
+THREADS_FEW = 16
 MILLION = 1_000_000
 
 
@@ -85,6 +86,34 @@ def resolve(bench):
             f"{resident_bytes(system.usherd.pid) / MIB:.0f} MiB with all users in memory",
         ],
     )
+
+
+def client(bench):
+    """What a service has of it that uses the C client: reads that come while others are out travel
+    together. The main row sends each by itself, as the echo does."""
+    system = bench.main()
+    system.ready("small")
+    sizes, requests = system.sizes["small"], system.requests("small.resolve")
+    calls = bench.options.connections * bench.options.calls
+    ours = [
+        bench.c_client(system, requests, f"C client, {calls} calls", "async", calls),
+        bench.c_client(system, requests, f"C client, {calls} threads", "threads", calls),
+        bench.c_client(system, requests, f"C client, {THREADS_FEW} threads", "threads", THREADS_FEW),
+    ]
+    with bench.grpc_echo(sizes["reply_bytes"], requests) as grpc:
+        grpc.name = "C client: gRPC C++ echo"
+        bench.rounds([*ours, grpc], "client", bench.short_rounds())
+    lines = [ratio("Resolve, by the C client / gRPC C++ echo", ours[0], grpc, 1.5, 2.5)]
+    lines += [ratio(f"{peer.name} / gRPC C++ echo", peer, grpc, None, None) for peer in ours[1:]]
+    notes = []
+    for peer in ours:
+        looked_at = sum(peer.each("looked_at"))
+        notes.append(
+            f"{peer.name}: {sum(peer.each('together')) / max(sum(peer.each('answered')), 1):.0%} travelled "
+            f"with others; {sum(peer.each('from_memory')):,} of {looked_at:,} answered from memory"
+        )
+    notes.append("C client: one connection, requests and replies as structures; gRPC as in the main row")
+    return Result(lines, [*ours, grpc], notes)
 
 
 def batch(bench):

@@ -20,7 +20,7 @@ def limit(value, line):
 def verdict(line):
     if line.least is None:
         return ""
-    if line.meets(line.aim):
+    if line.aim is not None and line.meets(line.aim):
         return "aim"
     return "yes" if line.meets(line.least) else "BELOW"
 

@@ -4,7 +4,7 @@ stand behind them."""
 import dataclasses
 from collections.abc import Callable
 
-from usher_bench import of_auth, of_bridge, of_context
+from usher_bench import of_auth, of_bridge, of_context, of_hostile
 
 
 @dataclasses.dataclass
@@ -19,10 +19,12 @@ ROWS = [
     Row("start", "start to first answer, schema current", of_context.start),
     Row("memory", "usherd and the bridge, resident, idle", of_context.memory),
     Row("resolve", "Resolve from memory against an nng echo and a gRPC C++ echo", of_context.resolve),
+    Row("client", "Resolve by the C client, calls together, against a gRPC C++ echo", of_context.client),
     Row("batch", "contexts a second through Batch and BatchGetContext", of_context.batch),
     Row("uncached", "Resolve with nothing from memory against pgbench -S -M prepared", of_context.uncached),
     Row("logins", "logins against the bare Argon2id loop", of_auth.logins),
     Row("floods", "p99 of cached Resolve while others flood", of_auth.floods),
+    Row("hostile", "p99 of cached Resolve beside hostile clients, to that without", of_hostile.hostile),
     Row("refresh", "refreshes against pgbench's one-row update", of_auth.refresh),
     Row("bridge", "authenticated GET against a bare libmicrohttpd handler", of_bridge.bridge),
     Row("restrict", "RESTRICT methods, acknowledged, on one node and on two", of_auth.restrict),

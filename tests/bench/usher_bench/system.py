@@ -15,6 +15,9 @@ from usher_bench.tools import TOP, Failure, Process, children_of, free_port, mus
 
 START_WAIT_S = 30
 DRAIN_WAIT_S = 300
+SOCKETS_WAIT_S = 30
+# Connections to PostgreSQL that it had not made before.
+SOCKETS_MORE = 16
 # The text about a user is so much of the first KiB of a block.
 ABOUT_BYTES = 270
 SIZES_SAMPLE = 1000
@@ -247,8 +250,26 @@ auth.network_burst = 1000000
         finally:
             bridge.stop()
 
+    def usherd_sockets(self):
+        """How many files it has open; what changes of them while it runs is connections."""
+        return len(os.listdir(f"/proc/{self.usherd.pid}/fd"))
+
+    def sockets_gone(self, count):
+        """Wait until it has no more of them than that."""
+        until = time.monotonic() + SOCKETS_WAIT_S
+        while (now := self.usherd_sockets()) > count + SOCKETS_MORE:
+            if time.monotonic() > until:
+                raise Failure(f"usherd has {now - count} connections more than before")
+            time.sleep(0.05)
+
     def stored(self):
-        return int(self.sql("SELECT coalesce(sum(reads), 0)::bigint FROM usher.reads"))
+        """What hostile clients read is not counted: they don't say how many answers they had."""
+        return int(
+            self.sql(
+                "SELECT coalesce(sum(reads), 0)::bigint FROM usher.reads WHERE org_id NOT IN "
+                "(SELECT id FROM usher.orgs WHERE slug = 'bench-hostile')"
+            )
+        )
 
     def drain(self):
         """Wait until each read that was answered has its receipt in the database; answers the

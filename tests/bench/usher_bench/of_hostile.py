@@ -1,0 +1,70 @@
+"""The row of those who mean it ill, and what the others notice of them."""
+
+import statistics
+
+from usher_bench.load import Measured
+from usher_bench.result import Line, Result
+from usher_bench.victims import NOTE, Victims
+
+# Name, bench_hostile's mode, its connections and its rate a second, what the rate is of, and how long
+# it goes on before it counts: who never reads is closed after five seconds, and others see that too.
+KINDS = (
+    ("4 that never read", "deaf", 4, 2000, "requests", 5.0),
+    ("500 that say nothing", "silent", 500, 100, "looks at them", 0.3),
+    ("5,000 idle connections", "idle", 5000, 200, "looks at them", 0.3),
+    ("connections that die in every state", "dying", 1, 320, "deaths", 0.3),
+    ("connecting and closing", "churn", 1, 2000, "connections", 0.3),
+    ("lengths of a gibibyte", "lengths", 1, 500, "lengths", 0.3),
+    ("random payloads", "payloads", 8, 1000, "envelopes", 0.3),
+)
+TIMES_MOST = 2.0
+
+
+class Hostile(Victims):
+    """calm: the same without the hostile ones, a round before each round of this."""
+
+    def __init__(self, calm, kind):
+        name, mode, connections, rate, self.what, ahead_s = kind
+        arguments = ["--mode", mode, "--connections", connections, "--rate", rate]
+        arguments += ["--requests", calm.system.requests("hostile")]
+        super().__init__(f"beside {name}", calm.bench, calm.system, ("bench_hostile", arguments), ahead_s)
+        self.calm = calm
+
+    def round(self, timing):
+        self.calm.round(timing)
+        connections = self.system.usherd_sockets()
+        figures = super().round(timing)
+        # What it takes to be rid of them must not burden the next one.
+        self.system.sockets_gone(connections)
+        return figures
+
+    def ratio(self):
+        """By round, to the median of the calm rounds of the same turn."""
+        calm_us = self.calm.each("p99_us")
+        turns = zip(*[iter(calm_us)] * len(KINDS))
+        values = [us / statistics.median(turn) for us, turn in zip(self.each("p99_us"), turns)]
+        what = f"p99, times the calm one: {self.name}"
+        return Line(what, values, TIMES_MOST, more_is_better=False)
+
+    def note(self):
+        standing = statistics.median(figures["standing"] for figures in self.others)
+        text = f"{self.name}: {self.other_rate():,.0f} {self.what} a second"
+        if standing > 1:
+            text += f", {standing:,.0f} connections stand"
+        failed = self.other_sum("failed") / max(self.other_sum("answered"), 1)
+        if failed >= 0.01:
+            text += f"; {failed:.0%} could not be made or sent"
+        return text
+
+
+def hostile(bench):
+    system = bench.main()
+    system.ready("small")
+    calm = Victims("Resolve, nobody hostile", bench, system)
+    peers = [Hostile(calm, kind) for kind in KINDS]
+    bench.rounds(peers, "hostile", bench.short_rounds())
+    calm_ms = Line(f"p99, ms: {calm.name}", [us / 1000 for us in calm.each("p99_us")], more_is_better=False)
+    loads: list[Measured] = [calm, *peers]
+    return Result(
+        [calm_ms, *(peer.ratio() for peer in peers)], loads, [*(peer.note() for peer in peers), NOTE]
+    )
