@@ -1,7 +1,6 @@
 """One tenant asks for all it can; the others don't notice, and get their share of every lane.
 
-The flood comes from a compiled client, on many connections, and heeds no advice to wait. Times are
-printed; what is asserted of them is what only a fault exceeds, whatever else the machine does."""
+The flood comes from a compiled client, on many connections, and heeds no advice to wait."""
 
 from __future__ import annotations
 
@@ -16,13 +15,13 @@ import pytest
 
 import usher
 from usher.v1 import envelope_pb2
-from usher_testing import SLOWER, Node, Organisation, System, rounds
-from usher_testing.storm import LightClient, Storm, calls_lost, envelope
+from usher_testing import SLOWER, Node, Organisation, Statements, System, wait_until
+from usher_testing.process import SANITIZED
+from usher_testing.storm import LightClient, Storm, envelope
 
 CONNECTIONS = 16
 AT_ONCE = 64  # on each
-# Promised are 5 ms on a machine that does nothing else.
-P50_MS_MAX = 800.0 * SLOWER
+P99_MS_MAX = 200.0 if SANITIZED else 5.0  # sanitizers tell of other things than time
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 Envelopes = list[envelope_pb2.Request]
@@ -50,9 +49,7 @@ def batch(org: Organisation, items: int = 1000) -> envelope_pb2.Request:
     resolve = envelope("ContextService/Resolve", message="x")
     whole = envelope_pb2.BatchRequest(items=[resolve] * items)
     return envelope_pb2.Request(
-        method="usher.v1.Batch",
-        credential=org.api_key.encode(),
-        payload=whole.SerializeToString(),
+        method="usher.v1.Batch", credential=org.api_key.encode(), payload=whole.SerializeToString()
     )
 
 
@@ -93,9 +90,13 @@ def node(system: System, org_a: Organisation) -> Node:
 
 
 @pytest.fixture(scope="module")
-def light(node: Node, client: usher.Client, org_b: Organisation) -> LightClient:
-    org_b.keyed(client).context.resolve(message="x")
-    return LightClient(node, [envelope("ContextService/Resolve", org_b.api_key, message="x")])
+def light(node: Node, system: System, org_b: Organisation) -> LightClient:
+    neighbour = system.node("neighbour")
+    for one in (node, neighbour):
+        org_b.keyed(one.client()).context.resolve(message="x")
+    return LightClient(
+        node, neighbour, [envelope("ContextService/Resolve", org_b.api_key, message="x")]
+    )
 
 
 @FLOODS
@@ -104,9 +105,7 @@ def test_a_flood_by_one_leaves_the_others_resolve_alone(
 ):
     envelopes = flood(client, org_a)
     name = flood.__name__.replace("_", " ")
-    found = light.compare(f"beside {name}", lambda: storm(node, envelopes), rounds(3))
-    assert all(wave.answered and calls_lost(wave) == 0 for wave in found.beside)
-    assert found.p50_ms < max(P50_MS_MAX, 4 * found.calm_p99_ms)
+    light.compare(f"beside {name}", lambda: storm(node, envelopes), P99_MS_MAX)
 
 
 def storm(node: Node, envelopes: Envelopes) -> Storm:
@@ -115,12 +114,14 @@ def storm(node: Node, envelopes: Envelopes) -> Storm:
 
 
 TURNS = 3
+# Of each of the others' calls: a query's own deadline, after which nobody works on it.
+LANE_MS_MAX = 5000.0 * SLOWER
 
 
 @pytest.fixture(scope="module")
 def lanes(client: usher.Client, org_b: Organisation) -> dict[str, Callable[[], object]]:
-    """Calls that take a place in a lane, each time."""
-    calls = client.using(timeout=30.0)
+    """Calls that take a place in a lane, each time; made once, for one that is refused has no share."""
+    calls = client.using(timeout=2 * LANE_MS_MAX / 1000, attempts=1)
     owner = org_b.owner(calls)
     count = 5 * TURNS
     tokens = iter([org_b.login(calls).access_token for _ in range(count)])
@@ -161,6 +162,51 @@ def test_a_flood_by_one_leaves_the_others_their_share_of_every_lane(
         wave = flooding.stop()
     print(f"beside {flood.__name__.replace('_', ' ')}: {wave}; the others, {TURNS} calls each:")
     print("    " + ", ".join(f"{lane} {ms:.0f} ms" for lane, ms in longest.items()))
+    assert max(longest.values()) <= LANE_MS_MAX
     assert wave.answered and wave.lost == 0
     # It had work to do all the time, and all of it was its own.
     assert sum(wave.codes.values()) == wave.answered
+
+
+def test_who_takes_all_workers_that_one_may_have_leaves_one_to_others(
+    node: Node, system: System, client: usher.Client, org_a: Organisation, org_b: Organisation
+):
+    """Each of their calls waits at the database, for a row of their own, until its deadline."""
+    org_a.keyed(client).context.put_profile(profile={"company": "A"})
+    lane = "query"
+    writes = [envelope("ContextService/PutProfile", org_a.api_key, profile={"company": "B"})]
+    owner = org_b.owner(client.using(timeout=LANE_MS_MAX / 1000, attempts=1))
+    operator = system.operator("lanes@example.com").owner(client)
+
+    def workers() -> tuple[int, int]:
+        """How many there are, and how many wait."""
+        status = next(s for s in operator.ops.get_status().lanes if s.name == lane)
+        waiting = system.database.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND usename = 'usher_app' AND wait_event_type = 'Lock'"
+        )
+        return status.workers, int(waiting)
+
+    longest_ms, least = 0.0, 1000
+    with Statements(system.database) as held:
+        held.run(
+            "BEGIN; SELECT FROM usher.profiles"
+            f" WHERE org_id = '{org_a.org_id}' AND user_id = '{org_a.user_id}' FOR UPDATE"
+        )
+        with storm(node, writes) as flooding:
+            there, _ = workers()
+            wait_until(
+                lambda: workers()[1] >= there - there // 4, "they have all they may have", 30
+            )
+            for turn in range(20):
+                began = time.monotonic()
+                owner.context.put_profile(profile={"company": f"B {turn}"})
+                longest_ms = max(longest_ms, (time.monotonic() - began) * 1000)
+                least = min(least, there - workers()[1])
+            wave = flooding.stop()
+        held.run("ROLLBACK")
+    print(
+        f"{there} workers, {there - least} of them wait: {wave}; the others' query {longest_ms:.0f} ms"
+    )
+    assert least >= there // 4
+    assert longest_ms <= LANE_MS_MAX

@@ -1,11 +1,12 @@
 """Clients of usherd that mean it ill, or die at the wrong moment: the others don't notice, and what
 they took is given back.
 
-Each fault is brought on again and again beside a light client whose waits are measured. What is asked
-of those waits is what only a fault exceeds; what is promised is printed."""
+Each fault is brought on again and again beside a light client whose waits are measured: their p99 is
+twice that of the calm at most, as soon as it is more than what a machine at rest has now and then."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import resource
@@ -23,17 +24,16 @@ from google.protobuf.descriptor import FieldDescriptor
 import usher
 from usher import METHODS, Code, Method
 from usher.v1 import envelope_pb2, options_pb2
-from usher_testing import SLOWER, Http, Node, Organisation, System, free_port, rounds, wait_until
+from usher_testing import SLOWER, Http, Node, Organisation, System, free_port, wait_until
 from usher_testing.process import SANITIZED
 from usher_testing.samples import nobody, sample
-from usher_testing.storm import LightClient, Storm, calls_lost, envelope
+from usher_testing.storm import LightClient, Storm, envelope
 
 MIB = 1 << 20
 HELLO = b"\0SP\0\0\x30\0\0"
 GIB = 1 << 30
-# Promised is a p99 of twice of what it is without. On a machine that does much else that can't be told
-# from noise; a server that stands still can.
-P50_MS_MAX = 800.0 * SLOWER
+# Below it twice as much can't be told from the same.
+P99_FLOOR_MS = 200.0 if SANITIZED else 5.0
 HOSTILE = "127.0.0.2"  # an address of their own
 
 
@@ -62,9 +62,13 @@ def resolves(org_a: Organisation) -> list[envelope_pb2.Request]:
 
 
 @pytest.fixture(scope="module")
-def light(node: Node, client: usher.Client, org_b: Organisation) -> LightClient:
-    org_b.keyed(client).context.resolve(message="x")
-    return LightClient(node, [envelope("ContextService/Resolve", org_b.api_key, message="x")])
+def light(node: Node, system: System, org_b: Organisation) -> LightClient:
+    neighbour = system.node("neighbour")
+    for one in (node, neighbour):
+        org_b.keyed(one.client()).context.resolve(message="x")
+    return LightClient(
+        node, neighbour, [envelope("ContextService/Resolve", org_b.api_key, message="x")]
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -107,12 +111,6 @@ def abort(peer: socket.socket) -> None:
     peer.close()
 
 
-def check(light: LightClient, what: str, beside: Callable, seconds: float = 0.5) -> None:
-    found = light.compare(what, beside, rounds(3), seconds)
-    assert all(wave.answered and calls_lost(wave) == 0 for wave in found.beside), found.beside
-    assert found.p50_ms < max(P50_MS_MAX, 4 * found.calm_p99_ms)
-
-
 @contextmanager
 def again_and_again(work: Callable[[], object], counts: Counter[str], name: str) -> Iterator[None]:
     """By a thread, as often as it can."""
@@ -140,11 +138,10 @@ def again_and_again(work: Callable[[], object], counts: Counter[str], name: str)
 def test_who_sends_and_never_reads(
     node: Node, light: LightClient, resolves: list[envelope_pb2.Request]
 ):
-    check(
-        light,
+    light.compare(
         "beside 4 that send and never read",
         lambda: Storm(node, resolves, connections=4, calls=64, deaf=True, source=HOSTILE, nice=10),
-        seconds=1.0,
+        P99_FLOOR_MS,
     )
 
 
@@ -168,7 +165,7 @@ def test_who_asks_for_much_and_never_reads(
             yield
             most = max(most, node.resident_bytes())
 
-    check(light, "beside 8 that ask for much and never read", beside, seconds=1.0)
+    light.compare("beside 8 that ask for much and never read", beside, P99_FLOOR_MS)
     print(f"    memory meanwhile: {most / MIB:.0f} MiB")
     if not SANITIZED:
         assert most < 512 * MIB
@@ -184,7 +181,7 @@ def test_who_connects_and_says_nothing(node: Node, light: LightClient):
             for peer in silent:
                 peer.close()
 
-    check(light, "beside 500 that connect and say nothing", beside)
+    light.compare("beside 500 that connect and say nothing", beside, P99_FLOOR_MS)
 
 
 @contextmanager
@@ -204,8 +201,10 @@ def test_five_thousand_idle_connections(
 ):
     """More than there may be: the rest is told by being closed, and one address has not all."""
     before = figure(metrics, "usher_connections")
-    idle: list[socket.socket] = []
-    with open_files(8192):
+
+    @contextmanager
+    def beside() -> Iterator[None]:
+        idle: list[socket.socket] = []
         try:
             idle += [connect(node) for _ in range(5000)]
             wait_until(
@@ -215,18 +214,22 @@ def test_five_thousand_idle_connections(
                 lambda: sum(is_closed(peer) for peer in idle) or None, "some are refused"
             )
             stay = figure(metrics, "usher_connections") - before
-            print(f"5,000 idle connections of one address: {stay:.0f} stay")
+            stayed.append(int(stay))
             assert closed and stay <= 3072
-            assert "event=pipe_refused" in node.log.read_text(errors="replace")
-            found = light.wave()
-            print(f"beside {stay:.0f} idle connections: Resolve p99 {found.p99_ms:.2f} ms")
-            assert found.answered and calls_lost(found) == 0
+            yield
             # Somebody new, from another address.
             with usher.Client(node.url, timeout=10.0 * SLOWER) as other:
                 assert org_a.keyed(other).context.resolve(message="x").read_id
         finally:
             for peer in idle:
-                peer.close()
+                abort(peer)  # leaves their ports to the next ones
+            wait_until(lambda: figure(metrics, "usher_connections") <= before, "they are gone", 30)
+
+    stayed: list[int] = []
+    with open_files(8192):
+        light.compare("beside 5,000 idle connections of one address", beside, P99_FLOOR_MS)
+    print(f"    {min(stayed)} to {max(stayed)} of them stay")
+    assert "event=pipe_refused" in node.log.read_text(errors="replace")
 
 
 def is_closed(peer: socket.socket) -> bool:
@@ -287,11 +290,10 @@ def test_connections_that_die_in_every_state(node: Node, light: LightClient, org
             random.choice([abort, socket.socket.close])(peer)
             counts[name] += 1
 
-    check(
-        light,
+    light.compare(
         "beside connections that die in every state",
         lambda: again_and_again(die, counts, "all"),
-        seconds=1.0,
+        P99_FLOOR_MS,
     )
     print("    " + ", ".join(f"{count} {name}" for name, count in counts.items() if name != "all"))
     assert all(counts[name] for name in ways)
@@ -309,11 +311,10 @@ def test_clients_that_are_killed_at_full_speed(
             threading.Event().wait(0.05)
         killed += 16
 
-    check(
-        light,
+    light.compare(
         "beside clients that are killed at full speed",
         lambda: again_and_again(kill, Counter(), "all"),
-        seconds=1.0,
+        P99_FLOOR_MS,
     )
     print(f"    {killed} connections of killed clients")
     assert killed > 0
@@ -326,11 +327,10 @@ def test_connecting_and_closing_as_fast_as_one_can(node: Node, light: LightClien
         for hello in (b"", HELLO):
             connect(node, hello).close()
 
-    check(
-        light,
+    light.compare(
         "beside connecting and closing",
         lambda: again_and_again(storm, counts, "pairs"),
-        seconds=1.0,
+        P99_FLOOR_MS,
     )
     print(f"    {2 * counts['pairs']} connections")
     assert counts["pairs"]
@@ -346,7 +346,11 @@ def test_lengths_of_a_gibibyte(node: Node, light: LightClient):
             wait_until(lambda: is_closed(peer), "it is closed")
 
     before = node.resident_bytes()
-    check(light, "beside lengths of a gibibyte", lambda: again_and_again(ask, counts, "lengths"))
+    light.compare(
+        "beside lengths of a gibibyte",
+        lambda: again_and_again(ask, counts, "lengths"),
+        P99_FLOOR_MS,
+    )
     print(f"    {counts['lengths']} lengths, each closed")
     assert counts["lengths"]
     if not SANITIZED:
@@ -435,27 +439,32 @@ def test_random_payloads_for_every_method(
             org.login(client).access_token.encode() for org in (org_a, operator)
         ]
 
-    def ask() -> None:
-        with usher.Client(node.url, timeout=20.0 * SLOWER) as caller:
-            for method in METHODS.values():
-                count = FEW.get(method.rules.lane, PAYLOADS)
-                for credential in credentials():
-                    for payload in payloads(method, max(1, count // SLOWER)):
-                        response = caller.send(
-                            envelope_pb2.Request(
-                                method_id=method.id, credential=credential, timeout_ms=2000,
-                                payload=payload,
-                            )
-                        )  # fmt: skip
-                        code = Code(response.code)
-                        answers[code.name] += 1
-                        assert code not in (Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS), (
-                            method.name, payload.hex(), response.message,
-                        )  # fmt: skip
+    methods = itertools.cycle(METHODS.values())
 
-    with again_and_again(ask, answers, "rounds"):
-        wave = light.wave()
+    def ask() -> None:
+        """One method, of all in turn."""
+        method = next(methods)
+        count = FEW.get(method.rules.lane, PAYLOADS)
+        with usher.Client(node.url, timeout=20.0 * SLOWER) as caller:
+            for credential in credentials():
+                for payload in payloads(method, max(1, count // SLOWER)):
+                    response = caller.send(
+                        envelope_pb2.Request(
+                            method_id=method.id, credential=credential, timeout_ms=2000,
+                            payload=payload,
+                        )
+                    )  # fmt: skip
+                    code = Code(response.code)
+                    answers[code.name] += 1
+                    assert code not in (Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS), (
+                        method.name, payload.hex(), response.message,
+                    )  # fmt: skip
+
+    light.compare(
+        "beside random payloads", lambda: again_and_again(ask, answers, "methods"), P99_FLOOR_MS
+    )
+    while answers["methods"] < len(METHODS):
+        ask()
+        answers["methods"] += 1
     print(f"random payloads for {len(METHODS)} methods: {dict(answers)}")
-    print(f"beside them: Resolve p99 {wave.p99_ms:.2f} ms")
-    assert wave.answered and calls_lost(wave) == 0
     assert answers["INVALID_ARGUMENT"] > 0
