@@ -405,41 +405,42 @@ bits_of_names(const struct slice *names, size_t count)
 }
 
 static struct principal
-key_principal(const struct rows *rows, const struct uuid *key_id, uint64_t scopes)
+key_principal(const struct rows *rows, int row, const struct uuid *key_id, uint64_t scopes)
 {
 	struct principal principal = {
 	    .kind = PRINCIPAL_KEY,
 	    .has_org = true,
-	    .org_id = row_uuid(rows, 0, ACCESS_API_KEY_ORG_ID),
+	    .org_id = row_uuid(rows, row, ACCESS_API_KEY_ORG_ID),
 	    .key_id = *key_id,
-	    .has_chatbot = !row_is_null(rows, 0, ACCESS_API_KEY_CHATBOT_ID),
-	    .chatbot_id = row_uuid(rows, 0, ACCESS_API_KEY_CHATBOT_ID),
-	    .has_default_user = !row_is_null(rows, 0, ACCESS_API_KEY_DEFAULT_USER_ID),
-	    .default_user_id = row_uuid(rows, 0, ACCESS_API_KEY_DEFAULT_USER_ID),
-	    .has_bound_user = !row_is_null(rows, 0, ACCESS_API_KEY_BOUND_USER_ID),
-	    .bound_user_id = row_uuid(rows, 0, ACCESS_API_KEY_BOUND_USER_ID),
-	    .expires_at_us = row_time_us(rows, 0, ACCESS_API_KEY_EXPIRES_AT),
-	    .requests_per_minute = row_int(rows, 0, ACCESS_API_KEY_REQUESTS_PER_MINUTE),
-	    .requests_per_day = row_int(rows, 0, ACCESS_API_KEY_REQUESTS_PER_DAY),
+	    .has_chatbot = !row_is_null(rows, row, ACCESS_API_KEY_CHATBOT_ID),
+	    .chatbot_id = row_uuid(rows, row, ACCESS_API_KEY_CHATBOT_ID),
+	    .has_default_user = !row_is_null(rows, row, ACCESS_API_KEY_DEFAULT_USER_ID),
+	    .default_user_id = row_uuid(rows, row, ACCESS_API_KEY_DEFAULT_USER_ID),
+	    .has_bound_user = !row_is_null(rows, row, ACCESS_API_KEY_BOUND_USER_ID),
+	    .bound_user_id = row_uuid(rows, row, ACCESS_API_KEY_BOUND_USER_ID),
+	    .expires_at_us = row_time_us(rows, row, ACCESS_API_KEY_EXPIRES_AT),
+	    .requests_per_minute = row_int(rows, row, ACCESS_API_KEY_REQUESTS_PER_MINUTE),
+	    .requests_per_day = row_int(rows, row, ACCESS_API_KEY_REQUESTS_PER_DAY),
 	};
 
 	principal.permissions =
-	    scopes & permissions_of_key(row_bool(rows, 0, ACCESS_API_KEY_IS_SYSTEM));
+	    scopes & permissions_of_key(row_bool(rows, row, ACCESS_API_KEY_IS_SYSTEM));
 	principal.may_assert_client_ip =
 	    principal.permissions & permission_bit(slice_text("client_ip.assert"));
 	return principal;
 }
 
-/* A key's row as an entry. A secret that is not the stored one is as good as no row. */
+/* A key's row (negative: there is none) as an entry. A secret that is not the stored one is as good
+ * as no row. */
 static status
-key_entry(const struct rows *rows, const struct secret *secret, struct arena *arena,
+key_entry(const struct rows *rows, int row, const struct secret *secret, struct arena *arena,
     struct principal_entry **out)
 {
 	struct slice *scopes, *networks;
 	size_t scopes_count, networks_count;
 
-	bool is_right = rows->count == 1 &&
-			secret_matches(secret, row_slice(rows, 0, ACCESS_API_KEY_SECRET_HASH));
+	bool is_right =
+	    row >= 0 && secret_matches(secret, row_slice(rows, row, ACCESS_API_KEY_SECRET_HASH));
 	if (!is_right) {
 		*out = entry_new(0);
 		if (!*out)
@@ -447,8 +448,9 @@ key_entry(const struct rows *rows, const struct secret *secret, struct arena *ar
 		(*out)->entry.negative = true;
 		return STATUS_OK;
 	}
-	TRY(row_texts(rows, 0, ACCESS_API_KEY_SCOPES, arena, &scopes, &scopes_count));
-	TRY(row_texts(rows, 0, ACCESS_API_KEY_ALLOWED_NETWORKS, arena, &networks, &networks_count));
+	TRY(row_texts(rows, row, ACCESS_API_KEY_SCOPES, arena, &scopes, &scopes_count));
+	TRY(row_texts(
+	    rows, row, ACCESS_API_KEY_ALLOWED_NETWORKS, arena, &networks, &networks_count));
 	if (networks_count > NETWORKS_MAX)
 		return REFUSE(ST_INTERNAL, "a key has more networks than it may");
 	struct principal_entry *entry = entry_new(networks_count);
@@ -458,9 +460,10 @@ key_entry(const struct rows *rows, const struct secret *secret, struct arena *ar
 	for (size_t i = 0; i < networks_count; i++)
 		if (!network_parse(networks[i], &entry->networks[i]))
 			entry->entry.negative = true;
-	entry->principal = key_principal(rows, &secret->id, bits_of_names(scopes, scopes_count));
+	entry->principal =
+	    key_principal(rows, row, &secret->id, bits_of_names(scopes, scopes_count));
 	entry->entry.expires_at_us = entry->principal.expires_at_us;
-	if (!row_bool(rows, 0, ACCESS_API_KEY_IS_USABLE)) {
+	if (!row_bool(rows, row, ACCESS_API_KEY_IS_USABLE)) {
 		entry->entry.negative = true;
 		entry->entry.expires_at_us = 0;
 	}
@@ -470,24 +473,77 @@ key_entry(const struct rows *rows, const struct secret *secret, struct arena *ar
 	return STATUS_OK;
 }
 
+/* The first row of that key, or -1. */
+static int
+row_of_key(const struct rows *rows, const struct uuid *key_id)
+{
+	for (int row = 0; row < rows->count; row++) {
+		const struct uuid id = row_uuid(rows, row, ACCESS_API_KEY_KEY_ID);
+
+		if (uuid_equals(&id, key_id))
+			return row;
+	}
+	return -1;
+}
+
+static status
+take_key(struct credentials *credentials, const struct credential_ask *ask, const struct rows *rows,
+    const struct secret *secret, uint64_t generation, struct arena *arena,
+    struct principal *principal)
+{
+	struct principal_entry *entry;
+
+	TRY(key_entry(rows, row_of_key(rows, &secret->id), secret, arena, &entry));
+	entry->key.digest = secret->digest;
+	entry->entry.key = slice_of(entry->key.digest.bytes, sizeof entry->key.digest.bytes);
+	entry_tag(entry, CHANGE_KEY, &secret->id);
+	cache_insert(credentials->keys, &entry->entry, generation);
+	return answer(credentials->keys, ask, entry, principal);
+}
+
+status
+credentials_fill_together(struct credentials *credentials, struct credential_filling *fillings,
+    size_t count, struct store_conn *conn, struct arena *arena)
+{
+	uint64_t generation = cache_generation(credentials->keys);
+	struct secret *secrets = arena_alloc(arena, count * sizeof(*secrets));
+	struct uuid *ids = arena_alloc(arena, count * sizeof(*ids));
+	ROWS_AUTO rows = {0};
+	size_t ids_count = 0;
+
+	if (!secrets || !ids)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < count; i++) {
+		const bool is_key =
+		    secret_parse(fillings[i].ask->text, SECRET_API_KEY, &secrets[i]);
+
+		fillings[i].st = is_key ? STATUS_OK : INVALID;
+		if (is_key)
+			ids[ids_count++] = secrets[i].id;
+	}
+	if (ids_count > 0)
+		TRY(STORE_QUERY(conn, STMT_ACCESS_API_KEY, &rows, p_uuids(ids, ids_count)));
+	for (size_t i = 0; i < count; i++)
+		if (fillings[i].st.code == ST_OK)
+			fillings[i].st = take_key(credentials, fillings[i].ask, &rows, &secrets[i],
+			    generation, arena, fillings[i].principal);
+	return STATUS_OK;
+}
+
+bool
+credentials_may_fill_together(const struct credential_ask *ask)
+{
+	return secret_looks_like(ask->text, SECRET_API_KEY);
+}
+
 static status
 fill_key(struct credentials *credentials, const struct credential_ask *ask, struct store_conn *conn,
     struct arena *arena, struct principal *principal)
 {
-	uint64_t generation = cache_generation(credentials->keys);
-	struct principal_entry *entry;
-	struct secret secret;
-	ROWS_AUTO rows = {0};
+	struct credential_filling filling = {.ask = ask, .principal = principal};
 
-	if (!secret_parse(ask->text, SECRET_API_KEY, &secret))
-		return INVALID;
-	TRY(STORE_QUERY(conn, STMT_ACCESS_API_KEY, &rows, p_uuid(&secret.id)));
-	TRY(key_entry(&rows, &secret, arena, &entry));
-	entry->key.digest = secret.digest;
-	entry->entry.key = slice_of(entry->key.digest.bytes, sizeof entry->key.digest.bytes);
-	entry_tag(entry, CHANGE_KEY, &secret.id);
-	cache_insert(credentials->keys, &entry->entry, generation);
-	return answer(credentials->keys, ask, entry, principal);
+	TRY(credentials_fill_together(credentials, &filling, 1, conn, arena));
+	return filling.st;
 }
 
 /* The claims of a token, verified now if nobody has. Reads the keys if that is what it takes. */

@@ -61,6 +61,21 @@ MUST_USE status credentials_verify_token(struct credentials *credentials,
 MUST_USE status credentials_fill(struct credentials *credentials, const struct credential_ask *ask,
     struct store_conn *conn, struct arena *arena, struct principal *principal);
 
+/* One of several that are read together. */
+struct credential_filling {
+	const struct credential_ask *ask;
+	struct principal *principal; /* set when st is OK */
+	status st;                   /* as credentials_fill() */
+};
+
+/* Keys may. */
+bool credentials_may_fill_together(const struct credential_ask *ask);
+/* All of them in one statement. What is wrong with one is in its own st.
+ * Errors: as store_query(): then none has been read. */
+MUST_USE status credentials_fill_together(struct credentials *credentials,
+    struct credential_filling *fillings, size_t count, struct store_conn *conn,
+    struct arena *arena);
+
 /* One fill of a credential at a time. true: go and fill, then call credentials_fill_end() with the
  * same waiter, whatever came of it. false: waiter->wake() will be called, and then find again. */
 bool credentials_fill_begin(

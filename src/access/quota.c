@@ -258,6 +258,26 @@ quota_take(struct quota *quota, const struct principal *principal, struct quota_
 	return answer;
 }
 
+bool
+quota_is_used_up(struct quota *quota, const struct principal *principal)
+{
+	bool is_used_up = false;
+	struct list *bucket;
+
+	if (!has_limits(principal))
+		return false;
+	int64_t boot_us = clock_boot_us(quota->clock);
+	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
+	pthread_mutex_lock(&shard->lock);
+	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	if (state) {
+		state_settle(state, principal, boot_us);
+		is_used_up = look(state) == QUOTA_EXCEEDED;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return is_used_up;
+}
+
 static int64_t
 next_slice(struct slice_lease *lease, bool only_one)
 {

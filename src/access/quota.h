@@ -41,6 +41,8 @@ void quota_obey(void *quota, const struct feed_change *change);
  * Needs no lease of the node: a slice is this node's own. */
 enum quota_answer
 quota_take(struct quota *quota, const struct principal *principal, struct quota_state *out);
+/* Would quota_take() refuse, as far as memory says? */
+bool quota_is_used_up(struct quota *quota, const struct principal *principal);
 /* Lease a slice where one is missing, and take one request. One statement. In a transaction it
  * takes that one request alone, so that a rollback gives nothing away that memory still holds.
  * Errors: RESOURCE_EXHAUSTED QUOTA_EXCEEDED (out is set), as store_query(). */

@@ -26,6 +26,7 @@
 #include "svc/auth/auth.h"
 #include "svc/common/page.h"
 #include "svc/context/env.h"
+#include "svc/context/gather.h"
 #include "svc/context/memory.h"
 #include "svc/ops/env.h"
 #include "svc/org/org.h"
@@ -236,6 +237,8 @@ add_services(struct node *node)
 		}
 		wanted += bytes + strspn(wanted + bytes, ", ");
 	}
+	rpc_server_gather(node->server, &context_gathering_resolve);
+	rpc_server_gather(node->server, &context_gathering_get);
 	return added ? STATUS_OK : REFUSE(ST_INVALID_ARGUMENT, "services names none");
 }
 

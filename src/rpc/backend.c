@@ -29,6 +29,14 @@ real_fill(void *self, const struct credential_ask *ask, struct store_conn *conn,
 	    ((struct rpc_real *)self)->credentials, ask, conn, arena, principal);
 }
 
+static status
+real_fill_together(void *self, struct credential_filling *fillings, size_t count,
+    struct store_conn *conn, struct arena *arena)
+{
+	return credentials_fill_together(
+	    ((struct rpc_real *)self)->credentials, fillings, count, conn, arena);
+}
+
 static bool
 real_fill_begin(void *self, const struct credential_ask *ask, struct cache_waiter *waiter)
 {
@@ -83,6 +91,8 @@ rpc_backend_real(struct rpc_real *real, struct rpc_backend *out)
 	    .credential_find = real_find,
 	    .credential_verify = real_verify,
 	    .credential_fill = real_fill,
+	    .may_fill_together = credentials_may_fill_together,
+	    .credentials_fill = real_fill_together,
 	    .fill_begin = real_fill_begin,
 	    .fill_end = real_fill_end,
 	    .lease = real_lease,

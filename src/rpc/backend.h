@@ -39,6 +39,11 @@ struct rpc_backend {
 	    enum credential_step *step, struct principal *principal);
 	status (*credential_fill)(void *self, const struct credential_ask *ask,
 	    struct store_conn *conn, struct arena *arena, struct principal *principal);
+	/* The same for several that may be read together; each has its own status. NULL: none may.
+	 */
+	bool (*may_fill_together)(const struct credential_ask *ask);
+	status (*credentials_fill)(void *self, struct credential_filling *fillings, size_t count,
+	    struct store_conn *conn, struct arena *arena);
 	bool (*fill_begin)(
 	    void *self, const struct credential_ask *ask, struct cache_waiter *waiter);
 	void (*fill_end)(void *self, struct cache_waiter *waiter);

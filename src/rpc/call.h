@@ -42,6 +42,9 @@ struct rpc_call {
 	struct uuid audit_org;     /* overrides the principal's; nil: that */
 	int64_t not_before_us;     /* boottime; the reply is parked until then (padding) */
 	void *internal;            /* rpc's own */
+	/* Read for it together with others (struct rpc_gathering); NULL: nothing was. Who takes it
+	 * sets this to NULL. */
+	void *gathered;
 	/* What the reply points into: rpc_keep(). */
 	struct {
 		void (*release)(void *kept);

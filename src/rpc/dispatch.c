@@ -373,6 +373,27 @@ dispatch_stays(struct task *task)
 	return true;
 }
 
+/* What it may be gathered with. */
+static uint64_t
+kind_of(const struct task *task, enum lane lane)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+	const struct rpc_gathering *gathering = task->row ? task->row->gathering : NULL;
+	const struct principal *principal = &task->who[WHO_CALLER];
+
+	if (lane != LANE_QUERY)
+		return 0;
+	if (task->job == TASK_FILL)
+		return backend->may_fill_together && backend->may_fill_together(&task->ask);
+	if (task->job != TASK_RUN || !gathering || !principal->has_org ||
+	    request_field(task, gathering->unless_field).bytes > 0)
+		return 0;
+	/* Whatever else has the same number by chance is told apart by worker_gather(). */
+	return hash_bytes(slice_of(principal->org_id.bytes, UUID_BYTES),
+		   task->server->id_seed ^ task->row->method->id) |
+	       2;
+}
+
 void
 dispatch_to_lane(struct task *task, enum lane lane)
 {
@@ -385,6 +406,7 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	task->in_callback = false;
 	task->entry.unit = unit_of(task, server->id_seed);
 	task->entry.deadline_us = task->deadline_us;
+	task->entry.kind = kind_of(task, lane);
 	work_detach(task->work);
 	/* Once it is in there, it may be answered before the function returns. */
 	if (!lane_put(server->lanes[lane], &task->entry, &retry_after_ms))

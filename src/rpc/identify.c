@@ -211,6 +211,27 @@ identify(struct task *task, struct arena *arena)
 	dispatch_admit(task, arena);
 }
 
+bool
+identify_together(
+    struct task *const *tasks, size_t count, struct store_conn *conn, struct arena *arena)
+{
+	const struct rpc_backend *backend = &tasks[0]->server->settings.backend;
+	struct credential_filling *fillings = arena_alloc(arena, count * sizeof(*fillings));
+
+	if (!fillings)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		fillings[i] = (struct credential_filling){
+		    .ask = &tasks[i]->ask, .principal = &tasks[i]->who[tasks[i]->at]};
+	if (backend->credentials_fill(backend->self, fillings, count, conn, arena).code != ST_OK)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		tasks[i]->fill_status = fillings[i].st;
+		tasks[i]->is_filled = true;
+	}
+	return true;
+}
+
 void
 identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena)
 {
@@ -220,7 +241,10 @@ identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena
 	status st;
 
 	if (task->job == TASK_FILL) {
-		st = backend->credential_fill(backend->self, &task->ask, conn, arena, principal);
+		st = task->is_filled ? task->fill_status
+				     : backend->credential_fill(
+					   backend->self, &task->ask, conn, arena, principal);
+		task->is_filled = false;
 		identify_fill_end(task);
 	} else {
 		st = backend->credential_verify(backend->self, &task->ask, &step, principal);

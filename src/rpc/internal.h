@@ -32,6 +32,7 @@ struct method_row {
 	const void *env;
 	struct access_rules rules;
 	bool is_public;
+	const struct rpc_gathering *gathering; /* or NULL */
 };
 
 struct work;
@@ -68,8 +69,11 @@ struct task {
 	bool in_callback;   /* not in a lane or parked yet */
 	bool is_parked;     /* counted: reply.c */
 	bool has_ended;     /* the credential that is next: genuine, but over */
+	bool is_filled;     /* the credential that is next: fill_status says how */
 	bool is_unknown;    /* without an answer it does not follow that nothing was done */
 	struct revision at_least;
+	void *gathered; /* for its handler: row->gathering */
+	status fill_status;
 	status refusal;
 	char refusal_text[160];
 	int64_t came_us; /* realtime */
@@ -203,6 +207,9 @@ bool dispatch_stays(struct task *task);
 void identify(struct task *task, struct arena *arena);
 /* A TASK_FILL is over, whatever came of it: wakes who is parked behind it. */
 void identify_fill_end(struct task *task);
+/* Several at once; the same lane goes on with each of them. false: nobody's has been read. */
+bool identify_together(
+    struct task *const *tasks, size_t count, struct store_conn *conn, struct arena *arena);
 void identify_on_lane(struct task *task, struct store_conn *conn, struct arena *arena);
 
 /* worker.c */
@@ -214,6 +221,8 @@ enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached);
 void worker_work(void *server, struct lane_entry *entry, struct lane_worker *worker);
 void worker_expire(void *server, struct lane_entry *entry);
+bool worker_gather(
+    void *server, struct lane_entry *const *entries, size_t count, struct lane_worker *worker);
 void worker_refuse(void *server, struct lane_entry *entry, uint32_t retry_after_ms);
 
 /* reply.c */

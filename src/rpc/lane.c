@@ -11,6 +11,10 @@
 #define RETRY_MS_MIN 50
 #define RETRY_MS_MAX 5000
 #define WORKER_NICE 5
+/* Who has less than that left goes alone: a gathering has the time of who has least. */
+#define TOGETHER_LEFT_US (200 * US_PER_MS)
+/* So many are looked at to find others of a kind. */
+#define TOGETHER_LOOKS_MAX 64
 
 /* Exists while something of it waits or is worked on. */
 struct lane_unit {
@@ -204,28 +208,120 @@ lane_take(struct lane_queue *lane)
 	return container_of(node, struct lane_entry, list);
 }
 
-/* Stopping: who still waits is told so, without having been worked on. */
+/* What a worker has in hand: first the one whose turn it was, then others of its kind, which are no
+ * unit's any more. */
+struct hand {
+	struct lane_entry *entries[LANE_TOGETHER_MAX];
+	size_t count;
+	size_t looks; /* left */
+	int64_t least_deadline_us;
+};
+
 static void
-lane_do(
-    struct lane_queue *lane, struct lane_worker *worker, struct lane_entry *entry, bool is_stopping)
+unit_take_alike(struct lane_queue *lane, struct lane_unit *unit, struct hand *hand)
+{
+	for (struct list *node = unit->entries.next, *next; node != &unit->entries; node = next) {
+		struct lane_entry *entry = container_of(node, struct lane_entry, list);
+
+		if (hand->count == LANE_TOGETHER_MAX || hand->looks == 0)
+			break;
+		next = node->next;
+		hand->looks--;
+		if (entry->kind != hand->entries[0]->kind ||
+		    entry->deadline_us < hand->least_deadline_us)
+			continue;
+		list_remove(node);
+		unit_queue(lane, unit, -1);
+		entry->internal = NULL;
+		hand->entries[hand->count++] = entry;
+	}
+	unit_settle(lane, unit);
+}
+
+/* They don't wait for their unit's turn: what is had for the first one costs little more for all,
+ * and the others come to theirs the sooner. The lock is held. */
+static void
+lane_take_alike(struct lane_queue *lane, struct hand *hand)
+{
+	const struct lane_entry *first = hand->entries[0];
+
+	if (first->kind == 0 || !lane->plan.gather || lane->queued == 0)
+		return;
+	hand->looks = TOGETHER_LOOKS_MAX;
+	hand->least_deadline_us = clock_boot_us(lane->plan.clock) + TOGETHER_LEFT_US;
+	if (first->deadline_us < hand->least_deadline_us)
+		return;
+	unit_take_alike(lane, first->internal, hand);
+	for (struct list *node = lane->turns.next, *next; node != &lane->turns; node = next) {
+		next = node->next;
+		if (hand->count == LANE_TOGETHER_MAX || hand->looks == 0)
+			break;
+		unit_take_alike(lane, container_of(node, struct lane_unit, turn), hand);
+	}
+}
+
+/* Back to where they were, each for itself. Who finds no place there any more stays in hand. */
+static void
+lane_put_back(struct lane_queue *lane, struct hand *hand)
+{
+	size_t kept = 1;
+
+	(void)pthread_mutex_lock(&lane->lock);
+	for (size_t i = hand->count; i-- > 1;) {
+		struct lane_entry *entry = hand->entries[i];
+		struct lane_unit *unit = unit_find(lane, entry->unit);
+
+		if (!unit)
+			unit = unit_make(lane, entry->unit);
+		if (!unit)
+			continue;
+		entry->kind = 0;
+		entry->internal = unit;
+		list_add_first(&unit->entries, &entry->list);
+		unit_queue(lane, unit, 1);
+		unit_settle(lane, unit);
+		hand->entries[i] = NULL;
+	}
+	(void)pthread_mutex_unlock(&lane->lock);
+	for (size_t i = 1; i < hand->count; i++)
+		if (hand->entries[i])
+			hand->entries[kept++] = hand->entries[i];
+	hand->count = kept;
+}
+
+/* Work on what is in hand; comes back with the lock. Stopping: who still waits is told so, without
+ * having been worked on. */
+static void
+lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, bool is_stopping)
 {
 	const int64_t began_us = clock_boot_us(lane->plan.clock);
-	const bool is_late = began_us >= entry->deadline_us || is_stopping;
-	struct lane_unit *unit = entry->internal;
+	struct lane_unit *unit = hand->entries[0]->internal;
+	int64_t done = 0, now_us = began_us;
 
-	if (is_late)
-		lane->plan.expire(lane->plan.env, entry);
-	else
-		lane->plan.work(lane->plan.env, entry, worker);
-	/* The entry is the caller's again. */
-	arena_reset(&worker->arena);
-	const int64_t took_us = clock_boot_us(lane->plan.clock) - began_us;
+	if (hand->count > 1 && !is_stopping) {
+		if (!lane->plan.gather(lane->plan.env, hand->entries, hand->count, worker))
+			lane_put_back(lane, hand);
+		arena_reset(&worker->arena);
+		now_us = clock_boot_us(lane->plan.clock);
+	}
+	for (size_t i = 0; i < hand->count; i++) {
+		struct lane_entry *entry = hand->entries[i];
+		const bool is_late = now_us >= entry->deadline_us || is_stopping;
+
+		if (is_late)
+			lane->plan.expire(lane->plan.env, entry);
+		else
+			lane->plan.work(lane->plan.env, entry, worker);
+		/* The entry is the caller's again. */
+		arena_reset(&worker->arena);
+		done += !is_late;
+		now_us = clock_boot_us(lane->plan.clock);
+	}
 	(void)pthread_mutex_lock(&lane->lock);
-	if (is_late)
-		lane->expired++;
-	else
-		lane->mean_us += (took_us - lane->mean_us) / 16;
-	lane->done += !is_late;
+	lane->expired += (int64_t)hand->count - done;
+	if (done > 0)
+		lane->mean_us += ((now_us - began_us) / done - lane->mean_us) / 16;
+	lane->done += done;
 	lane->busy--;
 	unit->busy--;
 	unit_settle(lane, unit);
@@ -245,8 +341,11 @@ lane_thread(void *arg)
 	(void)pthread_mutex_lock(&lane->lock);
 	while ((entry = lane_take(lane))) {
 		const bool is_stopping = lane->is_stopping;
+		struct hand hand = {.entries = {entry}, .count = 1};
+
+		lane_take_alike(lane, &hand);
 		(void)pthread_mutex_unlock(&lane->lock);
-		lane_do(lane, worker, entry, is_stopping); /* comes back with the lock */
+		lane_do(lane, worker, &hand, is_stopping); /* comes back with the lock */
 	}
 	(void)pthread_mutex_unlock(&lane->lock);
 	return NULL;

@@ -17,9 +17,12 @@
 struct lane_queue;
 struct lane_unit;
 
+/* So many are worked on together at most. */
+#define LANE_TOGETHER_MAX 16
+
 /* A thread of the lane. */
 struct lane_worker {
-	struct arena arena; /* reset after each entry */
+	struct arena arena; /* reset after each entry, and after gather() */
 	struct lane_queue *lane;
 	void *internal;
 };
@@ -30,6 +33,8 @@ struct lane_entry {
 	struct list list;
 	uint64_t unit;       /* hash of the organisation, or of pipe and client address */
 	int64_t deadline_us; /* boottime: past it, expire() instead of work() */
+	/* Those of one kind that wait at the same time may be gathered for; 0: goes alone. */
+	uint64_t kind;
 	struct lane_unit *internal;
 };
 
@@ -41,6 +46,11 @@ struct lane_plan {
 	void *env;
 	void (*work)(void *env, struct lane_entry *entry, struct lane_worker *worker);
 	void (*expire)(void *env, struct lane_entry *entry);
+	/* May be NULL. Before work() or expire() is called with each of them in turn, by the same
+	 * worker: get what they can have at once. false: nothing came of it, and all but the first
+	 * one wait again, each for itself. */
+	bool (*gather)(
+	    void *env, struct lane_entry *const *entries, size_t count, struct lane_worker *worker);
 	/* It has been put, but its place is another unit's by now. By whoever puts that one. */
 	void (*refuse)(void *env, struct lane_entry *entry, uint32_t retry_after_ms);
 };

@@ -37,6 +37,21 @@ enum effect {
 typedef status rpc_handler(
     const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply);
 
+/* Calls of one method and organisation that wait on QUERY at the same time: what they are about to
+ * read is read for all of them at once. What is gathered may be old by as long as the calls before
+ * it in the same hand take, and never older than the call. */
+struct rpc_gathering {
+	const char *method;       /* a READ */
+	const char *unless_field; /* calls whose request has this text do more, and go alone */
+	/* Sets gathered in calls that something was read for; their handlers do without as well.
+	 * false: nothing could be read, and each call is to try by itself. calls have one
+	 * connection and arena between them, and no more than these is there later. */
+	bool (*gather)(const void *env, struct rpc_call *const *calls,
+	    const ProtobufCMessage *const *requests, size_t count);
+	/* What nobody took. */
+	void (*release)(void *gathered);
+};
+
 struct rpc_method {
 	uint32_t id;      /* FNV-1a of name */
 	const char *name; /* "usher.v1.AuthService/Login" */

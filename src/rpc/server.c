@@ -125,6 +125,14 @@ rpc_server_add(struct rpc_server *server, const struct rpc_service *service, con
 	return STATUS_OK;
 }
 
+void
+rpc_server_gather(struct rpc_server *server, const struct rpc_gathering *gathering)
+{
+	for (size_t i = 0; i < server->rows_count; i++)
+		if (strcmp(server->rows[i].method->name, gathering->method) == 0)
+			server->rows[i].gathering = gathering;
+}
+
 /* The rows stay where they are from here on. */
 static status
 table_make(struct rpc_server *server)
@@ -192,6 +200,7 @@ lanes_new(struct rpc_server *server)
 		    .env = server,
 		    .work = worker_work,
 		    .expire = worker_expire,
+		    .gather = i == LANE_QUERY ? worker_gather : NULL,
 		    .refuse = worker_refuse,
 		};
 		TRY(lane_new(&plan, &server->lanes[i]));

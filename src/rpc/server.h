@@ -60,6 +60,9 @@ MUST_USE status rpc_server_new(const struct rpc_settings *settings, struct rpc_s
  * Errors: INTERNAL (two methods of one id, access rules that do not fit), RESOURCE_EXHAUSTED. */
 MUST_USE status rpc_server_add(
     struct rpc_server *server, const struct rpc_service *service, const void *env);
+/* A service that has not been added needs none, and that is no error. After add, before start; the
+ * gathering is borrowed. */
+void rpc_server_gather(struct rpc_server *server, const struct rpc_gathering *gathering);
 /* Starts the lanes and listens on every URL. Errors: INVALID_ARGUMENT (URL_REFUSED, BAD_URL, with a
  * message for people), UNAVAILABLE ADDRESS_IN_USE. The message lives as long as the server. */
 MUST_USE status rpc_server_start(struct rpc_server *server);

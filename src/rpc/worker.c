@@ -141,6 +141,14 @@ run_waits(struct run *run, const struct rpc_call *call, status st)
 	return true;
 }
 
+static void
+task_ungather(struct task *task)
+{
+	if (task->gathered)
+		task->row->gathering->release(task->gathered);
+	task->gathered = NULL;
+}
+
 enum run_result
 task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool cached)
 {
@@ -153,15 +161,21 @@ task_run(struct task *task, struct store_conn *conn, struct arena *arena, bool c
 	if (st.code == ST_OK)
 		st = wire_message_new(method->reply, arena, &reply);
 	if (st.code != ST_OK) {
+		task_ungather(task);
 		task_refuse(task, st);
 		return RUN_ANSWERED;
 	}
 	call_fill(&call, &run, task, conn, arena);
+	call.gathered = task->gathered;
+	task->gathered = NULL;
+	const struct rpc_gathering *gathering = task->row->gathering;
 	st = run_handler(&run, &call, request, reply, cached);
 	const bool is_miss = cached && rpc_is_not_cached(st);
 	if (!is_miss && !run_waits(&run, &call, st))
 		run_answer(&run, &call, st, reply);
 	rpc_release_kept(&call);
+	if (call.gathered)
+		gathering->release(call.gathered);
 	return is_miss ? RUN_NOT_CACHED : RUN_ANSWERED;
 }
 
@@ -181,6 +195,7 @@ static void
 task_give_up(struct task *task, status why, uint32_t retry_after_ms)
 {
 	identify_fill_end(task);
+	task_ungather(task);
 	if (task->job != TASK_REFUSAL) {
 		task_refuse_later(task, why, retry_after_ms);
 		return;
@@ -242,6 +257,7 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	const struct rpc_backend *backend = &server->settings.backend;
 	struct store_conn *conn = NULL;
 	const bool wants_conn = task->job != TASK_VERIFY && task->job != TASK_BATCH &&
+				!(task->job == TASK_FILL && task->is_filled) &&
 				(task->job != TASK_RUN || task->row->method->lane != LANE_CPU);
 
 	if (wants_conn) {
@@ -254,6 +270,78 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	task_do(task, conn, &worker->arena);
 	if (conn)
 		backend->give_back(backend->self, &conn);
+}
+
+/* For calls, what their handlers are about to read. */
+static bool
+run_together(struct task *const *tasks, size_t count, struct store_conn *conn, struct arena *arena)
+{
+	const struct method_row *row = tasks[0]->row;
+	struct rpc_call *calls = arena_alloc(arena, count * sizeof(*calls));
+	struct run *runs = arena_alloc(arena, count * sizeof(*runs));
+	struct rpc_call *with[LANE_TOGETHER_MAX];
+	const ProtobufCMessage *requests[LANE_TOGETHER_MAX];
+	struct task *whose[LANE_TOGETHER_MAX];
+	size_t n = 0;
+
+	if (!calls || !runs)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		ProtobufCMessage *request;
+
+		/* What can't be read is refused when its turn comes. */
+		if (wire_unpack(row->method->request, tasks[i]->envelope.payload, arena, &request)
+			.code != ST_OK)
+			continue;
+		runs[n].task = tasks[i];
+		call_fill(&calls[n], &runs[n], tasks[i], conn, arena);
+		whose[n] = tasks[i];
+		requests[n] = request;
+		with[n] = &calls[n];
+		n++;
+	}
+	const bool is_done = n == 0 || row->gathering->gather(row->env, with, requests, n);
+	for (size_t i = 0; i < n; i++)
+		whose[i]->gathered = calls[i].gathered;
+	return is_done;
+}
+
+/* May the two be read for together? Their kinds are the same, so this holds but for a chance. */
+static bool
+are_alike(const struct task *a, const struct task *b)
+{
+	return a->job == b->job &&
+	       (a->job == TASK_FILL || (a->row == b->row && uuid_equals(&a->who[WHO_CALLER].org_id,
+								&b->who[WHO_CALLER].org_id)));
+}
+
+bool
+worker_gather(
+    void *env, struct lane_entry *const *entries, size_t count, struct lane_worker *worker)
+{
+	struct rpc_server *server = env;
+	const struct rpc_backend *backend = &server->settings.backend;
+	struct task *tasks[LANE_TOGETHER_MAX];
+	struct store_conn *conn = NULL;
+	int64_t deadline_us = INT64_MAX;
+	size_t n = 0;
+	bool is_done;
+
+	for (size_t i = 0; i < count; i++) {
+		struct task *task = container_of(entries[i], struct task, entry);
+
+		if (n > 0 && !are_alike(tasks[0], task))
+			continue;
+		tasks[n++] = task;
+		if (task->deadline_us < deadline_us)
+			deadline_us = task->deadline_us;
+	}
+	if (backend->lease(backend->self, deadline_us, &conn).code != ST_OK)
+		return false;
+	is_done = tasks[0]->job == TASK_FILL ? identify_together(tasks, n, conn, &worker->arena)
+					     : run_together(tasks, n, conn, &worker->arena);
+	backend->give_back(backend->self, &conn);
+	return is_done;
 }
 
 void

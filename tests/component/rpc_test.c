@@ -39,6 +39,8 @@ struct fake {
 	sem_t gate; /* slow handlers wait here */
 	sem_t fill_gate;
 	atomic_bool fill_waits, database_away;
+	atomic_int gathers, gathered, released, keys_together; /* what was read for several */
+	atomic_bool gather_fails;
 	int order[64];
 	atomic_int order_count;
 	bool kept;
@@ -77,7 +79,8 @@ fake_find(void *self, const struct credential_ask *ask, enum credential_step *st
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "CREDENTIAL_INVALID", "no");
 	if (slice_starts_with(ask->text, "cpu:"))
 		*step = CREDENTIAL_NEEDS_CPU;
-	else if (slice_starts_with(ask->text, "fill:") && !atomic_load(&fake->filled))
+	else if ((slice_starts_with(ask->text, "fill:") || slice_starts_with(ask->text, "many:")) &&
+		 !atomic_load(&fake->filled))
 		*step = CREDENTIAL_NEEDS_QUERY;
 	else
 		principal_make(ask->text, principal);
@@ -107,6 +110,36 @@ fake_fill(void *self, const struct credential_ask *ask, struct store_conn *conn,
 		(void)sem_wait(&fake->fill_gate);
 	atomic_store(&fake->filled, true);
 	principal_make(ask->text, principal);
+	return STATUS_OK;
+}
+
+/* "many:?" is somebody whom nobody knows. */
+static bool
+fake_may_fill_together(const struct credential_ask *ask)
+{
+	return slice_starts_with(ask->text, "many:");
+}
+
+static status
+fake_fill_together(void *self, struct credential_filling *fillings, size_t count,
+    struct store_conn *conn, struct arena *arena)
+{
+	struct fake *fake = self;
+
+	(void)arena;
+	assert_non_null(conn);
+	if (atomic_load(&fake->gather_fails))
+		return REFUSE(ST_UNAVAILABLE, "the connection broke");
+	for (size_t i = 0; i < count; i++) {
+		const bool is_known = !slice_starts_with(fillings[i].ask->text, "many:?");
+
+		(void)atomic_fetch_add(&fake->keys_together, 1);
+		fillings[i].st = is_known
+				     ? STATUS_OK
+				     : REFUSE_FOR(ST_UNAUTHENTICATED, "CREDENTIAL_INVALID", "no");
+		if (is_known)
+			principal_make(fillings[i].ask->text, fillings[i].principal);
+	}
 	return STATUS_OK;
 }
 
@@ -368,6 +401,54 @@ waits(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Proto
 	return RPC_MUST_WAIT;
 }
 
+static bool
+gather_orgs(const void *env, struct rpc_call *const *calls, const ProtobufCMessage *const *requests,
+    size_t count)
+{
+	struct fake *fake = (struct fake *)(uintptr_t)env;
+
+	(void)atomic_fetch_add(&fake->gathers, 1);
+	if (atomic_load(&fake->gather_fails))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		assert_non_null(((const Usher__V1__Pair *)requests[i])->key);
+		assert_non_null(calls[i]->conn);
+		assert_true(
+		    uuid_equals(&calls[i]->principal->org_id, &calls[0]->principal->org_id));
+		/* Not for each: some are left to read for themselves. */
+		if (i % 3 != 2)
+			calls[i]->gathered = fake;
+	}
+	return true;
+}
+
+static void
+gather_release(void *gathered)
+{
+	(void)atomic_fetch_add(&((struct fake *)gathered)->released, 1);
+}
+
+static const struct rpc_gathering gathering = {
+    .method = "test.v1.Echo/Gathers",
+    .unless_field = "value",
+    .gather = gather_orgs,
+    .release = gather_release,
+};
+
+/* Every second one takes what is there for it. */
+static status
+gathers(
+    const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	struct fake *fake = (struct fake *)(uintptr_t)env;
+
+	if (call->gathered && atomic_fetch_add(&fake->gathered, 1) % 2 == 0) {
+		call->gathered = NULL;
+		(void)atomic_fetch_add(&fake->released, 1);
+	}
+	return echo(env, call, req, reply);
+}
+
 static const struct access_rule open_to_all[] = {{ACCESS_PUBLIC, ""}};
 static const struct access_rule for_keys[] = {{ACCESS_KEY, "context.read"}};
 static const struct access_rule for_logins[] = {{ACCESS_ACCOUNT, ""}};
@@ -394,6 +475,7 @@ static struct rpc_method methods[] = {
     METHOD("Pads", LANE_HASH, EFFECT_WRITE, open_to_all, pads, .audit = true),
     METHOD("Large", LANE_INLINE, EFFECT_READ, open_to_all, large, .handle_cached = large),
     METHOD("Waits", LANE_WAIT, EFFECT_READ, open_to_all, waits, .audit = false),
+    METHOD("Gathers", LANE_QUERY, EFFECT_READ, for_keys, gathers, .batchable = true),
     METHOD("Logins", LANE_QUERY, EFFECT_READ, for_logins, echo, .audit = true),
 };
 static const struct rpc_service service = {
@@ -436,6 +518,8 @@ settings_small(struct rpc_settings *settings, struct fake *fake)
 	    .credential_find = fake_find,
 	    .credential_verify = fake_verify,
 	    .credential_fill = fake_fill,
+	    .may_fill_together = fake_may_fill_together,
+	    .credentials_fill = fake_fill_together,
 	    .fill_begin = fake_fill_begin,
 	    .fill_end = fake_fill_end,
 	    .lease = fake_lease,
@@ -483,6 +567,7 @@ fake_start(const struct rpc_settings *wanted)
 	}
 	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
 	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
+	rpc_server_gather(fake->server, &gathering);
 	const status st = rpc_server_start(fake->server);
 	if (st.code != ST_OK)
 		fail_msg("start: %s", st.message);
@@ -757,6 +842,115 @@ one_organisation_leaves_a_quarter_of_the_lane_to_others(void **state)
 	for (int i = 0; i < 9; i++)
 		(void)sem_post(&fake->gate);
 	WAIT_FOR(atomic_load(&counts_a[ST_OK]) == 9 && atomic_load(&counts_b[ST_OK]) == 1);
+}
+
+/* Take all workers, so that what comes waits; then let them go. */
+static void
+hold_workers(struct fake *fake, atomic_int counts[17])
+{
+	struct client_options y = as("key:y"), z = as("key:z");
+
+	call_many(fake, "Slow", &y, 2, counts);
+	call_many(fake, "Slow", &z, 2, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 4);
+}
+
+static void
+wait_for_queued(struct fake *fake, int count)
+{
+	struct rpc_lane_figures lanes[LANE_COUNT];
+
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == count);
+}
+
+static void
+let_workers_go(struct fake *fake)
+{
+	for (int i = 0; i < 4; i++)
+		(void)sem_post(&fake->gate);
+}
+
+static void
+calls_that_wait_for_the_same_are_read_for_at_once(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a"), b = as("key:b");
+	atomic_int slow_ones[17] = {0}, counts[17] = {0};
+
+	hold_workers(fake, slow_ones);
+	call_many(fake, "Gathers", &a, 5, counts);
+	call_many(fake, "Gathers", &b, 3, counts);
+	wait_for_queued(fake, 8);
+	let_workers_go(fake);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 8);
+	/* One for each organisation, and of what was read none is left over: 4 of a's, 2 of b's. */
+	assert_int_equal(atomic_load(&fake->gathers), 2);
+	assert_int_equal(atomic_load(&fake->gathered), 6);
+	WAIT_FOR(atomic_load(&fake->released) == 6);
+}
+
+static void
+calls_for_which_nothing_could_be_read_go_alone(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a"), fill = as("many:b");
+	atomic_int slow_ones[17] = {0}, counts[17] = {0};
+
+	atomic_store(&fake->gather_fails, true);
+	atomic_store(&fake->trust, false);
+	hold_workers(fake, slow_ones);
+	call_many(fake, "Gathers", &a, 4, counts);
+	call_many(fake, "Gathers", &fill, 4, counts);
+	wait_for_queued(fake, 8);
+	let_workers_go(fake);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 8);
+	assert_true(atomic_load(&fake->gathers) >= 1);
+	assert_int_equal(atomic_load(&fake->gathered), 0);
+	assert_true(atomic_load(&fake->fills) >= 1);
+}
+
+static void
+credentials_that_are_read_together_are_each_known_or_not(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options known = as("many:a"), unknown = as("many:?");
+	atomic_int slow_ones[17] = {0}, counts[17] = {0};
+
+	/* Who may not trust memory is parked behind nobody. */
+	atomic_store(&fake->trust, false);
+	hold_workers(fake, slow_ones);
+	call_many(fake, "Keyed", &known, 3, counts);
+	call_many(fake, "Keyed", &unknown, 3, counts);
+	wait_for_queued(fake, 6);
+	let_workers_go(fake);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 3 && atomic_load(&counts[ST_UNAUTHENTICATED]) == 3);
+	assert_int_equal(atomic_load(&fake->keys_together), 6);
+	assert_int_equal(atomic_load(&fake->fills), 0);
+}
+
+/* Under as many as there are places for, of several organisations, with and without success. */
+static void
+calls_that_race_to_be_read_for_are_each_answered(void **state)
+{
+	struct fake *fake = *state;
+	const char *const credentials[] = {"key:a", "many:b", "key:c", "many:?"};
+	atomic_int counts[17] = {0};
+	int asked = 0;
+
+	atomic_store(&fake->trust, false);
+	for (int round = 0; round < 60; round++) {
+		struct client_options options = as(credentials[round % 4]);
+
+		atomic_store(&fake->gather_fails, round % 8 == 7);
+		call_many(fake, round % 3 ? "Gathers" : "Keyed", &options, 4, counts);
+		asked += 4;
+		if (round % 6 == 5)
+			WAIT_FOR(atomic_load(&counts[ST_OK]) +
+				     atomic_load(&counts[ST_UNAUTHENTICATED]) +
+				     atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) ==
+				 asked);
+	}
+	assert_true(atomic_load(&counts[ST_OK]) > 0);
 }
 
 static void
@@ -2139,6 +2333,10 @@ main(void)
 	    cmocka_unit_test(so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told),
 	    WITH_SERVER(one_organisation_leaves_a_quarter_of_the_lane_to_others),
 	    WITH_SERVER(organisations_are_served_in_turn),
+	    WITH_SERVER(calls_that_wait_for_the_same_are_read_for_at_once),
+	    WITH_SERVER(calls_for_which_nothing_could_be_read_go_alone),
+	    WITH_SERVER(credentials_that_are_read_together_are_each_known_or_not),
+	    WITH_SERVER(calls_that_race_to_be_read_for_are_each_answered),
 	    WITH_SERVER(a_full_lane_says_so_at_once_and_when_to_come_again),
 	    WITH_SERVER(work_whose_deadline_passed_is_dropped_unworked),
 	    WITH_SERVER(a_write_commits_once_and_its_repeat_is_replayed),

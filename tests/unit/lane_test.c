@@ -26,6 +26,7 @@ struct fixture {
 	char refused[256];
 	size_t refused_count;
 	uint32_t retry_after_ms;
+	bool gathers;
 };
 
 static void
@@ -61,14 +62,41 @@ refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
 }
 
 static bool
-put(struct fixture *fixture, struct lane_entry *entry, char unit)
+gather(void *env, struct lane_entry *const *entries, size_t count, struct lane_worker *worker)
+{
+	struct fixture *fixture = env;
+
+	(void)worker;
+	fixture->done[fixture->done_count++] = '(';
+	for (size_t i = 0; i < count; i++)
+		fixture->done[fixture->done_count++] = (char)entries[i]->unit;
+	fixture->done[fixture->done_count++] = ')';
+	return fixture->gathers;
+}
+
+static bool
+put_until(struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t kind,
+    int64_t deadline_us)
 {
 	uint32_t retry_after_ms = 0;
 
-	*entry = (struct lane_entry){.unit = (uint64_t)unit, .deadline_us = INT64_MAX};
+	*entry =
+	    (struct lane_entry){.unit = (uint64_t)unit, .kind = kind, .deadline_us = deadline_us};
 	const bool taken = lane_put(fixture->lane, entry, &retry_after_ms);
 	assert_true(taken || retry_after_ms > 0);
 	return taken;
+}
+
+static bool
+put_kind(struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t kind)
+{
+	return put_until(fixture, entry, unit, kind, INT64_MAX);
+}
+
+static bool
+put(struct fixture *fixture, struct lane_entry *entry, char unit)
+{
+	return put_kind(fixture, entry, unit, 0);
 }
 
 static void
@@ -82,6 +110,7 @@ setup_workers(struct fixture *fixture, int workers)
 	    .env = fixture,
 	    .work = work,
 	    .expire = expire,
+	    .gather = gather,
 	    .refuse = refuse,
 	};
 
@@ -216,6 +245,76 @@ when_each_has_one_place_the_next_one_is_refused(void **state)
 	assert_string_equal(fixture.done, "-abcdefghijklmnop");
 }
 
+static void
+those_of_a_kind_are_gathered_for_and_worked_on_in_turn(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, a[3], b, c;
+
+	(void)state;
+	setup(&fixture, &first);
+	fixture.gathers = true;
+	assert_true(put_kind(&fixture, &a[0], 'a', 1));
+	assert_true(put_kind(&fixture, &a[1], 'a', 0));
+	assert_true(put_kind(&fixture, &a[2], 'a', 1));
+	assert_true(put_kind(&fixture, &b, 'b', 1));
+	assert_true(put_kind(&fixture, &c, 'c', 2));
+	finish(&fixture);
+	assert_string_equal(fixture.done, "-(aab)aabca");
+}
+
+static void
+so_many_are_gathered_for_at_once_and_no_more(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, a[QUEUE], b[QUEUE];
+	char expected[64] = "-(", *at = expected + 2;
+
+	(void)state;
+	setup(&fixture, &first);
+	fixture.gathers = true;
+	for (int i = 0; i < 12; i++)
+		assert_true(put_kind(&fixture, &a[i], 'a', 1));
+	for (int i = 0; i < 4; i++)
+		assert_true(put_kind(&fixture, &b[i], 'b', 1));
+	for (int i = 0; i < LANE_TOGETHER_MAX; i++)
+		*at++ = i < 12 ? 'a' : 'b';
+	finish(&fixture);
+	assert_memory_equal(fixture.done, expected, (size_t)(at - expected));
+	assert_int_equal(fixture.done[at - expected], ')');
+}
+
+static void
+what_could_not_be_gathered_for_goes_again_each_for_itself(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, a[2], b;
+
+	(void)state;
+	setup(&fixture, &first);
+	assert_true(put_kind(&fixture, &a[0], 'a', 1));
+	assert_true(put_kind(&fixture, &a[1], 'a', 1));
+	assert_true(put_kind(&fixture, &b, 'b', 1));
+	finish(&fixture);
+	assert_string_equal(fixture.done, "-(aab)aba");
+}
+
+static void
+who_has_little_time_left_is_not_waited_for(void **state)
+{
+	struct fixture fixture;
+	struct lane_entry first, a[2];
+
+	(void)state;
+	setup(&fixture, &first);
+	fixture.gathers = true;
+	assert_true(put_kind(&fixture, &a[0], 'a', 1));
+	assert_true(
+	    put_until(&fixture, &a[1], 'a', 1, clock_boot_us(&clock_system) + 150 * US_PER_MS));
+	finish(&fixture);
+	assert_null(strchr(fixture.done, '('));
+}
+
 int
 main(void)
 {
@@ -224,6 +323,10 @@ main(void)
 	    cmocka_unit_test(one_unit_leaves_a_quarter_to_others),
 	    cmocka_unit_test(one_unit_leaves_a_quarter_of_the_workers_to_others),
 	    cmocka_unit_test(when_each_has_one_place_the_next_one_is_refused),
+	    cmocka_unit_test(those_of_a_kind_are_gathered_for_and_worked_on_in_turn),
+	    cmocka_unit_test(so_many_are_gathered_for_at_once_and_no_more),
+	    cmocka_unit_test(what_could_not_be_gathered_for_goes_again_each_for_itself),
+	    cmocka_unit_test(who_has_little_time_left_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

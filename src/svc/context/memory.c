@@ -423,50 +423,82 @@ store_block(struct context_memory *memory, struct rpc_call *call, const struct c
 static status
 read_rows(struct rpc_call *call, const struct context_ask *asks, size_t count, struct rows *rows)
 {
-	const struct context_ask *first = &asks[0];
-	struct uuid *ids = arena_alloc(call->arena, count * sizeof(*ids));
-	struct slice *externals = arena_alloc(call->arena, count * sizeof(*externals));
+	struct uuid *ids = arena_alloc(call->arena, 2 * count * sizeof(*ids));
+	struct slice *names = arena_alloc(call->arena, 2 * count * sizeof(*names));
+	struct uuid *chatbot_ids = ids + count;
+	struct slice *aliases = names + count;
 
-	if (!ids || !externals)
+	if (!ids || !names)
 		return ARENA_EXHAUSTED;
 	for (size_t i = 0; i < count; i++) {
-		if (asks[i].external_id)
-			externals[i] = slice_text(asks[i].external_id);
+		const struct context_ask *ask = &asks[i];
+
+		assert(uuid_equals(&ask->org_id, &asks[0].org_id));
+		if (ask->external_id)
+			names[i] = slice_text(ask->external_id);
 		else
-			ids[i] = asks[i].user_id;
+			ids[i] = ask->user_id;
+		if (ask->has_chatbot && ask->chatbot_alias)
+			aliases[i] = slice_text(ask->chatbot_alias);
+		else if (ask->has_chatbot)
+			chatbot_ids[i] = ask->chatbot_id;
 	}
-	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_PARENTS, rows, p_uuid(&first->org_id),
-	    p_uuid(first->has_chatbot && !first->chatbot_alias ? &first->chatbot_id : NULL),
-	    p_text(first->has_chatbot ? first->chatbot_alias : NULL), p_uuids(ids, count),
-	    p_texts(externals, count)));
+	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_PARENTS, rows, p_uuid(&asks[0].org_id),
+	    p_uuids(chatbot_ids, count), p_texts(aliases, count), p_uuids(ids, count),
+	    p_texts(names, count)));
 	assert(rows->count == (int)count);
 	return STATUS_OK;
 }
 
-static status
-fill_one(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
-    const struct rows *rows, int row, uint64_t generation, struct context_entry **out)
+status
+context_memory_read(struct context_memory *memory, struct rpc_call *call,
+    const struct context_ask *asks, size_t count, struct context_entry **entries)
 {
-	TRY(make_entry(memory, call, ask, rows, row, out));
-	TRY(store_block(memory, call, ask, *out));
+	uint64_t generation = cache_generation(memory->cache);
+	ROWS_AUTO rows = {0};
+	status first = STATUS_OK;
+
+	memset(entries, 0, count * sizeof(struct context_entry *));
+	TRY(read_rows(call, asks, count, &rows));
+	for (size_t i = 0; i < count; i++) {
+		status st = make_entry(memory, call, &asks[i], &rows, (int)i, &entries[i]);
+
+		if (st.code == ST_OK)
+			entries[i]->generation = generation;
+		else if (first.code == ST_OK)
+			first = st;
+	}
+	return first;
+}
+
+status
+context_memory_settle(struct context_memory *memory, struct rpc_call *call,
+    const struct context_ask *ask, struct context_entry *entry)
+{
+	TRY(store_block(memory, call, ask, entry));
 	/* What a transaction of ours sees may never be committed. */
-	if ((*out)->cache.key.bytes > 0 && !store_in_transaction(call->conn))
-		cache_insert(memory->cache, &(*out)->cache, generation);
+	if (entry->cache.key.bytes > 0 && !store_in_transaction(call->conn))
+		cache_insert(memory->cache, &entry->cache, entry->generation);
 	return STATUS_OK;
+}
+
+bool
+context_entry_answers(const struct context_entry *entry, const struct context_ask *ask)
+{
+	uint8_t room[KEY_BYTES_MAX];
+	struct slice key = make_key(ask, room);
+
+	return key.bytes > 0 && slice_equals(entry->cache.key, key);
 }
 
 status
 context_memory_fill(struct context_memory *memory, struct rpc_call *call,
     const struct context_ask *asks, size_t count, struct context_entry **entries)
 {
-	uint64_t generation = cache_generation(memory->cache);
-	ROWS_AUTO rows = {0};
-	status st = STATUS_OK;
+	status st = context_memory_read(memory, call, asks, count, entries);
 
-	memset(entries, 0, count * sizeof(struct context_entry *));
-	TRY(read_rows(call, asks, count, &rows));
 	for (size_t i = 0; i < count && st.code == ST_OK; i++)
-		st = fill_one(memory, call, &asks[i], &rows, (int)i, generation, &entries[i]);
+		st = context_memory_settle(memory, call, &asks[i], entries[i]);
 	for (size_t i = 0; i < count && st.code != ST_OK; i++)
 		context_entry_release(&entries[i]);
 	return st;

@@ -35,6 +35,7 @@ struct context_entry {
 	struct cache_entry cache; /* first */
 	uint8_t key_room[CONTEXT_KEY_ROOM_BYTES];
 	struct context_memory *memory;
+	uint64_t generation;        /* of memory, before it was read */
 	bool has_user, has_chatbot; /* found */
 	bool is_chatbot_disabled, is_user_active;
 	struct uuid user_id, chatbot_id;
@@ -67,10 +68,19 @@ void context_entry_release(struct context_entry **entry);
 MUST_USE status context_keep(struct rpc_call *call, struct context_entry *entry);
 
 /* Read contexts from the database in one statement, whatever memory says, and remember them. All
- * asks are of one organisation and chatbot. entries get a reference each, in the order asked.
+ * asks are of one organisation. entries get a reference each, in the order asked.
  * New versions of blocks are stored, so that receipts never name one that nobody has.
  * Errors: as store_query(); RESOURCE_EXHAUSTED. On failure entries are NULL. */
 MUST_USE status context_memory_fill(struct context_memory *memory, struct rpc_call *call,
     const struct context_ask *asks, size_t count, struct context_entry **entries);
+/* The same in two steps, of which another call may take the first: read, and, before an entry is
+ * used for a reply, store its block and remember it. Where reading one failed (which is said), its
+ * entry is NULL, and only its. */
+MUST_USE status context_memory_read(struct context_memory *memory, struct rpc_call *call,
+    const struct context_ask *asks, size_t count, struct context_entry **entries);
+MUST_USE status context_memory_settle(struct context_memory *memory, struct rpc_call *call,
+    const struct context_ask *ask, struct context_entry *entry);
+/* Is it what was asked for? */
+bool context_entry_answers(const struct context_entry *entry, const struct context_ask *ask);
 
 #endif

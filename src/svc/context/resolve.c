@@ -140,6 +140,18 @@ find_entry(const struct context_env *env, struct rpc_call *call, struct read_cal
 	return STATUS_OK;
 }
 
+/* What was read for this call together with others. NULL: nothing was, or not for what it asks. */
+static struct context_entry *
+take_gathered(struct rpc_call *call, const struct context_ask *ask)
+{
+	struct context_entry *entry = call->gathered;
+
+	if (!entry || !context_entry_answers(entry, ask))
+		return NULL;
+	call->gathered = NULL;
+	return entry;
+}
+
 static status
 read_entry(const struct context_env *env, struct rpc_call *call, struct read_call *read)
 {
@@ -150,8 +162,11 @@ read_entry(const struct context_env *env, struct rpc_call *call, struct read_cal
 		st = find_entry(env, call, read);
 	if (!rpc_is_not_cached(st))
 		return st;
-	TRY(context_memory_fill(env->memory, call, &read->ask, 1, &entry));
-	st = ask_admit(call, &read->ask, entry);
+	entry = take_gathered(call, &read->ask);
+	st = entry ? context_memory_settle(env->memory, call, &read->ask, entry)
+		   : context_memory_fill(env->memory, call, &read->ask, 1, &entry);
+	if (st.code == ST_OK)
+		st = ask_admit(call, &read->ask, entry);
 	if (st.code != ST_OK) {
 		context_entry_release(&entry);
 		return st;
