@@ -1,8 +1,8 @@
-/* The first byte chooses: JSON to be encoded, an encoded message to be written, or descriptors. */
+/* The first byte chooses: JSON to be encoded, an encoded message to be written, or descriptors. But
+ * for the last, the next ones choose the message. */
 #include "pbjson/descriptors.h"
 #include "pbjson/pbjson.h"
-
-#include "gen/meta/context.h"
+#include "tests/fuzz/choose.h"
 
 #include <stdlib.h>
 
@@ -48,26 +48,28 @@ go_round(const struct meta_message *message, struct slice encoded, struct arena 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	static const struct meta_message *const messages[] = {&meta_usher_v1_resolve_request,
-	    &meta_usher_v1_resolve_reply, &meta_usher_v1_put_profile_request};
 	struct descriptors *descriptors = NULL;
+	const struct fuzz_message *chosen;
 	struct strbuf encoded;
 	struct arena arena;
 
 	if (bytes == 0)
 		return 0;
-	const struct meta_message *message = messages[data[0] / 4 % 3];
 	struct slice input = slice_of(data + 1, bytes - 1);
+	if (data[0] % 4 == 3) {
+		if (descriptors_load(input, &descriptors).code == ST_OK)
+			descriptors_free(&descriptors);
+		return 0;
+	}
+	chosen = choose_message(&input);
+	if (!chosen)
+		return 0;
 	require(arena_init(&arena, 4096, 64u << 20).code == ST_OK);
 	strbuf_init(&encoded, 64u << 20);
-	if (data[0] % 4 < 2) {
-		if (pbjson_from_json(message, input, &arena, &encoded).code == ST_OK)
-			go_round(message, slice_of(encoded.data, encoded.bytes), &arena);
-	} else if (data[0] % 4 == 2) {
-		go_round(message, input, &arena);
-	} else if (descriptors_load(input, &descriptors).code == ST_OK) {
-		descriptors_free(&descriptors);
-	}
+	if (data[0] % 4 == 2)
+		go_round(chosen->meta, input, &arena);
+	else if (pbjson_from_json(chosen->meta, input, &arena, &encoded).code == ST_OK)
+		go_round(chosen->meta, slice_of(encoded.data, encoded.bytes), &arena);
 	strbuf_done(&encoded);
 	arena_done(&arena);
 	return 0;
