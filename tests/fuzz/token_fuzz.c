@@ -1,5 +1,6 @@
-/* Tokens. The first byte chooses what the rest is: a whole token; a header; a payload, which is
- * signed well, so that the fuzzer gets past the signature; or flat JSON. */
+/* Tokens. The first byte chooses what the rest is: a whole token; a header; a payload, or a header
+ * and a payload, which are signed well, so that the fuzzer gets past the signature; the three parts
+ * of a token before they are encoded; or flat JSON. Parts stand in lines. */
 #include "crypt/flat.h"
 #include "crypt/jws.h"
 #include "crypt/token_key.h"
@@ -53,6 +54,44 @@ verify_with_payload(struct slice payload)
 		verify(slice_text(text));
 }
 
+/* Up to the next end of a line, or to the end. */
+static struct slice
+take_line(struct slice *rest)
+{
+	const uint8_t *end = rest->bytes ? memchr(rest->data, '\n', rest->bytes) : NULL;
+	struct slice line = slice_of(rest->data, end ? (size_t)(end - rest->data) : rest->bytes);
+
+	*rest = end ? slice_of(end + 1, rest->bytes - line.bytes - 1) : SLICE_NONE;
+	return line;
+}
+
+static void
+verify_signed(struct slice lines)
+{
+	const char *text;
+	struct slice header = take_line(&lines);
+
+	if (header.bytes + lines.bytes <= TOKEN_TEXT_BYTES_MAX &&
+	    jws_sign_bytes(key->pkey, header, lines, &arena, &text).code == ST_OK)
+		verify(slice_text(text));
+}
+
+static void
+verify_parts(struct slice lines)
+{
+	char text[TOKEN_TEXT_BYTES_MAX * 2];
+	size_t at = 0;
+
+	if (lines.bytes > TOKEN_TEXT_BYTES_MAX)
+		return;
+	for (int part = 0; part < 3; part++) {
+		if (part)
+			text[at++] = '.';
+		at += base64_encode(part < 2 ? take_line(&lines) : lines, BASE64_URL, text + at);
+	}
+	verify(slice_of(text, at));
+}
+
 static void
 parse_flat(struct slice json)
 {
@@ -84,7 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		return 0;
 
 	struct slice rest = slice_of(data + 1, bytes - 1);
-	switch (data[0] % 4) {
+	switch (data[0] % 6) {
 	case 0:
 		verify(rest);
 		break;
@@ -93,6 +132,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		break;
 	case 2:
 		verify_with_payload(rest);
+		break;
+	case 4:
+		verify_signed(rest);
+		break;
+	case 5:
+		verify_parts(rest);
 		break;
 	default:
 		parse_flat(rest);
