@@ -20,6 +20,7 @@ from usher_testing import (
     Organisation,
     Statements,
     System,
+    leaks,
     rounds,
     wait_until,
 )
@@ -28,6 +29,19 @@ GATE = 7700
 _NUMBERS = itertools.count()
 AGAIN = (usher.Aborted, usher.Unavailable, usher.DeadlineExceeded, usher.Unknown)
 LOST = (usher.Unavailable, usher.DeadlineExceeded)
+# Whatever nobody else may know, of all tests here.
+SEEN: dict[str, leaks.Secret] = {}
+
+
+def _secret(what: str, secret: Any) -> Any:
+    """Remembered, to be looked for in the end; of a text what no id of ours stands in."""
+    text = secret.rpartition("_" if what == "API key" else ".")[2] if what != "key" else secret
+    SEEN[f"{what} {len(SEEN)}"] = text
+    return secret
+
+
+def _new_key() -> bytes:
+    return _secret("key", usher.idempotency_key())
 
 
 @dataclass
@@ -65,7 +79,7 @@ EFFECTS = {
             chatbot_id=org.chatbot_id, display_name=name, scopes=["context.read"]
         ),
         _count_of("api_keys", "display_name = '{name}'"),
-        lambda reply: reply.api_key,  # which is kept nowhere in clear
+        lambda reply: _secret("API key", reply.api_key),
     ),
 }
 
@@ -215,8 +229,10 @@ def _begin(
     pool: ThreadPoolExecutor,
 ) -> Call:
     steady = fleet.nodes[0].client(timeout=20.0)
-    org.tokens(steady)
-    key = usher.idempotency_key()
+    tokens = org.tokens(steady)
+    _secret("token", tokens.access_token)
+    _secret("API key", tokens.refresh_token)
+    key = _new_key()
     effect = EFFECTS[method]
     there = org.owner(victim.client(timeout=20.0))
     there.user.get_me()
@@ -368,7 +384,7 @@ def test_a_client_of_both_nodes_is_answered_though_one_is_killed(
     steady = fleet.nodes[0]
     name, effect = f"{method} by a client of both", EFFECTS[method]
     with usher.Client([victim.url, steady.url], timeout=30.0) as client:
-        owner = org_a.owner(client).using(idempotency_key=usher.idempotency_key())
+        owner = org_a.owner(client).using(idempotency_key=_new_key())
         with Statements(system.database) as held:
             held.run(f"SELECT pg_advisory_lock({GATE})")
             call = pool.submit(effect.call, owner, org_a, name)
@@ -397,7 +413,7 @@ def test_twice_at_once_on_two_nodes_is_once(
     outcomes: Counter[str] = Counter()
     count = rounds(12)
     for number in range(count):
-        name, key = f"{method} at once {number}", usher.idempotency_key()
+        name, key = f"{method} at once {number}", _new_key()
 
         def attempt(owner: usher.Calls) -> Any:
             try:
@@ -415,3 +431,20 @@ def test_twice_at_once_on_two_nodes_is_once(
         assert len(again) == 1 and (not answers or again == answers)
         assert effect.count(system, name) == 1
     print(f"{method}: {count} rounds of 4 at once on two nodes, {dict(outcomes)}, 0 twice")
+
+
+def test_nothing_that_was_secret_stands_anywhere_in_the_end(
+    fleet: Fleet,
+    victim: FleetNode,
+    system: System,
+    org_a: Organisation,
+    pool: ThreadPoolExecutor,
+):
+    """Neither what the tests before this one left, nor this one, which is killed with its reply."""
+    call = _killed("reply lost", "CreateApiKey", fleet, victim, org_a, pool)
+    call.check()
+    _secret("password", org_a.password)
+    _secret("API key", org_a.api_key)
+    assert {"API key", "key", "token"} <= {name.rpartition(" ")[0] for name in SEEN}
+    there = {"name of the call": call.name, "email": org_a.email}
+    leaks.check_that_none_is_found(system, SEEN, there, leaks.places(system))
