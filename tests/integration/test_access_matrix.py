@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -191,6 +193,43 @@ def test_a_key_gets_where_its_scope_leads(
     for scope in wanted:
         key = org_a.new_key(client, scope, default_user_id=org_a.user_id).api_key
         check_admitted(method, answer(client, method, org_a, key))
+
+
+@pytest.fixture(scope="module")
+def platform_key(
+    client: usher.Client, system: System, operator: Organisation, tmp_path_factory: Any
+) -> Callable[[Iterable[str]], str]:
+    """Keys of the platform's own organisation: no other may give the scopes of the system."""
+    file = tmp_path_factory.mktemp("platform") / "bridge.key"
+    made = system.cli("bootstrap", "--system-only", "--bridge-key", str(file), "--json")
+    assert made.returncode == 0, made.stderr
+    context = operator.owner(client).using(org=json.loads(made.stdout)["systemOrgId"]).context
+    chatbot_id = context.create_chatbot(display_name="Of the platform").chatbot_id
+
+    def make(scopes: Iterable[str]) -> str:
+        return context.create_api_key(chatbot_id=chatbot_id, scopes=sorted(scopes)).api_key
+
+    return make
+
+
+@each_method(lambda m: any(access.key in SYSTEM_SCOPES for access in m.rules.access))
+def test_a_key_of_the_platform_gets_where_its_scope_leads(
+    method: Method,
+    client: usher.Client,
+    org_a: Organisation,
+    platform_key: Callable[[Iterable[str]], str],
+):
+    wanted = {access.key for access in method.rules.access} & SYSTEM_SCOPES
+    response = answer(client, method, org_a, platform_key(SYSTEM_SCOPES - wanted))
+    assert response.code == Code.PERMISSION_DENIED, response.message
+    assert not response.payload
+    for scope in wanted:
+        check_admitted(method, answer(client, method, org_a, platform_key([scope])))
+
+
+def test_the_scopes_of_the_system_are_all_led_somewhere():
+    """Each is the scope of a method, so that the test above looks at each."""
+    assert SYSTEM_SCOPES <= {a.key for method in METHODS.values() for a in method.rules.access}
 
 
 @each_method()
