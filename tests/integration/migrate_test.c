@@ -169,6 +169,39 @@ the_reader_sees_no_secret(void **state)
 	PQfinish(pg);
 }
 
+/* What is named like a secret, sealed or hashed ones too, and which of it the reader may read. A
+ * block's hash is one of what stands beside it, for all who may read that. */
+#define SECRET_COLUMNS                                                                             \
+	" FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"                               \
+	" WHERE c.relnamespace = 'usher'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')"      \
+	" AND a.attnum > 0 AND NOT a.attisdropped"                                                 \
+	" AND a.attname ~ '(hash|sealed|secret|mac|private|digest|salt|pepper|password|cipher)'"   \
+	" AND a.attname <> 'block_hash' AND (c.relname, a.attname) <> ('blocks', 'hash')"
+#define READABLE_SECRETS                                                                           \
+	"SELECT coalesce(string_agg(c.relname || '.' || a.attname, ' '"                            \
+	" ORDER BY c.relname, a.attname), '')" SECRET_COLUMNS                                      \
+	" AND has_column_privilege('usher_reader', c.oid, a.attnum, 'SELECT')"
+
+static void
+no_column_that_is_named_like_a_secret_is_the_readers(void **state)
+{
+	struct fixture *f = *state;
+	int applied;
+	char *readable;
+
+	assert_int_equal(up(f, &applied).code, ST_OK);
+	assert_in_range(ask(f, "SELECT count(*)" SECRET_COLUMNS), 10, 1000);
+	readable = postgres_query(&postgres, f->database, READABLE_SECRETS);
+	assert_string_equal(readable, "");
+	free(readable);
+	/* One that a migration opens is found. */
+	free(postgres_query(
+	    &postgres, f->database, "GRANT SELECT ON usher.signups TO usher_reader"));
+	readable = postgres_query(&postgres, f->database, READABLE_SECRETS);
+	assert_string_equal(readable, "signups.code_hash signups.password_hash");
+	free(readable);
+}
+
 static void
 a_migration_that_was_edited_is_refused_by_name(void **state)
 {
@@ -417,6 +450,7 @@ main(void)
 	    TEST(the_checksum_is_the_files),
 	    TEST(the_server_may_not_change_the_schema_or_its_history),
 	    TEST(the_reader_sees_no_secret),
+	    TEST(no_column_that_is_named_like_a_secret_is_the_readers),
 	    TEST(a_migration_that_was_edited_is_refused_by_name),
 	    TEST(a_migration_that_fails_leaves_nothing_and_says_why),
 	    TEST(a_database_that_is_ahead_is_left_alone),

@@ -4,6 +4,7 @@ node's role in the database."""
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import pathlib
 import re
@@ -25,6 +26,7 @@ from usher_testing import (
     System,
     free_port,
     leaks,
+    unverified_token,
     wait_until,
 )
 from usher_testing.process import run
@@ -166,6 +168,95 @@ def test_a_dump_of_the_whole_database_the_logs_and_the_files_hold_no_secret(
     assert b"event=rpc" in places["told.log"]
     there = {"email": org_a.email, "another email": "somebody@example.com"}
     leaks.check_that_none_is_found(system, secrets, there, places)
+
+
+def _rows(system: System, statement: str, role: str = "") -> list[list[str]]:
+    done = run(["psql", "-XAtq", "-F", "|", "-d", role or system.database.owner, "-c", statement])
+    assert done.returncode == 0, done.stderr
+    return [line.split("|") for line in done.stdout.splitlines()]
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def test_each_thing_stands_in_the_database_as_the_page_says(
+    system: System, bridge: Bridge, client: usher.Client, org_a: Organisation
+):
+    """A row of the table "What is sealed with what" each. What is sealed opens with its key alone, which
+    unit tests show."""
+    secrets: dict[str, str] = {}
+    _, refresh = _person(bridge.http(), secrets, "everything")
+    owner = org_a.owner(client).using(idempotency_key=usher.idempotency_key())
+    key = owner.context.create_api_key(
+        chatbot_id=org_a.chatbot_id, scopes=["context.read"]
+    ).api_key
+    context = org_a.keyed(client).context
+    context.put_profile(profile={"company": "A company in clear"})
+    context.append_turns(
+        conversation="all", turns=[{"role": "TURN_ROLE_USER", "text": "A turn in clear"}]
+    )
+
+    hashes = _rows(system, "SELECT DISTINCT split_part(hash, '$', 4) FROM usher.passwords")
+    assert hashes == [["m=64,t=1,p=1"]]  # as the tests' settings have it
+    assert _rows(system, "SELECT count(*) FROM usher.passwords WHERE hash !~ '^.argon2id.v=19'") == [
+        ["0"]
+    ]
+    shipped = system.folder / "shipped.conf"
+    shipped.write_text(f"database.conninfo = {system.database.app}\n")
+    shipped.chmod(0o600)
+    said = system.cli("config", config="shipped")
+    assert said.returncode == 0, said.stderr
+    costs = dict(re.findall(r"^password\.(memory_kib|passes)\s*=\s*(\d+)", said.stdout, re.M))
+    assert costs == {"memory_kib": str(19 * 1024), "passes": "2"}
+
+    for table, secret in (("api_keys", key), ("refresh_tokens", refresh)):
+        assert _rows(
+            system,
+            f"SELECT count(*) FROM usher.{table} WHERE secret_hash = '\\x{_digest(secret)}'",
+        ) == [["1"]], table
+    # Not a plain digest of the code, which is soon found.
+    codes = {row[0] for row in _rows(system, "SELECT encode(code_hash, 'hex') FROM usher.signups")}
+    assert codes and all(len(code) == 64 for code in codes)
+    assert not codes & {_digest(secrets[name]) for name in ("code", "open code")}
+    for column in (
+        "signing_keys.private_sealed",
+        "mail_outbox.sealed",
+        "refresh_tokens.successor_sealed",
+        "idempotency.result_sealed",
+    ):
+        table, name = column.split(".")
+        type_of = _rows(
+            system, f"SELECT DISTINCT pg_typeof({name}) FROM usher.{table} WHERE {name} IS NOT NULL"
+        )
+        assert type_of in ([["bytea"]], []), column
+        assert type_of or table == "mail_outbox", column
+    # People's data is in clear, to whoever has a dump and to every node's role.
+    for role in (system.database.owner, system.database.app):
+        for column, text in (
+            ("profiles.company", "A company in clear"),
+            ("turns.body", "A turn in clear"),
+            ("accounts.email", "everything@example.com"),
+            ("audit.action", "usher.v1.ContextService/CreateApiKey"),
+        ):
+            table, name = column.split(".")
+            assert [text] in _rows(system, f"SELECT {name} FROM usher.{table}", role), column
+    _rows(system, "UPDATE usher.profiles SET company = 'Anything'", system.database.app)
+    assert context.get_profile(user_id=org_a.user_id).profile.company == "Anything"
+
+
+def test_an_access_token_is_over_after_15_minutes_and_a_refresh_token_after_7_days(
+    system: System, client: usher.Client, org_a: Organisation
+):
+    tokens = org_a.login(client)
+    _, claims, _ = unverified_token(tokens.access_token)
+    assert claims["exp"] - claims["iat"] == 15 * 60
+    left = _rows(
+        system,
+        "SELECT extract(epoch FROM expires_at - now()) FROM usher.refresh_tokens"
+        f" WHERE secret_hash = '\\x{_digest(tokens.refresh_token)}'",
+    )
+    assert 0 < 7 * 86400 - float(left[0][0]) < 600
 
 
 class Wire(threading.Thread):
