@@ -1,8 +1,7 @@
 """What was taken away is refused everywhere from the moment that it is acknowledged: every method that
 takes something away, from any node, while all are hammered and one of them has its troubles.
 
-An acknowledgement is whatever tells a caller that it is done: success, and "it is gone already" too.
-USHER_ROUNDS=1000 is the long form."""
+An acknowledgement is whatever tells a caller that it is done: success, and "it is gone already" too."""
 
 from __future__ import annotations
 
@@ -230,6 +229,11 @@ def _prepare(taken: Taken, clients: list[usher.Client]) -> None:
         taken.use(client)
 
 
+# That none is late is promised of any number: it is asked of a thousand, which take a minute or two.
+ROUNDS = 15 if SANITIZED else 1000
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("method", WAYS)
 def test_what_was_taken_away_is_refused_everywhere(
     method: str,
@@ -241,9 +245,9 @@ def test_what_was_taken_away_is_refused_everywhere(
     org_a.tokens(clients[0])
     figures = {n: Figures(f"{method}, from {n} nodes at once") for n in (1, 2)}
     violations: list[str] = []
-    count, asked, repeats = rounds(60), 0, 0
+    asked, repeats = 0, 0
     with _others_at_work(clients, org_a):
-        for number in range(count):
+        for number in range(ROUNDS):
             taken = WAYS[method](clients, org_a)
             _prepare(taken, clients)
             takers = random.sample(range(len(clients)), 1 + number % 2)
@@ -253,7 +257,7 @@ def test_what_was_taken_away_is_refused_everywhere(
             asked += one.asked
             repeats += one.repeats
     print(
-        f"{method}: {count} rounds, {asked} calls, {repeats} repeats,"
+        f"{method}: {ROUNDS} rounds, {asked} calls, {repeats} repeats,"
         f" {len(violations)} accepted too late"
     )
     print(*figures.values(), sep="\n")
@@ -272,7 +276,7 @@ def test_a_node_that_hears_late_is_waited_for(
     slow = fleet.nodes[2]
     assert slow.link
     figures = Figures(f"{method}, one node 100 ms from its database")
-    for number in range(rounds(20) // 4 + 1):
+    for number in range(rounds(8)):
         slow.link.flow()
         taken = WAYS[method](clients, org_a)
         _prepare(taken, clients)
@@ -297,7 +301,7 @@ def test_a_node_without_its_database_refuses_once_its_lease_is_over(
     figures = Figures(f"one node's database connection {trouble}")
     quick = [c.using(timeout=10.0 * SLOWER) for c in clients[:2]]
     quick.append(clients[2].using(timeout=0.5))
-    for number in range(max(2, rounds(8) // 4)):
+    for number in range(2):
         fleet.settle()
         taken = _key(clients, org_a) if number % 2 else _session(clients, org_a)
         _prepare(taken, clients)
@@ -318,7 +322,7 @@ def test_a_node_that_was_stopped_for_5_s_refuses_when_it_goes_on(
     sleeper = fleet.nodes[2]
     figures = Figures("one node stopped")
     asked = 0
-    for number in range(max(2, rounds(8) // 4)):
+    for number in range(2):
         fleet.settle()
         taken = [_key(clients, org_a), _session(clients, org_a), _refresh(clients, org_a)]
         for one in taken:
@@ -355,7 +359,7 @@ def test_a_node_that_was_killed_delays_the_acknowledgement_by_2_s_at_most(
 ):
     victim: FleetNode = fleet.nodes[2]
     figures = Figures("one node killed just before")
-    for number in range(max(3, rounds(12) // 4)):
+    for number in range(3):
         fleet.settle()
         taken = _key(clients, org_a)
         _prepare(taken, clients)

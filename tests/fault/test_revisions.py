@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from usher_testing import Fleet, Organisation, Statements, System, rounds
+from usher_testing import Fleet, Organisation, Statements, System
 from usher_testing.checker import Checker
 
 LEASE_MS = 1900
+SECONDS = 10.0  # of each trouble
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +22,10 @@ def fleet(system: System, org_a: Organisation) -> Fleet:
     return made
 
 
-def _seconds() -> float:
-    """10 s, or 0.06 s for each of USHER_ROUNDS."""
-    return rounds(160) * 0.06
-
-
 def test_no_read_misses_an_own_write_and_none_is_old(fleet: Fleet, org_a: Organisation):
     checker = Checker(fleet.clients(), org_a)
     with checker.running():
-        checker.wait(_seconds())
+        checker.wait(SECONDS)
     checker.report("quiet")
     assert not checker.missed, checker.missed[:10]
     assert checker.from_memory and checker.written
@@ -42,7 +38,7 @@ def test_nor_under_an_open_transaction(fleet: Fleet, org_a: Organisation, system
     with Statements(system.database) as old:
         old.run("BEGIN; SELECT pg_current_xact_id()")
         with checker.running():
-            checker.wait(_seconds())
+            checker.wait(SECONDS)
         old.run("COMMIT")
     checker.report("open write transaction")
     assert not checker.missed, checker.missed[:10]
@@ -56,7 +52,7 @@ def test_nor_while_a_node_is_parted_from_its_database(fleet: Fleet, org_a: Organ
     with checker.running():
         for trouble in (lambda: link.delay(0.03), link.cut, link.flow, link.stall, link.flow):
             trouble()
-            checker.wait(_seconds() / 5)
+            checker.wait(SECONDS / 5)
     link.flow()
     fleet.settle()
     checker.report("one node's link slow, cut, stalled")
@@ -72,11 +68,11 @@ def test_nor_while_nodes_are_killed_and_stopped(fleet: Fleet, org_a: Organisatio
             node = fleet.nodes[number % 3]
             if number % 2:
                 with node.paused():
-                    checker.wait(_seconds() / 4)
+                    checker.wait(SECONDS / 4)
             else:
                 node.kill()
                 node.start()
-                checker.wait(_seconds() / 4)
+                checker.wait(SECONDS / 4)
     fleet.settle(30)
     checker.report("nodes killed and stopped")
     assert not checker.missed, checker.missed[:10]

@@ -1,9 +1,9 @@
 # usher_pytest(KIND): each test_*.py of the folder as the test KIND/<name>, with this build's programs.
 # SINGLE names those that are for one build alone: they measure, or need what other builds have not.
 # LONG names those that ./test quick leaves out. ALONE names those that hold a promise of so many
-# seconds: nothing else of ours runs beside them.
+# seconds: nothing else of ours runs beside them. LONGER names those that may take long where the machine does much else.
 function(usher_pytest kind)
-  cmake_parse_arguments(ARG "" "" "SINGLE;LONG;ALONE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SINGLE;LONG;ALONE;LONGER" ${ARGN})
   if(NOT (TARGET usherd AND TARGET usher-bridge AND TARGET usher))
     return()
   endif()
@@ -24,6 +24,9 @@ function(usher_pytest kind)
     set_tests_properties(${kind}/${short} PROPERTIES LABELS "${labels}" TIMEOUT 600
       ENVIRONMENT
       "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE};LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lib/lsan.supp:print_suppressions=0")
+    if(short IN_LIST ARG_LONGER)
+      set_tests_properties(${kind}/${short} PROPERTIES TIMEOUT 3000)
+    endif()
     if(short IN_LIST ARG_ALONE)
       set_tests_properties(${kind}/${short} PROPERTIES RUN_SERIAL ON)
     endif()
