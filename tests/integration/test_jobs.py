@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 import usher
-from usher_testing import Node, Organisation, System, free_port, wait_until
+from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
 
 OK, FAILED, USAGE = 0, 1, 2
 JOBS = {"keyring", "receipts", "partitions", "changes", "sweep", "retention", "mail", "operations"}
@@ -111,3 +111,15 @@ def test_the_command_line_lists_and_runs(system: System, node: Node, operator: u
         assert done.returncode == FAILED and "sweep" in done.stdout
     finally:
         system.database.sql("ALTER TABLE usher.away RENAME TO throttles")
+
+
+def test_retention_finds_what_is_due_by_its_time(system: System):
+    """Each hour it would read a month of receipts otherwise. That the planner wants the index as the table
+    grows is its own affair: here it has no other way but to read all."""
+    statement = (SOURCE / "src/store/sql/jobs/retain_reads.sql").read_text()
+    plan = system.database.sql(
+        "SET enable_seqscan = off;"
+        f"PREPARE due (int8, int8) AS {statement};"
+        "EXPLAIN (COSTS OFF) EXECUTE due(1000, 2592000)"
+    )
+    assert re.search(r"Bitmap Index Scan on reads_\w*read_at_idx", plan), plan
