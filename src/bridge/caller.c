@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "wire/envelope.h"
 
 #include <string.h>
 #include <strings.h>
@@ -236,6 +237,22 @@ caller_address(struct visit *visit)
 	return visit->client_ip_text;
 }
 
+/* Its first bytes, in visible ASCII. NULL without it, and for reads: audit keeps none of them. */
+static const char *
+read_user_agent(struct visit *visit)
+{
+	const char *value = visit->row->effect != CLIENT_READ
+				? http_request_header(visit->request, "User-Agent")
+				: NULL;
+	size_t bytes = value ? strnlen(value, USER_AGENT_BYTES_MAX) : 0;
+	char *text = value ? arena_copy(&visit->arena, value, bytes) : NULL;
+
+	for (size_t i = 0; text && i < bytes; i++)
+		if (text[i] < 0x20 || text[i] >= 0x7f)
+			text[i] = '?';
+	return text;
+}
+
 bool
 caller_is_among(const struct visit *visit, const struct networks *networks)
 {
@@ -253,6 +270,7 @@ caller_read(struct visit *visit, struct client_options *out)
 	    .via = visit->bridge->key,
 	    .trace = read_trace(visit),
 	    .client_ip = visit->client_ip,
+	    .user_agent = read_user_agent(visit),
 	    .call_id = call_id_of(visit->request),
 	};
 

@@ -89,6 +89,7 @@ struct client_options {
 	struct slice at_least;          /* a revision; session does this by itself, and notes it */
 	const char *org;                /* operators of the platform only */
 	const char *client_ip;          /* believed with a via that may assert it */
+	const char *user_agent;         /* what our caller calls itself, for audit; UTF-8 */
 	uint32_t timeout_ms;            /* 0: the method's own */
 	uint64_t call_id;               /* comes back, and stands in the server's log */
 	struct causal_session *session; /* outlives the call */

@@ -36,6 +36,9 @@ client_envelope_fill(struct request_envelope *e, const struct client_method *met
 	}
 	e->org = slice_text(options->org);
 	e->client_ip = slice_text(options->client_ip);
+	if (options->user_agent)
+		e->pairs[e->pairs_count++] = (struct envelope_pair){
+		    slice_text(USER_AGENT_KEY), slice_text(options->user_agent)};
 }
 
 status

@@ -142,6 +142,10 @@ item_inherit(struct task *task)
 		own->via = whole->via;
 		if (own->client_ip.bytes == 0)
 			own->client_ip = whole->client_ip;
+		if (own->pairs_count == 0) {
+			own->pairs_count = whole->pairs_count;
+			memcpy(own->pairs, whole->pairs, whole->pairs_count * sizeof(*own->pairs));
+		}
 	}
 	if (own->trace.bytes == 0)
 		own->trace = whole->trace;

@@ -5,6 +5,22 @@
 
 #define RETRY_MS_DATABASE 1000
 
+/* As it was said; nobody vouches for it. */
+static struct slice
+user_agent_of(const struct request_envelope *envelope)
+{
+	for (size_t i = 0; i < envelope->pairs_count; i++) {
+		struct slice value = envelope->pairs[i].value;
+
+		if (!slice_equals_text(envelope->pairs[i].key, USER_AGENT_KEY))
+			continue;
+		if (value.bytes > USER_AGENT_BYTES_MAX)
+			value.bytes = utf8_valid_bytes(slice_of(value.data, USER_AGENT_BYTES_MAX));
+		return value;
+	}
+	return SLICE_NONE;
+}
+
 status
 run_audit(struct rpc_call *call, status outcome)
 {
@@ -15,6 +31,7 @@ run_audit(struct rpc_call *call, status outcome)
 	    .action = call->audit_action ? call->audit_action : call->method->name,
 	    .outcome = outcome.code,
 	    .reason = outcome.code == ST_OK ? "" : reason,
+	    .user_agent = user_agent_of(&run->task->envelope),
 	};
 
 	return run->task->server->settings.backend.audit(call->conn, &row);

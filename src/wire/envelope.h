@@ -9,7 +9,9 @@
 #include "base/str.h"
 #include "base/wire.h"
 
-#define ENVELOPE_PAIRS_MAX 16      /* metadata in one envelope */
+#define ENVELOPE_PAIRS_MAX 16       /* metadata in one envelope */
+#define USER_AGENT_KEY "user-agent" /* of metadata that audit keeps */
+#define USER_AGENT_BYTES_MAX 256
 #define ENVELOPE_VIOLATIONS_MAX 16 /* of a BadRequest; more are left out */
 #define ENVELOPE_NAME_BYTES_MAX 128
 #define ENVELOPE_TRACE_BYTES_MAX 256

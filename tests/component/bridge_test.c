@@ -195,6 +195,33 @@ headers_become_the_envelope(void **state)
 }
 
 static void
+what_a_browser_calls_itself_goes_along_with_what_it_changes(void **state)
+{
+	const struct request_envelope *call;
+
+	(void)state;
+	assert_int_equal(bridge_ask(&fixture, "POST", "/v1/orgs",
+			     "User-Agent: Bro\xc3\x9fser/1 (\"x\")\r\n", SLICE_NONE),
+	    201);
+	call = upstream_last(&fixture.upstream);
+	assert_int_equal(call->pairs_count, 1);
+	assert_true(slice_equals_text(call->pairs[0].key, "user-agent"));
+	assert_true(slice_equals_text(call->pairs[0].value, "Bro??ser/1 (\"x\")"));
+
+	char header[1100] = "User-Agent: ";
+	memset(header + 12, 'x', 1000);
+	strcpy(header + 1012, "\r\n");
+	assert_int_equal(bridge_ask(&fixture, "POST", "/v1/orgs", header, SLICE_NONE), 201);
+	assert_int_equal(upstream_last(&fixture.upstream)->pairs[0].value.bytes, 256);
+
+	assert_int_equal(bridge_ask(&fixture, "POST", "/v1/orgs", "", SLICE_NONE), 201);
+	assert_int_equal(upstream_last(&fixture.upstream)->pairs_count, 0);
+	/* Nobody audits reads. */
+	assert_int_equal(bridge_get(&fixture, "/v1/me", "User-Agent: x\r\n"), 200);
+	assert_int_equal(upstream_last(&fixture.upstream)->pairs_count, 0);
+}
+
+static void
 a_key_with_a_token_acts_on_behalf_of_its_user(void **state)
 {
 	const struct request_envelope *call;
@@ -854,6 +881,7 @@ main(void)
 	    TEST(a_path_and_a_body_that_differ_are_refused),
 	    TEST(what_the_query_must_not_say_is_refused),
 	    TEST(headers_become_the_envelope),
+	    TEST(what_a_browser_calls_itself_goes_along_with_what_it_changes),
 	    TEST(a_key_with_a_token_acts_on_behalf_of_its_user),
 	    TEST(headers_that_are_off_are_refused_before_the_call),
 	    TEST(the_client_is_the_last_one_that_no_trusted_proxy_is),

@@ -531,6 +531,27 @@ def test_operators_see_the_status(system: System, node: Node, client: usher.Clie
     http.get("/v1/ops/status").expect(401)
 
 
+def test_audit_keeps_what_a_caller_calls_itself(
+    system: System, client: usher.Client, http: Http, org_a: Organisation
+):
+    def agents() -> set[str]:
+        return set(
+            system.database.sql(
+                "SELECT user_agent FROM usher.audit_addresses"
+            ).splitlines()
+        )
+
+    login = {"email": org_a.email, "password": org_a.password}
+    http.post(
+        "/v1/auth/login", login, headers={"User-Agent": "Browser/1 (of a test)"}
+    ).expect(200)
+    assert "Browser/1 (of a test)" in agents()
+    # By nng, as whoever passes on calls says it: so long, and no character of it in two.
+    client.using(metadata={"user-agent": "é" * 300}).auth.login(**login)
+    client.using(metadata={"user-agent": "x" + "é" * 300}).auth.login(**login)
+    assert {"é" * 128, "x" + "é" * 127} <= agents()
+
+
 def test_fields_without_presence_are_always_printed(http: Http, person: Person):
     me = person.http.get("/v1/me").expect(200)
     names = {f.json_name for f in common_pb2.User.DESCRIPTOR.fields}
