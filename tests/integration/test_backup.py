@@ -157,6 +157,7 @@ def test_another_master_key_opens_nothing_and_costs_what_the_doc_says(
         return ""
 
     wait_until(lambda: refusal() == "SIGNING_KEY_SEALED", "nobody can log in", 30)
+    assert "master_key" in stranger.ops.get_health().reason
     # Sealed they stay: what the old key sealed is not replaced by itself.
     assert system.database.count("signing_keys") == 1
     system.database.sql("DELETE FROM usher.signing_keys")

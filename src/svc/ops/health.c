@@ -36,7 +36,8 @@ ops_get_health(const struct ops_env *env, struct rpc_call *call,
 	bool has_files = !env->server || rpc_server_has_files(env->server);
 	const char *reason = health.message;
 	if (!*reason && !signs)
-		reason = "there is no signing key yet";
+		reason = "there is no signing key: it has only just started, or master_key is not "
+			 "the one that sealed them (the log says)";
 	if (!*reason && !has_files)
 		reason = "no file descriptor is left: raise the limit (ulimit -n, LimitNOFILE=)";
 	reply->ready = health.reachable && health.schema_fits && signs && has_files;
