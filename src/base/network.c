@@ -99,3 +99,24 @@ address_format(const struct network *address, char out[ADDRESS_TEXT_BYTES])
 	else
 		(void)inet_ntop(AF_INET6, address->address, out, ADDRESS_TEXT_BYTES);
 }
+
+struct slice
+url_host(struct slice url)
+{
+	const uint8_t *start = url.bytes ? memmem(url.data, url.bytes, "://", 3) : NULL;
+	const uint8_t *end = url.data + url.bytes, *colon;
+
+	if (!start)
+		return SLICE_NONE;
+	start += 3;
+	for (const uint8_t *at = start; at < end; at++)
+		if (*at == '/' || *at == '?' || *at == '#')
+			end = at;
+	colon = memrchr(start, ':', (size_t)(end - start));
+	/* That of an address without a port stands within its brackets. */
+	if (colon && !memchr(colon, ']', (size_t)(end - colon)))
+		end = colon;
+	if (end - start >= 2 && *start == '[' && end[-1] == ']')
+		return slice_of(start + 1, (size_t)(end - start) - 2);
+	return slice_of(start, (size_t)(end - start));
+}

@@ -19,6 +19,8 @@ bool address_parse(struct slice text, struct network *out);
 bool network_contains(const struct network *network, const struct network *address);
 /* 127.0.0.0/8 and ::1. */
 bool address_is_loopback(const struct network *address);
+/* The host of a URL, without port and brackets: what stands behind ://, or nothing. */
+struct slice url_host(struct slice url);
 /* As inet_ntop(3) writes it; IPv4 in its own form. */
 #define ADDRESS_TEXT_BYTES 46
 void address_format(const struct network *address, char out[ADDRESS_TEXT_BYTES]);

@@ -26,6 +26,28 @@ slice_starts_with(struct slice s, const char *prefix)
 	return s.bytes >= bytes && (bytes == 0 || memcmp(s.data, prefix, bytes) == 0);
 }
 
+static bool
+separates_words(uint8_t byte)
+{
+	return byte == ',' || byte == ' ' || byte == '\t' || byte == '\n';
+}
+
+bool
+slice_take_word(struct slice *rest, struct slice *out)
+{
+	size_t bytes = 0;
+
+	while (rest->bytes && separates_words(*rest->data))
+		*rest = slice_of(rest->data + 1, rest->bytes - 1);
+	while (bytes < rest->bytes && !separates_words(rest->data[bytes]))
+		bytes++;
+	if (bytes == 0)
+		return false;
+	*out = slice_of(rest->data, bytes);
+	*rest = slice_of(rest->data + bytes, rest->bytes - bytes);
+	return true;
+}
+
 bool
 slice_equals_secret(struct slice a, struct slice b)
 {

@@ -29,6 +29,9 @@ slice_text(const char *text)
 bool slice_equals(struct slice a, struct slice b);
 bool slice_equals_text(struct slice a, const char *text);
 bool slice_starts_with(struct slice s, const char *prefix);
+/* The next of the words that commas or blanks separate, off the front of rest; false: none is left.
+ */
+bool slice_take_word(struct slice *rest, struct slice *out);
 
 /* Equal or not in a time that depends on the lengths alone. */
 bool slice_equals_secret(struct slice a, struct slice b);

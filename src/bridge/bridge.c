@@ -20,15 +20,12 @@
 static size_t
 split_list(const char *text, struct slice *out)
 {
+	struct slice rest = slice_text(text), word;
 	size_t count = 0;
 
-	for (text += strspn(text, ", "); *text; text += strspn(text, ", ")) {
-		size_t bytes = strcspn(text, ", ");
+	for (; slice_take_word(&rest, &word); count++)
 		if (out)
-			out[count] = slice_of(text, bytes);
-		count++;
-		text += bytes;
-	}
+			out[count] = word;
 	return count;
 }
 

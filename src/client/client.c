@@ -145,19 +145,14 @@ client_repeats(struct client *client)
 static status
 servers_open(struct client *client, const struct client_settings *settings)
 {
-	static const char separators[] = ", \t\n";
 	const bool has_room =
 	    settings->reply_bytes_max == 0 || settings->reply_bytes_max >= MESSAGE_BYTES_MAX;
-	const char *at = settings->url;
+	struct slice rest = slice_text(settings->url), url;
 
 	if (settings->gathers && has_room)
 		TRY(gatherings_watch(client));
-	for (at += strspn(at, separators); *at; at += strspn(at, separators)) {
-		const size_t bytes = strcspn(at, separators);
-
-		TRY(server_open(client, settings, slice_of(at, bytes)));
-		at += bytes;
-	}
+	while (slice_take_word(&rest, &url))
+		TRY(server_open(client, settings, url));
 	if (client->servers_count == 0)
 		return REFUSE_FOR(
 		    ST_INVALID_ARGUMENT, "BAD_URL", "a client needs the URL of a server");

@@ -17,25 +17,10 @@ refuse(struct rpc_server *server, enum status_code code, const char *reason, con
 	return REFUSE_FOR(code, reason, server->problem);
 }
 
-/* What stands between :// and the port, without brackets. url has a ://. */
-static struct slice
-url_host(const char *url)
-{
-	const char *host = strstr(url, "://") + 3;
-	const char *end = host + strcspn(host, "/?#");
-	const char *colon = memrchr(host, ':', (size_t)(end - host));
-
-	if (colon && !memchr(colon, ']', (size_t)(end - colon)))
-		end = colon;
-	if (end - host >= 2 && *host == '[' && end[-1] == ']')
-		return slice_of(host + 1, (size_t)(end - host) - 2);
-	return slice_of(host, (size_t)(end - host));
-}
-
 static bool
 host_is_loopback(const char *url)
 {
-	const struct slice host = url_host(url);
+	const struct slice host = url_host(slice_text(url));
 	struct network address;
 
 	return slice_equals_text(host, "localhost") ||
@@ -47,7 +32,7 @@ host_is_loopback(const char *url)
 static status
 host_look_up(struct rpc_server *server, const char *url)
 {
-	const struct slice host = url_host(url);
+	const struct slice host = url_host(slice_text(url));
 	struct addrinfo *found;
 	char name[256];
 
@@ -193,20 +178,17 @@ url_listen(struct rpc_server *server, const char *url)
 status
 server_listen(struct rpc_server *server)
 {
-	char *urls = strdup(server->settings.urls ? server->settings.urls : "");
-	char *rest = urls;
+	struct slice rest = slice_text(server->settings.urls), word;
 	status st = STATUS_OK;
 
-	if (!urls)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_PRE, pipe_comes, server);
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, pipe_goes, server);
-	for (char *url; st.code == ST_OK && (url = strsep(&rest, ","));) {
-		url += strspn(url, " ");
-		url[strcspn(url, " ")] = 0;
-		if (*url)
-			st = url_listen(server, url);
+	while (st.code == ST_OK && slice_take_word(&rest, &word)) {
+		char *url = strndup((const char *)word.data, word.bytes);
+
+		st = url ? url_listen(server, url)
+			 : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
+		free(url);
 	}
-	free(urls);
 	return st;
 }

@@ -2202,6 +2202,7 @@ urls_that_would_expose_or_fail_are_refused(void **state)
 	    {"tcp://127.0.0.1:0", true, false, NULL},
 	    {"tcp://127.0.0.1:0, tcp://127.0.0.1:0", true, false, NULL},
 	    {"tcp://localhost:0", true, false, NULL},
+	    {"tcp://127.0.0.1:0 http://x", true, false, "BAD_URL"},
 	    {"tcp://127.0.0.1.example.com:0", true, false, "URL_REFUSED"},
 	    {"tcp://[::1].example.com:0", true, false, "URL_REFUSED"},
 	    {"tcp://localhost.example.com:0", true, false, "URL_REFUSED"},

@@ -1,6 +1,6 @@
 /* Short texts that others send, each in the one form that it has: what is taken is written back the
  * same. The first byte chooses: ids, addresses and networks, base64 and hex, times, masks,
- * snapshots, names and origins. */
+ * snapshots, names and origins, lists and URLs. */
 #include "base/email.h"
 #include "base/network.h"
 #include "base/slug.h"
@@ -134,11 +134,32 @@ read_names(struct slice text, char *copy)
 	}
 }
 
+/* Settings: lists of URLs, networks and origins. */
+static void
+read_list(struct slice text)
+{
+	struct slice rest = text, word;
+	size_t words = 0, bytes = 0;
+
+	while (slice_take_word(&rest, &word)) {
+		assert(word.bytes && word.data >= text.data);
+		assert(!memchr(word.data, ' ', word.bytes) && !memchr(word.data, ',', word.bytes));
+		struct slice host = url_host(word);
+		assert(host.bytes <= word.bytes &&
+		       !(host.bytes && memchr(host.data, '/', host.bytes)));
+		words++;
+		bytes += word.bytes;
+	}
+	assert(rest.bytes == 0 && bytes + (words ? words - 1 : 0) <= text.bytes);
+}
+
 static void
 read_url(struct slice text)
 {
 	uint8_t out[TEXT_BYTES_MAX];
 	size_t length;
+
+	read_list(text);
 
 	for (unsigned options = 0; options < 4; options++) {
 		if (url_unescape(text, options, out, &length))

@@ -86,6 +86,29 @@ an_address_is_written_in_its_shortest_form(void **state)
 	}
 }
 
+static void
+a_url_s_host_stands_without_port_and_brackets(void **state)
+{
+	static const char *const table[][2] = {
+	    {"tcp://127.0.0.1:7700", "127.0.0.1"},
+	    {"tcp://[::1]:7700", "::1"},
+	    {"tcp://[::1]", "::1"},
+	    {"tls+tcp://a.example", "a.example"},
+	    {"tcp://*:1", "*"},
+	    {"tcp://:1", ""},
+	    {"tcp://a:1/x:2", "a"},
+	    {"tcp://[::1].example:1", "[::1].example"},
+	    {"tcp://", ""},
+	    {"tcp:/x", ""},
+	    {"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (!slice_equals_text(url_host(slice_text(table[i][0])), table[i][1]))
+			fail_msg("%s has not the host %s", table[i][0], table[i][1]);
+}
+
 int
 main(void)
 {
@@ -93,6 +116,7 @@ main(void)
 	    cmocka_unit_test(a_network_holds_its_addresses_in_either_spelling),
 	    cmocka_unit_test(loopback_is_127_and_1),
 	    cmocka_unit_test(an_address_is_written_in_its_shortest_form),
+	    cmocka_unit_test(a_url_s_host_stands_without_port_and_brackets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,6 +358,22 @@ a_hash_goes_by_every_byte_the_length_and_the_seed(void **state)
 	assert_true(rand_hash_seed() == rand_hash_seed());
 }
 
+static void
+words_stand_between_commas_and_blanks(void **state)
+{
+	struct slice rest = slice_text(" a,,bc\t,\nd "), word;
+
+	(void)state;
+	assert_true(slice_take_word(&rest, &word) && slice_equals_text(word, "a"));
+	assert_true(slice_take_word(&rest, &word) && slice_equals_text(word, "bc"));
+	assert_true(slice_take_word(&rest, &word) && slice_equals_text(word, "d"));
+	assert_false(slice_take_word(&rest, &word));
+	rest = slice_text(NULL);
+	assert_false(slice_take_word(&rest, &word));
+	rest = slice_text(" ,");
+	assert_false(slice_take_word(&rest, &word));
+}
+
 int
 main(void)
 {
@@ -376,6 +392,7 @@ main(void)
 	    cmocka_unit_test(base64_is_strict_but_for_the_form_that_protobuf_reads),
 	    cmocka_unit_test(numbers_are_digits_within_their_limits),
 	    cmocka_unit_test(a_hash_goes_by_every_byte_the_length_and_the_seed),
+	    cmocka_unit_test(words_stand_between_commas_and_blanks),
 	};
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);
 }
