@@ -28,9 +28,7 @@ from usher_testing import (
 )
 from usher_testing.process import BUILD, SANITIZED, Process
 
-pytestmark = pytest.mark.skipif(
-    SANITIZED, reason="no library can be put before a sanitizer's"
-)
+pytestmark = pytest.mark.skipif(SANITIZED, reason="no library can be put before a sanitizer's")
 
 PRELOAD = BUILD / "preload" / "no_dns.so"
 STOP_S = 5.0
@@ -76,9 +74,7 @@ def link(system: System) -> Iterator[tuple[Link, int]]:
 
 
 @pytest.fixture
-def remote(
-    system: System, org_a: Organisation, dns: Dns, link: tuple[Link, int]
-) -> Iterator[Node]:
+def remote(system: System, org_a: Organisation, dns: Dns, link: tuple[Link, int]) -> Iterator[Node]:
     """A node that knows its database by a name. Not started."""
     link[0].flow()
     made = system.node(
@@ -109,9 +105,7 @@ def _refused_at_once(node: Node, org: Organisation) -> float:
     """The time of a call that needs the database, which is told that there is none."""
     began = time.monotonic()
     with pytest.raises(usher.Unavailable) as refused:
-        org.keyed(node.client(timeout=CALLER_S)).context.put_profile(
-            profile={"company": "x"}
-        )
+        org.keyed(node.client(timeout=CALLER_S)).context.put_profile(profile={"company": "x"})
     assert refused.value.reason == "DATABASE_AWAY"
     return time.monotonic() - began
 
@@ -212,9 +206,7 @@ def test_a_bridge_that_starts_without_names_waits_for_them(
     waiting.join(10)
     bridge.start_and_wait()
     dns.up()
-    wait_until(
-        lambda: bridge.http().get("/ready").status == 200, "it is ready with names", 30
-    )
+    wait_until(lambda: bridge.http().get("/ready").status == 200, "it is ready with names", 30)
     keyed.post(resolve, {"message": "x"}).expect(200)
     bridge.stop()
     print(figures)
@@ -237,23 +229,17 @@ def test_a_bridge_that_loses_names_serves_on_and_finds_its_server_again(
     keyed = bridge.http(api_key=org_a.api_key)
     dns.set(TROUBLES[trouble])
     for _ in range(20):
-        keyed.post(f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "x"}).expect(
-            200
-        )
+        keyed.post(f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "x"}).expect(200)
     node.kill()
     node.start_and_wait()
-    wait_until(
-        lambda: bridge.http().get("/ready").status == 503, "it has lost its server", 20
-    )
+    wait_until(lambda: bridge.http().get("/ready").status == 503, "it has lost its server", 20)
     figures = Figures(f"/health of a bridge without a server, names {trouble}")
     for _ in range(20):
         with figures.timed():
             assert bridge.http().get("/health").status == 200
     assert max(figures.ms) < AT_ONCE_S * 1000
     dns.up()
-    wait_until(
-        lambda: bridge.http().get("/ready").status == 200, "it is ready again", 30
-    )
+    wait_until(lambda: bridge.http().get("/ready").status == 200, "it is ready again", 30)
     keyed.post(f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "x"}).expect(200)
     dns.set(TROUBLES[trouble])
     stop = Figures(f"a stop of the bridge while it is connected, names {trouble}")
@@ -277,12 +263,8 @@ def test_the_c_client_gives_up_at_its_deadline_and_ends(
     dns.set(TROUBLES[trouble])
     for _ in range(2):
         with figures.timed():
-            done = subprocess.run(
-                words, env=env, capture_output=True, text=True, timeout=30
-            )
-        assert done.returncode != 0 and "there is no connection" in done.stderr, (
-            done.stderr
-        )
+            done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=30)
+        assert done.returncode != 0 and "there is no connection" in done.stderr, done.stderr
     dns.up()
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
