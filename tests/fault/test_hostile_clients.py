@@ -200,11 +200,11 @@ def test_five_thousand_idle_connections(
     node: Node, light: LightClient, metrics: Http, client: usher.Client, org_a: Organisation
 ):
     """More than there may be: the rest is told by being closed, and one address has not all."""
-    before = figure(metrics, "usher_connections")
 
     @contextmanager
     def beside() -> Iterator[None]:
         idle: list[socket.socket] = []
+        before = figure(metrics, "usher_connections")
         try:
             idle += [connect(node) for _ in range(5000)]
             wait_until(

@@ -200,7 +200,8 @@ class LightClient:
             threading.Event().wait(seconds)
             calm = storm.stop()
         ticks, idle = (now - then for now, then in zip(_machine_times(), before, strict=True))
-        with beside(), self._storm(self._node) as here, self._storm(self._neighbour) as there:
+        # The others are there already when it begins.
+        with self._storm(self._node) as here, self._storm(self._neighbour) as there, beside():
             threading.Event().wait(seconds)
             return Round(
                 calm=calm,
