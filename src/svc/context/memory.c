@@ -425,11 +425,11 @@ read_rows(struct rpc_call *call, const struct context_ask *asks, size_t count, s
 {
 	struct uuid *ids = arena_alloc(call->arena, 2 * count * sizeof(*ids));
 	struct slice *names = arena_alloc(call->arena, 2 * count * sizeof(*names));
-	struct uuid *chatbot_ids = ids + count;
-	struct slice *aliases = names + count;
 
 	if (!ids || !names)
 		return ARENA_EXHAUSTED;
+	struct uuid *chatbot_ids = ids + count;
+	struct slice *aliases = names + count;
 	for (size_t i = 0; i < count; i++) {
 		const struct context_ask *ask = &asks[i];
 
