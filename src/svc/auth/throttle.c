@@ -92,7 +92,8 @@ throttle_take(
 	    p_digest(&pair.network), p_int(pair.network_burst), p_double(network->delay_s),
 	    p_double(network->delay_max_s), p_double(network->window_s), p_int(on->kind),
 	    p_digest(&pair.target), p_int(pair.target_burst), p_double(on->delay_s),
-	    p_double(on->delay_max_s), p_double(on->window_s)));
+	    p_double(on->delay_max_s), p_double(on->window_s),
+	    p_bool(!store_in_transaction(call->conn))));
 	if (row_bool(&rows, 0, AUTH_THROTTLE_TAKE_IS_FREE))
 		return STATUS_OK;
 	wait_us = row_int(&rows, 0, AUTH_THROTTLE_TAKE_WAIT_US);

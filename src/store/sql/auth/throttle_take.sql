@@ -3,11 +3,14 @@
 -- begins with a clean slate. An attempt that comes too early is refused and changes nothing.
 -- Counted and compared under the row's lock, so attempts at once are counted one by one; the clock is
 -- read under it too. The network's row is always locked first. wait_us is as of this statement's
--- start: good enough for a hint.
+-- start: good enough for a hint. is_alone: it is a transaction of its own, and that is
+-- committed without waiting for the disk; a PostgreSQL that crashes may forget what was counted in its
+-- last half second.
 -- scope: account
 -- in: network_kind int8, network_subject bytea, network_burst int8, network_delay_s float8,
 --     network_delay_max_s float8, network_window_s float8,
---     kind int8, subject bytea, burst int8, delay_s float8, delay_max_s float8, window_s float8
+--     kind int8, subject bytea, burst int8, delay_s float8, delay_max_s float8, window_s float8,
+--     is_alone bool
 -- out: is_free bool, wait_us int8
 WITH network AS (
 	INSERT INTO usher.throttles AS t (kind, subject, attempts, window_start, free_at)
@@ -42,3 +45,4 @@ SELECT EXISTS (SELECT FROM target),
 	coalesce((SELECT (extract(epoch FROM max(t.free_at) - clock_timestamp()) * 1000000)::bigint
 		FROM usher.throttles t
 		WHERE (t.kind = $1 AND t.subject = $2) OR (t.kind = $7 AND t.subject = $8)), 0)
+WHERE NOT $13 OR set_config('synchronous_commit', 'off', true) IS NOT NULL
