@@ -43,6 +43,28 @@ __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *bytes)
 	return got;
 }
 
+/* Of a connection that has been reset the kernel knows no address any more. */
+static bool has_been_reset;
+static int closes;
+
+int __real_nng_pipe_get_addr(nng_pipe pipe, const char *name, nng_sockaddr *out);
+int __wrap_nng_pipe_get_addr(nng_pipe pipe, const char *name, nng_sockaddr *out);
+int __wrap_nng_pipe_close(nng_pipe pipe);
+
+int
+__wrap_nng_pipe_get_addr(nng_pipe pipe, const char *name, nng_sockaddr *out)
+{
+	return has_been_reset ? NNG_ECLOSED : __real_nng_pipe_get_addr(pipe, name, out);
+}
+
+int
+__wrap_nng_pipe_close(nng_pipe pipe)
+{
+	(void)pipe;
+	closes++;
+	return 0;
+}
+
 static void
 pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
@@ -117,6 +139,17 @@ a_file_that_has_got_its_number_meanwhile_is_left_alone(void **state)
 	assert_int_equal(errno, EAGAIN);
 }
 
+/* nng would take it down in the middle of what it is receiving. */
+static void
+one_that_has_been_reset_is_left_to_its_end(void **state)
+{
+	(void)state;
+	has_been_reset = true;
+	pipe_shut(peers.pipe);
+	has_been_reset = false;
+	assert_int_equal(closes, 0);
+}
+
 int
 main(void)
 {
@@ -124,6 +157,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(the_connection_ends, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_file_that_has_got_its_number_meanwhile_is_left_alone, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		one_that_has_been_reset_is_left_to_its_end, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
