@@ -54,6 +54,7 @@ struct server {
 	unsigned index; /* of its health */
 	bool is_open;
 	nng_socket socket;
+	nng_pipe pipe; /* the latest */
 	unsigned pipes;
 	struct list lines_free;
 	struct list calls; /* under way here */

@@ -1,7 +1,9 @@
 /* A client's servers: a socket each, and who among them stands still. */
 #include "base/limits.h"
+#include "base/wait.h"
 #include "client/close.h"
 #include "client/internal.h"
+#include "client/shut.h"
 
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/util/platform.h>
@@ -15,6 +17,8 @@
 /* A server that has calls and says nothing for so long is asked whether it is alive. */
 #define SILENCE_US (1 * US_PER_S)
 #define ASK_MS 1000
+/* So long is a connection given to end before its socket is closed. */
+#define QUIET_US (100 * US_PER_MS)
 
 static void
 pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
@@ -22,9 +26,9 @@ pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	struct server *server = arg;
 	struct client *client = server->client;
 
-	(void)pipe;
 	(void)pthread_mutex_lock(&client->lock);
 	if (event == NNG_PIPE_EV_ADD_POST) {
+		server->pipe = pipe;
 		server->pipes++;
 		(void)atomic_fetch_add(&client->connections, 1);
 	} else if (server->pipes > 0) {
@@ -36,6 +40,7 @@ pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	server->gathering.ability = GATHER_UNKNOWN;
 	if (server->pipes > 0)
 		calls_wake(client);
+	(void)pthread_cond_broadcast(&client->idle);
 	(void)pthread_mutex_unlock(&client->lock);
 }
 
@@ -117,6 +122,29 @@ line_open(struct server *server, struct line **out)
 	return STATUS_OK;
 }
 
+/* A reply to a call that was given up may be on its way, and nng must not take the connection down
+ * in the middle of it. */
+static void
+server_hang_up(struct server *server)
+{
+	struct client *client = server->client;
+	struct timespec until;
+
+	wait_deadline(QUIET_US, &until);
+	(void)pthread_mutex_lock(&client->lock);
+	const nng_pipe pipe = server->pipe;
+	const bool is_connected = server->pipes > 0;
+	(void)pthread_mutex_unlock(&client->lock);
+	if (!is_connected)
+		return;
+	pipe_shut(pipe);
+	(void)pthread_mutex_lock(&client->lock);
+	while (server->pipes > 0)
+		if (pthread_cond_timedwait(&client->idle, &client->lock, &until) != 0)
+			break;
+	(void)pthread_mutex_unlock(&client->lock);
+}
+
 void
 server_close(struct server *server)
 {
@@ -132,6 +160,7 @@ server_close(struct server *server)
 		(void)nng_ctx_close(line->ctx);
 		free(line);
 	}
+	server_hang_up(server);
 	(void)socket_close(server->socket);
 	server->is_open = false;
 }

@@ -183,10 +183,6 @@ void work_answer(struct work *work, nng_msg *message);
 /* listen.c */
 MUST_USE status server_listen(struct rpc_server *server);
 
-/* shut.c */
-/* End the connection that the pipe is. Looks at all that are open: for need alone. */
-void pipe_shut(nng_pipe pipe);
-
 /* dispatch.c */
 void dispatch_message(struct work *work);
 void dispatch_item(struct task *task, struct batch *batch, size_t index, const struct task *whole,

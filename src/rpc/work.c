@@ -5,6 +5,7 @@
  * that answers out of memory goes round in a few works that stay warm. */
 #include "base/limits.h"
 #include "base/log.h"
+#include "client/shut.h"
 #include "rpc/internal.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Closing one connection, and no other file that has got its number meanwhile. */
-#include "rpc/internal.h"
+#include "client/shut.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,17 +1,12 @@
-/* Closing one connection from our side.
- *
- * nng 1.5 closes a pipe by cancelling its receive first. A receive whose length has just been read
- * is lost then, the one thread that takes pipes down waits for it for ever, and no pipe is taken
- * down any more (nng 1636; client/close.h has the same trouble with sockets). A client that sends
- * without a pause is always in that state. So it is the connection below that ends: nng learns of
- * it as if the peer had gone, and that does no harm. */
-#include "rpc/internal.h"
+#include "client/shut.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
