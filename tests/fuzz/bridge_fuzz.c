@@ -83,12 +83,12 @@ build(struct visit *visit)
 	status st;
 
 	visit->client_ip = caller_address(visit);
-	TRY(caller_read(visit, &options));
 	TRY(route_table_match(visit->bridge->routes, visit->request->method, visit->request->path,
 	    &visit->arena, &match));
 	if (match.outcome != ROUTE_FOUND)
 		return STATUS_OK;
 	visit->row = match.row;
+	TRY(caller_read(visit, &options));
 	strbuf_init(&message, BYTES_MAX);
 	st = message_build(visit, &match, &message);
 	if (st.code == ST_OK)
