@@ -41,6 +41,7 @@
 #define ORGS 2
 #define GROUPS_MAX 8
 #define ITEMS_MAX 100 /* of BatchGetContext; a Batch of ours holds no more either */
+#define FORGED_KEYS 20000
 #define PATH_BYTES_MAX 512
 
 struct key {
@@ -403,22 +404,20 @@ variants_write(const struct seed *seed, const struct group *group)
 	file_close(victims);
 }
 
-/* The same users as a Batch of GetContext and as one BatchGetContext. */
+/* GetContext of each of these users; ids NULL: of the key's own, so many times. */
 static void
-batch_write(FILE *batches, FILE *contexts, const struct key *key, char (*ids)[UUID_TEXT_BYTES],
-    size_t count)
+batch_write(FILE *out, const struct key *key, char (*ids)[UUID_TEXT_BYTES], size_t count)
 {
-	Usher__V1__BatchGetContextRequest asked = USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT;
 	Usher__V1__BatchRequest batch = USHER__V1__BATCH_REQUEST__INIT;
 	Usher__V1__Request items[ITEMS_MAX], *item_at[ITEMS_MAX];
 	struct request_envelope envelope;
-	char *id_at[ITEMS_MAX];
 	size_t bytes;
 
 	for (size_t i = 0; i < count; i++) {
 		Usher__V1__GetContextRequest one = USHER__V1__GET_CONTEXT_REQUEST__INIT;
 
-		id_at[i] = one.user_id = ids[i];
+		if (ids)
+			one.user_id = ids[i];
 		usher__v1__request__init(&items[i]);
 		item_at[i] = &items[i];
 		items[i].method_id = wire_method_id(slice_text(SERVICE "GetContext"));
@@ -428,9 +427,6 @@ batch_write(FILE *batches, FILE *contexts, const struct key *key, char (*ids)[UU
 			fail("no memory");
 		(void)usher__v1__get_context_request__pack(&one, items[i].payload.data);
 	}
-	asked.user_ids = id_at;
-	asked.n_user_ids = count;
-	request_write(contexts, SERVICE "BatchGetContext", key, &asked, false);
 	batch.items = item_at;
 	batch.n_items = count;
 	request_envelope_init(&envelope);
@@ -442,12 +438,26 @@ batch_write(FILE *batches, FILE *contexts, const struct key *key, char (*ids)[UU
 	if (!packed)
 		fail("no memory");
 	(void)usher__v1__batch_request__pack(&batch, envelope_pack_request(&envelope, packed));
-	bytes_write(batches, packed, bytes);
+	bytes_write(out, packed, bytes);
 	free(packed);
 	for (size_t i = 0; i < count; i++)
 		free(items[i].payload.data);
 }
 
+static void
+contexts_write(FILE *out, const struct key *key, char (*ids)[UUID_TEXT_BYTES], size_t count)
+{
+	Usher__V1__BatchGetContextRequest asked = USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT;
+	char *id_at[ITEMS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		id_at[i] = ids[i];
+	asked.user_ids = id_at;
+	asked.n_user_ids = count;
+	request_write(out, SERVICE "BatchGetContext", key, &asked, false);
+}
+
+/* The same users as a Batch of GetContext and as one BatchGetContext. */
 static void
 batches_write(const struct seed *seed, const struct group *group)
 {
@@ -460,7 +470,8 @@ batches_write(const struct seed *seed, const struct group *group)
 		for (size_t i = k; i < group->users_count; i += seed->keys_count) {
 			(void)text_of(&group->users[i], ids[count++]);
 			if (count == ITEMS_MAX) {
-				batch_write(batches, contexts, &seed->keys[k], ids, count);
+				batch_write(batches, &seed->keys[k], ids, count);
+				contexts_write(contexts, &seed->keys[k], ids, count);
 				count = 0;
 			}
 		}
@@ -473,14 +484,45 @@ batches_write(const struct seed *seed, const struct group *group)
 }
 
 static void
+login_write(FILE *out, unsigned account, const char *password)
+{
+	Usher__V1__LoginRequest login = USHER__V1__LOGIN_REQUEST__INIT;
+	char email[64];
+
+	(void)snprintf(email, sizeof(email), ACCOUNT_EMAIL, account);
+	login.email = email;
+	login.password = (char *)password;
+	request_write(out, "usher.v1.AuthService/Login", NULL, &login, false);
+}
+
+/* Of one who floods: its reads, alone and by the hundred; keys that nobody was given, with a right
+ * checksum; passwords that are not the accounts'. */
+static void
 hostile_requests_write(const struct seed *seed)
 {
 	Usher__V1__ResolveRequest resolve = USHER__V1__RESOLVE_REQUEST__INIT;
-	FILE *out = file_open(seed, "hostile", "");
+	FILE *out = file_open(seed, "hostile", ""), *batches = file_open(seed, "hostile_batch", ""),
+	     *keys = file_open(seed, "forged_keys", ""), *logins = file_open(seed, "wrong", "");
 
 	resolve.message = (char *)"x";
 	request_write(out, SERVICE "Resolve", &seed->hostile, &resolve, false);
+	batch_write(batches, &seed->hostile, NULL, ITEMS_MAX);
+	for (unsigned i = 0; i < FORGED_KEYS; i++) {
+		struct key forged;
+
+		ids_make(&forged.id);
+		if (secret_make(
+			&rand_system, SECRET_API_KEY, &forged.id, forged.text, &forged.secret)
+			.code != ST_OK)
+			fail("no random bytes");
+		request_write(keys, SERVICE "Resolve", &forged, &resolve, false);
+	}
+	for (unsigned i = 0; i < ACCOUNTS; i++)
+		login_write(logins, i, "not " ACCOUNT_PASSWORD);
 	file_close(out);
+	file_close(batches);
+	file_close(keys);
+	file_close(logins);
 }
 
 static void
@@ -488,7 +530,7 @@ others_write(const struct seed *seed, const struct group *group)
 {
 	Usher__V1__ListUsersRequest list = USHER__V1__LIST_USERS_REQUEST__INIT;
 	Usher__V1__PageRequest page = USHER__V1__PAGE_REQUEST__INIT;
-	char text[512], id[UUID_TEXT_BYTES], email[64];
+	char text[512], id[UUID_TEXT_BYTES];
 	FILE *http = file_open(seed, "http", ""), *lists = file_open(seed, "lists", ""),
 	     *logins = file_open(seed, "logins", "");
 
@@ -502,14 +544,8 @@ others_write(const struct seed *seed, const struct group *group)
 	page.size = PAGE_ITEMS_MAX;
 	list.page = &page;
 	request_write(lists, "usher.v1.UserService/ListUsers", key_of(seed, 1), &list, false);
-	for (unsigned i = 0; i < ACCOUNTS; i++) {
-		Usher__V1__LoginRequest login = USHER__V1__LOGIN_REQUEST__INIT;
-
-		(void)snprintf(email, sizeof(email), ACCOUNT_EMAIL, i);
-		login.email = email;
-		login.password = (char *)ACCOUNT_PASSWORD;
-		request_write(logins, "usher.v1.AuthService/Login", NULL, &login, false);
-	}
+	for (unsigned i = 0; i < ACCOUNTS; i++)
+		login_write(logins, i, ACCOUNT_PASSWORD);
 	file_close(http);
 	file_close(lists);
 	file_close(logins);

@@ -61,8 +61,11 @@ def floods(bench):
     system.ready("small")
     plans = [
         ("Resolve, login flood", system.requests("logins"), 8),
+        ("Resolve, wrong passwords", system.requests("wrong"), 8),
         ("Resolve, forged tokens", forged_requests(bench, system), 8),
+        ("Resolve, forged keys", system.requests("forged_keys"), 8),
         ("Resolve, ListUsers", system.requests("lists"), 6),
+        ("Resolve, Batch", system.requests("hostile_batch"), 6),
     ]
     peers = [Victims("Resolve, nobody else", bench, system)]
     for name, requests, calls in plans:
