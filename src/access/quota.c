@@ -233,21 +233,33 @@ look(const struct key_state *state)
 	return answer;
 }
 
+/* What memory has of the key as of now, or NULL. The lock of its shard is held then. */
+static struct key_state *
+state_lock(
+    struct quota *quota, const struct principal *principal, int64_t boot_us, struct shard **out)
+{
+	struct list *bucket;
+
+	*out = shard_of(quota, &principal->key_id, &bucket);
+	pthread_mutex_lock(&(*out)->lock);
+	struct key_state *state = state_find(*out, bucket, &principal->key_id);
+	if (state)
+		state_settle(state, principal, boot_us);
+	return state;
+}
+
 enum quota_answer
 quota_take(struct quota *quota, const struct principal *principal, struct quota_state *out)
 {
 	enum quota_answer answer = QUOTA_ASK;
-	struct list *bucket;
+	struct shard *shard;
 
 	*out = (struct quota_state){.remaining = -1};
 	if (!has_limits(principal))
 		return QUOTA_TAKEN;
 	int64_t boot_us = clock_boot_us(quota->clock);
-	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
-	pthread_mutex_lock(&shard->lock);
-	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	struct key_state *state = state_lock(quota, principal, boot_us, &shard);
 	if (state) {
-		state_settle(state, principal, boot_us);
 		answer = look(state);
 		for (int window = 0; answer == QUOTA_TAKEN && window < WINDOWS; window++)
 			if (state->windows[window].limit)
@@ -261,19 +273,12 @@ quota_take(struct quota *quota, const struct principal *principal, struct quota_
 bool
 quota_is_used_up(struct quota *quota, const struct principal *principal)
 {
-	bool is_used_up = false;
-	struct list *bucket;
+	struct shard *shard;
 
 	if (!has_limits(principal))
 		return false;
-	int64_t boot_us = clock_boot_us(quota->clock);
-	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
-	pthread_mutex_lock(&shard->lock);
-	struct key_state *state = state_find(shard, bucket, &principal->key_id);
-	if (state) {
-		state_settle(state, principal, boot_us);
-		is_used_up = look(state) == QUOTA_EXCEEDED;
-	}
+	struct key_state *state = state_lock(quota, principal, clock_boot_us(quota->clock), &shard);
+	const bool is_used_up = state && look(state) == QUOTA_EXCEEDED;
 	pthread_mutex_unlock(&shard->lock);
 	return is_used_up;
 }

@@ -1,9 +1,9 @@
 /* What the bridge answers by itself. */
-#include "base/version.h"
 #include "bridge/internal.h"
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "bridge/openapi.h"
 #include "gen/client/ops.h"
 #include "gen/meta/ops.h"
