@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "client/client.h"
 #include "tests/lib/fake_clock.h"
+#include "tests/lib/until.h"
 #include "tests/lib/upstream.h"
 
 #include <setjmp.h>
@@ -15,7 +16,6 @@
 
 #include <cmocka.h>
 
-#define WAIT_US_MAX (20 * US_PER_S)
 #define CALLS_MAX 600
 #define MESSAGES_MAX 4096
 #define TEXT_BYTES 64
@@ -79,18 +79,6 @@ static struct fixture {
 	unsigned calls_count;
 	atomic_uint ended;
 } fx;
-
-static void
-until(bool (*holds)(void), const char *what)
-{
-	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
-
-	while (!holds()) {
-		if (clock_boot_us(&clock_system) > give_up_us)
-			fail_msg("waited in vain until %s", what);
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-}
 
 static bool
 begins(struct slice text, const char *with)

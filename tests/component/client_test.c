@@ -1,6 +1,7 @@
 /* A client of two servers that the test scripts: who is called, what is repeated, what is not. */
 #include "base/limits.h"
 #include "client/client.h"
+#include "tests/lib/until.h"
 #include "tests/lib/upstream.h"
 
 #include <limits.h>
@@ -12,8 +13,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-
-#define WAIT_US_MAX (20 * US_PER_S)
 
 static const struct client_method read_method = {
     .name = "test.v1.Echo/Read", .effect = CLIENT_READ, .batchable = true};
@@ -40,18 +39,6 @@ struct pair {
 };
 
 static struct pair pair;
-
-static void
-until(bool (*holds)(void), const char *what)
-{
-	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
-
-	while (!holds()) {
-		if (clock_boot_us(&clock_system) > give_up_us)
-			fail_msg("waited in vain until %s", what);
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-}
 
 static bool
 both_are_connected(void)

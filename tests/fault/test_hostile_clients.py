@@ -63,12 +63,7 @@ def resolves(org_a: Organisation) -> list[envelope_pb2.Request]:
 
 @pytest.fixture(scope="module")
 def light(node: Node, system: System, org_b: Organisation) -> LightClient:
-    neighbour = system.node("neighbour")
-    for one in (node, neighbour):
-        org_b.keyed(one.client()).context.resolve(message="x")
-    return LightClient(
-        node, neighbour, [envelope("ContextService/Resolve", org_b.api_key, message="x")]
-    )
+    return LightClient(node, system.node("neighbour"), org_b)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import usher
 from usher.v1 import envelope_pb2
+from usher_testing.organisation import Organisation
 from usher_testing.process import BINARIES, SLOWER
 from usher_testing.system import Node
 
@@ -186,10 +187,12 @@ class LightClient:
 
     SECONDS = 0.3
 
-    def __init__(self, node: Node, neighbour: Node, envelopes: list[envelope_pb2.Request]):
+    def __init__(self, node: Node, neighbour: Node, org: Organisation):
         self._node = node
         self._neighbour = neighbour
-        self._envelopes = envelopes
+        self._envelopes = [envelope("ContextService/Resolve", org.api_key, message="x")]
+        for one in (node, neighbour):
+            org.keyed(one.client()).context.resolve(message="x")
 
     def _storm(self, node: Node) -> Storm:
         return Storm(node, self._envelopes, connections=2, calls=2, every_us=1000)
