@@ -23,6 +23,8 @@
 #include <cmocka.h>
 
 #define GATE_POSTS 1000 /* more than any test has slow calls */
+#define COUNTS_MAX 4
+#define CODES_COUNT (ST_UNAUTHENTICATED + 1)
 
 /* What stands in for memory and database. */
 struct fake {
@@ -46,6 +48,9 @@ struct fake {
 	bool kept;
 	uint8_t kept_reply[256];
 	size_t kept_bytes;
+	/* Of answers, by code. Here, for a test that is over may have calls under way. */
+	atomic_int counts[COUNTS_MAX][CODES_COUNT];
+	int counts_used;
 };
 
 static bool
@@ -730,10 +735,17 @@ credentials_go_over_their_own_lanes_first(void **state)
 	assert_int_equal(atomic_load(&fake->fills), 1);
 }
 
+static atomic_int *
+counts_take(struct fake *fake)
+{
+	assert_in_range(fake->counts_used, 0, COUNTS_MAX - 1);
+	return fake->counts[fake->counts_used++];
+}
+
 static void
 count_result(void *arg, struct client_result *result)
 {
-	atomic_int *counts = arg; /* by code */
+	atomic_int *counts = arg;
 
 	(void)atomic_fetch_add(&counts[result->status.code], 1);
 	client_result_done(result);
@@ -756,7 +768,7 @@ calls_behind_one_fill_are_parked_and_answered(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options fill = as("fill:a");
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 
 	atomic_store(&fake->fill_waits, true);
 	call_many(fake, "Keyed", &fill, 20, counts);
@@ -777,7 +789,7 @@ calls_that_may_not_trust_memory_ask_the_database_side_by_side(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options fill = as("fill:a");
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 
 	atomic_store(&fake->trust, false);
 	atomic_store(&fake->fill_waits, true);
@@ -795,13 +807,13 @@ so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told(void **state)
 {
 	struct rpc_settings settings;
 	struct client_options fill = as("fill:a");
-	atomic_int counts[17] = {0};
 
 	(void)state;
 	methods_name();
 	rpc_settings_default(&settings);
 	settings.parked_max = 4;
 	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
 	atomic_store(&fake->fill_waits, true);
 	call_many(fake, "Keyed", &fill, 20, counts);
 	/* 3 of the 4 workers, 6 of the 8 places, and 4 parked. */
@@ -827,8 +839,7 @@ one_organisation_leaves_a_quarter_of_the_lane_to_others(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options a = as("key:a"), b = as("key:b");
-	/* Calls that a failure leaves behind still count. */
-	static atomic_int counts_a[17], counts_b[17];
+	atomic_int *counts_a = counts_take(fake), *counts_b = counts_take(fake);
 
 	/* 4 workers, 8 places: 3 and 6 of them are a's at most. */
 	call_many(fake, "Slow", &a, 3, counts_a);
@@ -846,7 +857,7 @@ one_organisation_leaves_a_quarter_of_the_lane_to_others(void **state)
 
 /* Take all workers, so that what comes waits; then let them go. */
 static void
-hold_workers(struct fake *fake, atomic_int counts[17])
+hold_workers(struct fake *fake, atomic_int *counts)
 {
 	struct client_options y = as("key:y"), z = as("key:z");
 
@@ -875,7 +886,7 @@ calls_that_wait_for_the_same_are_read_for_at_once(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options a = as("key:a"), b = as("key:b");
-	atomic_int slow_ones[17] = {0}, counts[17] = {0};
+	atomic_int *slow_ones = counts_take(fake), *counts = counts_take(fake);
 
 	hold_workers(fake, slow_ones);
 	call_many(fake, "Gathers", &a, 5, counts);
@@ -894,7 +905,7 @@ calls_for_which_nothing_could_be_read_go_alone(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options a = as("key:a"), fill = as("many:b");
-	atomic_int slow_ones[17] = {0}, counts[17] = {0};
+	atomic_int *slow_ones = counts_take(fake), *counts = counts_take(fake);
 
 	atomic_store(&fake->gather_fails, true);
 	atomic_store(&fake->trust, false);
@@ -914,7 +925,7 @@ credentials_that_are_read_together_are_each_known_or_not(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options known = as("many:a"), unknown = as("many:?");
-	atomic_int slow_ones[17] = {0}, counts[17] = {0};
+	atomic_int *slow_ones = counts_take(fake), *counts = counts_take(fake);
 
 	/* Who may not trust memory is parked behind nobody. */
 	atomic_store(&fake->trust, false);
@@ -934,7 +945,7 @@ calls_that_race_to_be_read_for_are_each_answered(void **state)
 {
 	struct fake *fake = *state;
 	const char *const credentials[] = {"key:a", "many:b", "key:c", "many:?"};
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 	int asked = 0;
 
 	atomic_store(&fake->trust, false);
@@ -958,7 +969,7 @@ organisations_are_served_in_turn(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options a = as("key:a"), b = as("key:b"), c = as("key:c");
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 
 	/* All workers are taken, then a has queued more than b. */
 	call_many(fake, "Slow", &a, 2, counts);
@@ -990,7 +1001,7 @@ static void
 a_full_lane_says_so_at_once_and_when_to_come_again(void **state)
 {
 	struct fake *fake = *state;
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 	const char *const orgs[] = {"key:a", "key:b", "key:c", "key:d"};
 
 	/* Workers first, then the queue. */
@@ -1022,7 +1033,7 @@ work_whose_deadline_passed_is_dropped_unworked(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options a = as("key:a"), b = as("key:b"), hurried = as("key:c");
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 
 	call_many(fake, "Slow", &a, 3, counts);
 	call_many(fake, "Slow", &b, 1, counts);
@@ -1166,7 +1177,7 @@ a_padded_refusal_takes_its_time_and_no_worker(void **state)
 {
 	struct fake *fake = *state;
 	const int64_t began_us = clock_boot_us(&clock_system);
-	atomic_int counts[17] = {0};
+	atomic_int *counts = counts_take(fake);
 
 	/* Six on two workers: the last is worked on before the first one's time has come. */
 	call_many(fake, "Pads", NULL, 6, counts);
@@ -1183,7 +1194,6 @@ so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
 {
 	struct rpc_settings settings;
 	struct client_options key = as("key:a");
-	atomic_int counts[17] = {0};
 	int sent = 0;
 
 	(void)state;
@@ -1191,6 +1201,7 @@ so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
 	rpc_settings_default(&settings);
 	settings.parked_max = 4;
 	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
 	/* One at a time: the lane is never full, so that it is not what refuses. */
 	while (atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 0 && sent < 50) {
 		call_many(fake, "Pads", NULL, 1, counts);
@@ -2021,7 +2032,6 @@ large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_hea
 {
 	struct rpc_settings settings;
 	struct client_options key = as("key:a");
-	atomic_int counts[17] = {0};
 	char *large = calloc(1, 40001);
 
 	(void)state;
@@ -2029,6 +2039,7 @@ large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_hea
 	rpc_settings_default(&settings);
 	settings.message_bytes_max = 100000;
 	struct fake *fake = fake_patient(&settings);
+	atomic_int *counts = counts_take(fake);
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 	request.key = large;
 	for (int i = 0; i < 4; i++)
@@ -2052,13 +2063,13 @@ a_connection_has_so_many_calls_under_way_and_no_more(void **state)
 {
 	(void)state;
 	struct rpc_settings settings;
-	atomic_int counts[17] = {0};
 	struct client_options key = as("key:a");
 
 	methods_name();
 	rpc_settings_default(&settings);
 	settings.calls_per_pipe_max = 2;
 	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Slow", &key, 2, counts);
 	WAIT_FOR(atomic_load(&fake->begun) == 2);
 	struct client_result third = call_with(fake, "Fast", "x", NULL);
@@ -2112,11 +2123,11 @@ a_drain_answers_what_is_under_way_and_refuses_the_rest(void **state)
 {
 	(void)state;
 	pthread_t thread;
-	atomic_int counts[17] = {0};
 	struct client_options key = as("key:a");
 
 	methods_name();
 	struct fake *fake = fake_start(NULL);
+	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Slow", &key, 3, counts);
 	WAIT_FOR(atomic_load(&fake->begun) == 3);
 	assert_int_equal(pthread_create(&thread, NULL, stop_thread, fake), 0);
@@ -2164,13 +2175,13 @@ a_lost_connection_is_said_and_nothing_is_sent_twice(void **state)
 {
 	(void)state;
 	struct client_options key = as("key:a");
-	atomic_int counts[17] = {0};
 	struct rpc_settings settings;
 
 	methods_name();
 	rpc_settings_default(&settings);
 	settings.drain_us = 0;
 	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Slow", &key, 1, counts);
 	WAIT_FOR(atomic_load(&fake->begun) == 1);
 	/* Without a server, a call waits for one until its deadline and is not sent. */
