@@ -1,5 +1,6 @@
 /* usher-bridge: settings, the bridge, the HTTP server in front of it, signals. */
 #include "app/words.h"
+#include "base/aside.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/network.h"
@@ -252,5 +253,5 @@ main(int argc, char **argv)
 		config_free(&program.config);
 	}
 	strbuf_done(&program.message);
-	return code;
+	aside_exit(code);
 }

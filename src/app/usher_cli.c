@@ -1,6 +1,7 @@
 /* usher: the command line. Reads the words, finds the command's row, runs it. */
 #include "app/cli.h"
 
+#include "base/aside.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "crypt/crypt.h"
@@ -307,5 +308,5 @@ main(int argc, char **argv)
 	}
 	strbuf_done(&message);
 	arena_done(&arena);
-	return code;
+	aside_exit((int)code);
 }

@@ -4,6 +4,7 @@
 #include "access/quota.h"
 #include "app/metrics.h"
 #include "app/words.h"
+#include "base/aside.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -499,5 +500,5 @@ main(int argc, char **argv)
 	node_close(&node);
 	log_stop();
 	config_free(&node.config);
-	return st.code == ST_OK ? 0 : st.code == ST_INVALID_ARGUMENT ? 2 : 1;
+	aside_exit(st.code == ST_OK ? 0 : st.code == ST_INVALID_ARGUMENT ? 2 : 1);
 }

@@ -1,30 +1,24 @@
 #include "base/resolve.h"
 
-#include "base/wait.h"
+#include "base/aside.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Shared with its thread; the last of the two frees it. */
 struct question {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool has_ended, is_abandoned;
-	int error; /* EAI_... */
-	struct addrinfo *found;
 	char *host;
 	char port[8];
+	int error; /* EAI_... */
+	struct addrinfo *found;
 };
 
 static void
-question_free(struct question *question)
+question_free(void *work)
 {
+	struct question *question = work;
+
 	if (question->found)
 		freeaddrinfo(question->found);
-	(void)pthread_cond_destroy(&question->changed);
-	(void)pthread_mutex_destroy(&question->lock);
 	free(question->host);
 	free(question);
 }
@@ -38,23 +32,14 @@ look(const char *host, const char *port, int flags, struct addrinfo **out)
 	return getaddrinfo(*host ? host : NULL, port, &hints, out);
 }
 
-static void *
-ask(void *arg)
+static void
+ask(void *work)
 {
-	struct question *question = arg;
-	struct addrinfo *found = NULL;
-	const int error = look(question->host, question->port, 0, &found);
+	struct question *question = work;
 
-	(void)pthread_mutex_lock(&question->lock);
-	question->error = error;
-	question->found = error == 0 ? found : NULL;
-	question->has_ended = true;
-	const bool is_abandoned = question->is_abandoned;
-	(void)pthread_cond_signal(&question->changed);
-	(void)pthread_mutex_unlock(&question->lock);
-	if (is_abandoned)
-		question_free(question);
-	return NULL;
+	question->error = look(question->host, question->port, 0, &question->found);
+	if (question->error != 0)
+		question->found = NULL;
 }
 
 static struct question *
@@ -66,38 +51,29 @@ question_new(const char *host, const char *port)
 		return NULL;
 	question->host = strdup(host);
 	if (!question->host || strlen(port) >= sizeof(question->port)) {
-		free(question->host);
-		free(question);
+		question_free(question);
 		return NULL;
 	}
 	memcpy(question->port, port, strlen(port) + 1);
-	(void)pthread_mutex_init(&question->lock, NULL);
-	wait_cond_init(&question->changed);
 	return question;
 }
 
-/* EAI_AGAIN when nobody answers in time. The question is freed, or left to its thread. */
+/* EAI_AGAIN when nobody answers in time. */
 static int
-question_wait(struct question *question, struct addrinfo **out)
+wait_for_answer(struct aside **asking, struct addrinfo **out)
 {
-	struct timespec until;
+	int error = EAI_AGAIN;
 
-	wait_deadline(RESOLVE_US, &until);
-	(void)pthread_mutex_lock(&question->lock);
-	while (!question->has_ended)
-		if (pthread_cond_timedwait(&question->changed, &question->lock, &until) ==
-		    ETIMEDOUT)
-			break;
-	const bool has_ended = question->has_ended;
-	const int error = has_ended ? question->error : EAI_AGAIN;
-	question->is_abandoned = !has_ended;
-	if (has_ended && error == 0) {
-		*out = question->found;
-		question->found = NULL;
+	if (aside_wait(*asking, RESOLVE_US)) {
+		struct question *question = aside_work(*asking);
+
+		error = question->error;
+		if (error == 0) {
+			*out = question->found;
+			question->found = NULL;
+		}
 	}
-	(void)pthread_mutex_unlock(&question->lock);
-	if (has_ended)
-		question_free(question);
+	aside_leave(asking);
 	return error;
 }
 
@@ -121,19 +97,15 @@ outcome(int error)
 status
 resolve_to_listen(const char *host, const char *port, struct addrinfo **out)
 {
+	static const struct aside_call call = {.run = ask, .discard = question_free};
 	struct question *question;
-	pthread_t thread;
+	struct aside *asking;
 
 	/* An address is nobody's to answer for. */
 	if (look(host, port, AI_NUMERICHOST, out) == 0)
 		return STATUS_OK;
 	question = question_new(host, port);
-	if (!question)
+	if (!question || aside_start(&call, question, &asking).code != ST_OK)
 		return outcome(EAI_MEMORY);
-	if (pthread_create(&thread, NULL, ask, question) != 0) {
-		question_free(question);
-		return outcome(EAI_MEMORY);
-	}
-	(void)pthread_detach(thread);
-	return outcome(question_wait(question, out));
+	return outcome(wait_for_answer(&asking, out));
 }

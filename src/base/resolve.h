@@ -12,7 +12,7 @@
 #define RESOLVE_US INT64_C(5000000)
 
 /* Where to listen: a host (an address or a name; "" for all addresses) and a port in digits. A
- * question that is not answered in time is left behind with its thread.
+ * question that is not answered in time is left behind (base/aside.h).
  * Ensures: on ST_OK *out is the caller's, to be freed with freeaddrinfo().
  * Errors: INVALID_ARGUMENT (there is no such name), UNAVAILABLE NAMES_AWAY (nobody says whether
  * there is), RESOURCE_EXHAUSTED. */

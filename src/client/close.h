@@ -3,7 +3,8 @@
  * nng 1.5's tcp transport loses a receive that is between a message's length and its bytes when its
  * pipe is closed; what closes the pipe waits for that receive, and never ends (nng 1636, mended in
  * 1.6). A program that stops must not hang on it.
- * Blocks: up to CLOSE_US. Shared with src/rpc. */
+ * Blocks: up to CLOSE_US; when no thread can be had for it, as long as nng does. Shared with
+ * src/rpc. */
 #ifndef USHER_CLIENT_CLOSE_H
 #define USHER_CLIENT_CLOSE_H
 
@@ -13,7 +14,8 @@
 #define CLOSE_US 1000000
 
 /* No context of the socket may be in use. Its pipe callbacks are taken off first, so what they use
- * may go afterwards in any case. false: it does not end; the socket's own memory is lost. */
+ * may go afterwards in any case. false: it does not end, and is left behind (base/aside.h); the
+ * socket's own memory is lost. */
 bool socket_close(nng_socket socket);
 
 #endif

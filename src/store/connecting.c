@@ -1,52 +1,35 @@
 #include "store/connecting.h"
 
-#include "base/wait.h"
-
-#include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #define COPY_BYTES_FIRST 4096
 #define COPY_BYTES_MAX (256u << 10)
 
-/* Shared with its thread; the last of the two frees it. */
-struct connecting {
+struct attempt {
 	struct arena arena;
 	struct conninfo info; /* in the arena: the settings may be gone before it ends */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool has_ended, is_hurried, is_abandoned;
 	PGconn *pg;
 };
 
 static void
-connecting_free(struct connecting *connecting)
+attempt_free(void *work)
 {
-	if (connecting->pg)
-		PQfinish(connecting->pg);
-	(void)pthread_cond_destroy(&connecting->changed);
-	(void)pthread_mutex_destroy(&connecting->lock);
+	struct attempt *attempt = work;
+
+	if (attempt->pg)
+		PQfinish(attempt->pg);
 	/* It holds a password. */
-	arena_reset(&connecting->arena);
-	arena_done(&connecting->arena);
-	free(connecting);
+	arena_reset(&attempt->arena);
+	arena_done(&attempt->arena);
+	free(attempt);
 }
 
-static void *
-connect_now(void *arg)
+static void
+connect_now(void *work)
 {
-	struct connecting *connecting = arg;
-	PGconn *pg = PQconnectdbParams(connecting->info.keywords, connecting->info.values, 0);
+	struct attempt *attempt = work;
 
-	(void)pthread_mutex_lock(&connecting->lock);
-	connecting->pg = pg;
-	connecting->has_ended = true;
-	const bool is_abandoned = connecting->is_abandoned;
-	(void)pthread_cond_signal(&connecting->changed);
-	(void)pthread_mutex_unlock(&connecting->lock);
-	if (is_abandoned)
-		connecting_free(connecting);
-	return NULL;
+	attempt->pg = PQconnectdbParams(attempt->info.keywords, attempt->info.values, 0);
 }
 
 static status
@@ -64,80 +47,34 @@ copy_info(const struct conninfo *info, struct arena *arena, struct conninfo *out
 }
 
 status
-connecting_start(const struct conninfo *info, struct connecting **out)
+connecting_start(const struct conninfo *info, struct aside **out)
 {
-	struct connecting *connecting = calloc(1, sizeof(*connecting));
-	pthread_t thread;
+	static const struct aside_call connecting = {.run = connect_now, .discard = attempt_free};
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
 	status st;
 
-	if (!connecting)
+	if (!attempt)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
-	st = arena_init(&connecting->arena, COPY_BYTES_FIRST, COPY_BYTES_MAX);
+	st = arena_init(&attempt->arena, COPY_BYTES_FIRST, COPY_BYTES_MAX);
 	if (st.code != ST_OK) {
-		free(connecting);
+		free(attempt);
 		return st;
 	}
-	(void)pthread_mutex_init(&connecting->lock, NULL);
-	wait_cond_init(&connecting->changed);
-	st = copy_info(info, &connecting->arena, &connecting->info);
-	if (st.code == ST_OK && pthread_create(&thread, NULL, connect_now, connecting) != 0)
-		st = REFUSE(ST_RESOURCE_EXHAUSTED, "no thread could be had");
+	st = copy_info(info, &attempt->arena, &attempt->info);
 	if (st.code != ST_OK) {
-		connecting_free(connecting);
+		attempt_free(attempt);
 		return st;
 	}
-	(void)pthread_detach(thread);
-	*out = connecting;
-	return STATUS_OK;
-}
-
-bool
-connecting_wait(struct connecting *connecting, int64_t wait_us)
-{
-	struct timespec until;
-
-	wait_deadline(wait_us, &until);
-	(void)pthread_mutex_lock(&connecting->lock);
-	while (!connecting->has_ended && !connecting->is_hurried)
-		if (pthread_cond_timedwait(&connecting->changed, &connecting->lock, &until) ==
-		    ETIMEDOUT)
-			break;
-	const bool has_ended = connecting->has_ended;
-	(void)pthread_mutex_unlock(&connecting->lock);
-	return has_ended;
-}
-
-void
-connecting_hurry(struct connecting *connecting)
-{
-	(void)pthread_mutex_lock(&connecting->lock);
-	connecting->is_hurried = true;
-	(void)pthread_cond_signal(&connecting->changed);
-	(void)pthread_mutex_unlock(&connecting->lock);
+	return aside_start(&connecting, attempt, out);
 }
 
 PGconn *
-connecting_take(struct connecting **connecting)
+connecting_take(struct aside **connecting)
 {
-	PGconn *pg = (*connecting)->pg;
+	struct attempt *attempt = aside_work(*connecting);
+	PGconn *pg = attempt->pg;
 
-	assert((*connecting)->has_ended);
-	(*connecting)->pg = NULL;
-	connecting_free(*connecting);
-	*connecting = NULL;
+	attempt->pg = NULL;
+	aside_leave(connecting);
 	return pg;
-}
-
-void
-connecting_abandon(struct connecting **connecting)
-{
-	if (!*connecting)
-		return;
-	(void)pthread_mutex_lock(&(*connecting)->lock);
-	(*connecting)->is_abandoned = true;
-	const bool has_ended = (*connecting)->has_ended;
-	(void)pthread_mutex_unlock(&(*connecting)->lock);
-	if (has_ended)
-		connecting_free(*connecting);
-	*connecting = NULL;
 }

@@ -51,9 +51,9 @@ struct store {
 	int open, leased, waiting, max;
 	unsigned cuts;
 	bool stopping;
-	struct connecting *connecting; /* the keeper's; set and cleared with the lock */
-	int64_t retry_us;              /* the pause after the next failure */
-	int64_t retry_at_us;           /* monotonic: no attempt before */
+	struct aside *connecting; /* the keeper's; set and cleared with the lock */
+	int64_t retry_us;         /* the pause after the next failure */
+	int64_t retry_at_us;      /* monotonic: no attempt before */
 	int64_t schema_at_us;
 	struct store_health health;
 };
@@ -137,7 +137,7 @@ ask_schema(struct store_conn *conn, struct store_health *health)
 static status
 connect_for_a_while(struct store *store, struct strbuf *message, struct store_conn **out)
 {
-	struct connecting *connecting = store->connecting;
+	struct aside *connecting = store->connecting;
 	PGconn *pg;
 
 	if (!connecting) {
@@ -145,10 +145,10 @@ connect_for_a_while(struct store *store, struct strbuf *message, struct store_co
 		pthread_mutex_lock(&store->lock);
 		store->connecting = connecting;
 		if (store->stopping)
-			connecting_hurry(connecting);
+			aside_hurry(connecting);
 		pthread_mutex_unlock(&store->lock);
 	}
-	if (!connecting_wait(connecting, CONNECT_US)) {
+	if (!aside_wait(connecting, CONNECT_US)) {
 		strbuf_add_text(message,
 		    "no connection came about in time: is its name being looked up still?");
 		return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "the database is away");
@@ -436,12 +436,12 @@ store_free(struct store **store)
 	pthread_mutex_lock(&(*store)->lock);
 	(*store)->stopping = true;
 	if ((*store)->connecting)
-		connecting_hurry((*store)->connecting);
+		aside_hurry((*store)->connecting);
 	pthread_cond_broadcast(&(*store)->work);
 	pthread_cond_broadcast(&(*store)->freed);
 	pthread_mutex_unlock(&(*store)->lock);
 	pthread_join((*store)->keeper, NULL);
-	connecting_abandon(&(*store)->connecting);
+	aside_leave(&(*store)->connecting);
 	assert((*store)->leased == 0);
 	pthread_mutex_lock(&(*store)->lock);
 	idle = take_idle(*store, NULL);
