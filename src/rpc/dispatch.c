@@ -349,11 +349,10 @@ dispatch_admit(struct task *task, struct arena *arena)
 	dispatch_to_lane(task, LANE_QUERY);
 }
 
-/* Whose share of the lane it takes: the organisation's or, before that is known, the pipe's with
- * the client address that is believed so far. */
-static uint64_t
-unit_of(const struct task *task, uint64_t seed)
+uint64_t
+dispatch_source(const struct task *task)
 {
+	const uint64_t seed = task->server->id_seed;
 	const struct principal *principal = &task->who[WHO_CALLER];
 	struct {
 		uint64_t pipe;
@@ -408,7 +407,7 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	if (task->job != TASK_BATCH && dispatch_stays(task))
 		return;
 	task->in_callback = false;
-	task->entry.unit = unit_of(task, server->id_seed);
+	task->entry.unit = dispatch_source(task);
 	task->entry.deadline_us = task->deadline_us;
 	task->entry.kind = kind_of(task, lane);
 	work_detach(task->work);

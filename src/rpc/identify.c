@@ -95,7 +95,10 @@ identify_refuse(struct task *task, status st)
 
 	if (task->at != WHO_CALLER || !task->has_ended ||
 	    task->row->method->effect != EFFECT_RESTRICT) {
-		task_refuse(task, st);
+		if (st.code == ST_UNAUTHENTICATED)
+			task_refuse_paced(task, dispatch_source(task), st);
+		else
+			task_refuse(task, st);
 		return;
 	}
 	if (atomic_load(&server->parked) >= server->settings.parked_max) {

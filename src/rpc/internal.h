@@ -9,6 +9,7 @@
 #include "access/access.h"
 #include "base/files.h"
 #include "rpc/lane.h"
+#include "rpc/pace.h"
 #include "rpc/pipe.h"
 #include "rpc/server.h"
 #include "rpc/timer.h"
@@ -67,7 +68,6 @@ struct task {
 	bool has_at_least;
 	bool fills_for_all; /* others are parked behind its TASK_FILL */
 	bool in_callback;   /* not in a lane or parked yet */
-	bool is_parked;     /* counted: reply.c */
 	bool has_ended;     /* the credential that is next: genuine, but over */
 	bool is_filled;     /* the credential that is next: fill_status says how */
 	bool is_unknown;    /* without an answer it does not follow that nothing was done */
@@ -90,6 +90,7 @@ struct task {
 	/* A reply that is ready and parked. */
 	nng_msg *reply;
 	int64_t not_before_us;
+	atomic_int *parked; /* counted there, or NULL */
 	struct timer_entry timer;
 	struct barrier_waiter barrier;
 	struct list at_barrier; /* in the server's list, while it waits there */
@@ -137,6 +138,8 @@ struct rpc_server {
 	_Atomic int64_t calls;
 	atomic_int parked;       /* calls that wait outside the lanes: for a time, a barrier */
 	atomic_int fills_parked; /* and for somebody else's fill */
+	atomic_int refusals_parked;
+	struct pace refusals;
 	struct list at_barrier;
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
@@ -192,6 +195,9 @@ void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
 /* All credentials are known: access rule, lane. */
 void dispatch_admit(struct task *task, struct arena *arena);
 void dispatch_to_lane(struct task *task, enum lane lane);
+/* Who asks: the organisation or, before that is known, the pipe with the client address that is
+ * believed so far. */
+uint64_t dispatch_source(const struct task *task);
 /* It asks for memory alone, and may not wait for anything: it is answered with that. */
 #define NOT_IN_MEMORY                                                                              \
 	REFUSE_FOR(ST_FAILED_PRECONDITION, NOT_IN_MEMORY_REASON,                                   \
@@ -242,6 +248,8 @@ size_t no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_B
 void task_answer(struct task *task, const struct answer *answer);
 void task_refuse(struct task *task, status st);
 void task_refuse_later(struct task *task, status st, uint32_t retry_after_ms);
+/* A credential is no good: says so when the pace of who sent it allows. */
+void task_refuse_paced(struct task *task, uint64_t source, status st);
 /* Answer it when its time has come and the barrier is passed (restricts). */
 void task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);

@@ -249,19 +249,18 @@ task_refuse(struct task *task, status st)
 
 /* From here on the call stands in no lane's queue; dispatch_admit() bounds how many do. */
 static void
-task_park(struct task *task)
+task_park(struct task *task, atomic_int *counter)
 {
-	task->is_parked = true;
-	(void)atomic_fetch_add(&task->server->parked, 1);
+	task->parked = counter;
+	(void)atomic_fetch_add(counter, 1);
 }
 
 static void
 task_unpark(struct task *task)
 {
-	if (!task->is_parked)
-		return;
-	task->is_parked = false;
-	(void)atomic_fetch_sub(&task->server->parked, 1);
+	if (task->parked)
+		(void)atomic_fetch_sub(task->parked, 1);
+	task->parked = NULL;
 }
 
 static void
@@ -351,20 +350,49 @@ replies_release(struct rpc_server *server)
 			"done, but this server stops before every other one has obeyed"));
 }
 
-void
-task_answer_later(
-    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
+/* Its answer is ready; from here on it takes no part of the circle that receives. */
+static void
+task_set_aside(
+    struct task *task, const struct answer *answer, int64_t not_before_us, atomic_int *counter)
 {
 	log_call(task, answer);
 	task->reply = answer_pack(task, answer);
 	task->not_before_us = not_before_us;
 	task->in_callback = false;
-	task_park(task);
+	task_park(task, counter);
 	work_detach(task->work);
+}
+
+void
+task_answer_later(
+    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
+{
+	task_set_aside(task, answer, not_before_us, &task->server->parked);
 	if (restricts && task->reply)
 		barrier_begin(task, &answer->revision);
 	else
 		reply_park(task);
+}
+
+void
+task_refuse_paced(struct task *task, uint64_t source, status st)
+{
+	struct rpc_server *server = task->server;
+	const struct answer answer = {.st = st};
+	const int64_t now_us = clock_boot_us(server->settings.clock);
+	int64_t wait_us = pace_take(&server->refusals, source, now_us);
+
+	/* What asks for it must not give it up meanwhile. */
+	if (wait_us > (task->deadline_us - now_us) / 2)
+		wait_us = (task->deadline_us - now_us) / 2;
+	/* The items of a batch are answered together: none can wait. */
+	if (wait_us <= 0 || task->batch ||
+	    atomic_load(&server->refusals_parked) >= server->settings.parked_max) {
+		task_answer(task, &answer);
+		return;
+	}
+	task_set_aside(task, &answer, now_us + wait_us, &server->refusals_parked);
+	reply_park(task);
 }
 
 static void
@@ -383,7 +411,7 @@ task_wait(struct task *task, int64_t until_us)
 
 	task->timer.due_us = until_us < task->deadline_us ? until_us : task->deadline_us;
 	task->timer.fire = wait_over;
-	task_park(task);
+	task_park(task, &task->server->parked);
 	if (timers_add(server->timers, &task->timer).code == ST_OK)
 		return;
 	task_unpark(task);

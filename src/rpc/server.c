@@ -77,6 +77,7 @@ rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out)
 	nng_guard();
 	list_init(&server->works_free);
 	list_init(&server->at_barrier);
+	pace_init(&server->refusals, settings->refusals_a_second, settings->refusals_at_once);
 	status st = rand_fill(settings->rand, &server->id_seed, sizeof(server->id_seed));
 	if (st.code == ST_OK)
 		st = pipe_table_init(&server->pipes, settings->pipes_max);
@@ -237,7 +238,7 @@ rpc_server_start(struct rpc_server *server)
 	TRY(table_make(server));
 	TRY(socket_set(server->socket));
 	TRY(timers_new(
-	    server->settings.clock, (size_t)server->settings.parked_max + 1, &server->timers));
+	    server->settings.clock, 2 * (size_t)server->settings.parked_max + 1, &server->timers));
 	TRY(works_new(server));
 	TRY(lanes_new(server));
 	server->is_started = true;

@@ -34,6 +34,10 @@ struct rpc_settings {
 	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */
 	/* Calls that wait beyond the lanes: so many for a time or a barrier, so many for a fill. */
 	int parked_max;
+	/* Refusals of credentials that a connection, and a client address behind it, hears of at
+	 * once; the rest waits, as long as no more than parked_max do. */
+	int refusals_a_second;
+	int refusals_at_once;
 	int pipes_max;
 	int calls_per_pipe_max;
 	/* That the transport's callbacks work on at once; it has two threads a core for them. More

@@ -569,6 +569,8 @@ fake_start(const struct rpc_settings *wanted)
 		settings.send_timeout_us = wanted->send_timeout_us;
 		settings.message_bytes_max = wanted->message_bytes_max;
 		settings.batches_here_max = wanted->batches_here_max;
+		settings.refusals_a_second = wanted->refusals_a_second;
+		settings.refusals_at_once = wanted->refusals_at_once;
 	}
 	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
 	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
@@ -1186,6 +1188,56 @@ a_padded_refusal_takes_its_time_and_no_worker(void **state)
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 6);
 	assert_true(clock_boot_us(&clock_system) - began_us >= PADDED_US);
 	assert_int_equal(atomic_load(&fake->rollbacks), 0);
+}
+
+/* Who guesses hears of it later and later; a good credential on the same connection does not. Each
+ * that waits holds a context: beyond a bound they are told at once all the same. */
+static void
+refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options bad = as("bad"), good = as("key:a");
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.refusals_a_second = 1;
+	settings.refusals_at_once = 4;
+	settings.parked_max = 3;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	call_many(fake, "Keyed", &bad, 10, counts);
+	struct client_result fine = call_with(fake, "Fast", "x", &good);
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+	assert_true(atomic_load(&counts[ST_UNAUTHENTICATED]) <= 7);
+	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 10);
+	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
+	fake_stop(fake);
+}
+
+/* Whom it answers it lets go: what waits must not hold up the end. */
+static void
+a_stop_tells_those_that_were_refused_too_often(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options bad = as("bad");
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.refusals_a_second = 1;
+	settings.refusals_at_once = 1;
+	settings.drain_us = US_PER_MS;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	call_many(fake, "Keyed", &bad, 20, counts);
+	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) >= 1);
+	rpc_server_stop(fake->server);
+	WAIT_FOR(
+	    atomic_load(&counts[ST_UNAUTHENTICATED]) + atomic_load(&counts[ST_UNAVAILABLE]) == 20);
+	fake_stop(fake);
 }
 
 /* Each of them holds a context: without a bound nobody would be heard any more. */
@@ -2357,6 +2409,8 @@ main(void)
 	    WITH_SERVER(what_has_ended_already_is_refused_behind_a_barrier),
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
+	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
+	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),
 	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),
 	    WITH_SERVER(health_answers_whoever_asks_while_the_database_is_away),

@@ -1,0 +1,30 @@
+#include "rpc/pace.h"
+
+#include "base/clock.h"
+
+void
+pace_init(struct pace *pace, int a_second, int at_once)
+{
+	pace->each_us = US_PER_S / a_second;
+	pace->ahead_us = pace->each_us * at_once;
+	for (int i = 0; i < PACE_SOURCES; i++)
+		atomic_init(&pace->until_us[i], 0);
+}
+
+int64_t
+pace_take(struct pace *pace, uint64_t source, int64_t now_us)
+{
+	_Atomic int64_t *slot = &pace->until_us[source % PACE_SOURCES];
+	/* Nobody owes more than the longest wait, however much it asked for. */
+	const int64_t latest_us = now_us + pace->ahead_us + PACE_WAIT_US_MAX;
+	int64_t until_us = atomic_load(slot), next_us;
+
+	do {
+		next_us = (until_us > now_us ? until_us : now_us) + pace->each_us;
+		if (next_us > latest_us)
+			next_us = latest_us;
+	} while (!atomic_compare_exchange_weak(slot, &until_us, next_us));
+	const int64_t wait_us = next_us - pace->ahead_us - now_us;
+
+	return wait_us > 0 ? wait_us : 0;
+}

@@ -1,0 +1,30 @@
+/* pace.h - when a source is told that its credential is refused.
+ *
+ * Who guesses keys or sends forged tokens has the next one ready as soon as it hears of the last:
+ * each refusal at once is one more look-up. A source hears of so many a second at once, of the rest
+ * later and later; what it asks with a good credential is not held up.
+ *
+ * Threads: any, without a lock. Units: *_us are boottime, or last so long.
+ * Source: the generic cell rate algorithm, ITU-T I.371. */
+#ifndef USHER_RPC_PACE_H
+#define USHER_RPC_PACE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define PACE_SOURCES 1024 /* told apart by their hash; those of one slot share its pace */
+#define PACE_WAIT_US_MAX 1000000
+
+struct pace {
+	int64_t each_us;  /* of one refusal, in the long run */
+	int64_t ahead_us; /* so much of that may come at once */
+	_Atomic int64_t until_us[PACE_SOURCES];
+};
+
+/* All zero is a pace that holds nobody up. */
+void pace_init(struct pace *pace, int a_second, int at_once);
+
+/* One more for that source: how long it has to wait for it, PACE_WAIT_US_MAX at most; 0: not. */
+int64_t pace_take(struct pace *pace, uint64_t source, int64_t now_us);
+
+#endif
