@@ -287,8 +287,9 @@ keeper_open(struct store *store)
 		store->retry_at_us = wait_now_us() + store->retry_us;
 		store->retry_us =
 		    store->retry_us * 2 < RETRY_US_MAX ? store->retry_us * 2 : RETRY_US_MAX;
-		/* One that serves us and gives no more is not away. */
-		if (!has_live_connection(store)) {
+		/* One that serves us and gives no more is not away; and who stops waits for none.
+		 */
+		if (!store->stopping && !has_live_connection(store)) {
 			set_state(store, STATE_AWAY, &health);
 			close_all(store, take_idle(store, NULL));
 		}

@@ -1,15 +1,21 @@
 /* Connections, statements and transactions against a real PostgreSQL. */
 #include "store/store.h"
 
+#include "base/log.h"
+#include "base/str.h"
 #include "tests/lib/postgres.h"
 
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -779,6 +785,67 @@ a_store_that_starts_before_its_database_serves_once_that_is_up(void **state)
 	wait_for_lease(f, ST_OK);
 }
 
+/* A port that takes connections, and says nothing. */
+static int
+listen_in_silence(int *port)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(address);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, bytes), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* What a store logs that is freed while it makes its first connection; how long there was one. */
+static int64_t
+stop_while_connecting(struct fixture *f, struct strbuf *said)
+{
+	char conninfo[64], bytes[4096];
+	int port, log[2], silent = listen_in_silence(&port);
+	ssize_t got;
+
+	snprintf(conninfo, sizeof(conninfo), "--database.conninfo=host=127.0.0.1 port=%d", port);
+	assert_int_equal(pipe(log), 0);
+	assert_ok(log_start(log[1], LOG_DEBUG));
+	const int64_t start_us = clock_boot_us(&clock_system);
+	open_store(f, conninfo);
+	assert_int_equal(poll(&(struct pollfd){.fd = silent, .events = POLLIN}, 1, 20000), 1);
+	store_free(&f->store);
+	const int64_t took_us = clock_boot_us(&clock_system) - start_us;
+	config_free(&f->config);
+	log_stop();
+	(void)close(log[1]);
+	while ((got = read(log[0], bytes, sizeof(bytes))) > 0)
+		strbuf_add(said, bytes, (size_t)got);
+	(void)close(log[0]);
+	(void)close(silent);
+	return took_us;
+}
+
+static void
+a_stop_while_it_connects_is_no_failure_of_the_database(void **state)
+{
+	struct fixture *f = *state;
+	struct strbuf said;
+	int64_t took_us;
+
+	store_free(&f->store);
+	config_free(&f->config);
+	/* Once it has tried for 4 s it may say so. */
+	do {
+		strbuf_init(&said, 64 << 10);
+		took_us = stop_while_connecting(f, &said);
+		if (took_us < 3 * US_PER_S)
+			assert_string_equal(strbuf_text(&said), "");
+		strbuf_done(&said);
+	} while (took_us >= 3 * US_PER_S);
+}
+
 static void
 a_schema_that_does_not_fit_is_told_and_mended(void **state)
 {
@@ -926,6 +993,7 @@ main(void)
 	    TEST(a_connection_lost_before_the_commit_leaves_its_outcome_unknown),
 	    TEST(with_the_database_away_calls_fail_at_once_and_it_is_found_again),
 	    TEST(a_store_that_starts_before_its_database_serves_once_that_is_up),
+	    TEST(a_stop_while_it_connects_is_no_failure_of_the_database),
 	    TEST(a_schema_that_does_not_fit_is_told_and_mended),
 	    TEST(without_prepared_statements_all_works_the_same),
 	    TEST(a_connection_string_that_is_none_is_refused),
