@@ -162,10 +162,12 @@ static void
 note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, int64_t start_us)
 {
 	struct job_figures *figures = &slot->figures;
-	bool failed_before;
+	bool failed_before, is_meant;
 
 	pthread_mutex_lock(&jobs->lock);
 	failed_before = figures->last_error[0] != '\0';
+	/* A stop takes the database from who waits for it. */
+	is_meant = jobs->stop && st.code == ST_UNAVAILABLE;
 	figures->last_started_us = start_us;
 	figures->last_run_at_us = clock_now_us(jobs->clock);
 	figures->last_duration_us = clock_boot_us(jobs->clock) - start_us;
@@ -186,7 +188,7 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 		slot->due_us = clock_boot_us(jobs->clock) + RETRY_US;
 	pthread_mutex_unlock(&jobs->lock);
 	/* A database that is away would fill the log: the first failure is enough. */
-	if (st.code != ST_OK && !failed_before)
+	if (st.code != ST_OK && !failed_before && !is_meant)
 		log_event(LOG_WARN, "job_failed", "job", slot->job.name, "code",
 		    status_code_name(st.code), "why", st.message, NULL);
 }

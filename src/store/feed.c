@@ -418,11 +418,23 @@ turn(struct feed *feed)
 	return STATUS_OK;
 }
 
+static bool
+must_stop(struct feed *feed)
+{
+	pthread_mutex_lock(&feed->lock);
+	bool stop = feed->must_stop;
+	pthread_mutex_unlock(&feed->lock);
+	return stop;
+}
+
 static void
 lose_connection(struct feed *feed, status why)
 {
+	/* A stop cuts it, or doesn't wait for it. */
+	const bool is_meant = why.code == ST_UNAVAILABLE && must_stop(feed);
+
 	atomic_fetch_add(&feed->errors, 1);
-	if (feed->was_connected || feed->retry_at_us == INT64_MIN)
+	if (!is_meant && (feed->was_connected || feed->retry_at_us == INT64_MIN))
 		log_event(LOG_WARN, "feed_lost", "code", status_code_name(why.code), "why",
 		    why.message, NULL);
 	/* The server may have crashed. Then numbers of transactions that it forgot are given again,
@@ -479,15 +491,6 @@ sleep_until(struct feed *feed, int64_t next_us)
 			break;
 	feed->is_woken = false;
 	pthread_mutex_unlock(&feed->lock);
-}
-
-static bool
-must_stop(struct feed *feed)
-{
-	pthread_mutex_lock(&feed->lock);
-	bool stop = feed->must_stop;
-	pthread_mutex_unlock(&feed->lock);
-	return stop;
 }
 
 static void *

@@ -3,6 +3,7 @@ held to their bounds."""
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -51,6 +52,31 @@ def test_a_stop_is_quick_and_answers_what_is_under_way(system: System, org_a: Or
     began = time.monotonic()
     node.done()
     assert time.monotonic() - began < 5
+
+
+def test_a_stop_right_after_the_start_is_no_failure_of_the_database(system: System):
+    """With a database that takes connections and says nothing: after 4 s it is away, and not before."""
+    took = 4.0
+    while took > 3.5:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            node = system.node(
+                "brief",
+                start=False,
+                database__conninfo=f"host=127.0.0.1 port={silent.getsockname()[1]}",
+            )
+            before = len(node.log.read_text()) if node.log.exists() else 0
+            silent.settimeout(20)
+            began = time.monotonic()
+            node.start()
+            connection, _ = silent.accept()
+            wait_until(lambda: "event=listen" in node.log.read_text()[before:], "it listens")
+            node.done()
+            took = time.monotonic() - began
+            connection.close()
+            said = node.log.read_text()[before:]
+            system.processes().remove(node)
+    assert "event=stop" in said
+    assert "away" not in said and "event=database" not in said, said
 
 
 def test_a_stop_does_not_wait_for_a_lock_that_somebody_holds(system: System, org_a: Organisation):
