@@ -54,6 +54,7 @@ conn_open(PGconn *pg, bool prepared, const struct clock *clock, struct strbuf *m
 	conn->clock = clock;
 	conn->prepares = prepared;
 	conn->deadline_us = INT64_MAX;
+	conn->grace_us = GRACE_US;
 	if (PQstatus(conn->pg) != CONNECTION_OK) {
 		conn_describe_error(PQerrorMessage(conn->pg), message);
 		conn_close(&conn);
@@ -348,7 +349,7 @@ conn_run(struct store_conn *conn, struct outcome *outcome)
 	if (conn->deadline_us != INT64_MAX) {
 		int64_t left_us = conn->deadline_us - clock_boot_us(conn->clock);
 
-		limit_us = now_us + (left_us > 0 ? left_us : 0) + GRACE_US;
+		limit_us = now_us + (left_us > 0 ? left_us : 0) + conn->grace_us;
 	}
 	if (conn->is_dead || PQpipelineSync(conn->pg) != 1) {
 		outcome->unheard = true;

