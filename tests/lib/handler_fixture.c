@@ -181,7 +181,7 @@ handler_call(struct handler_fixture *fx, const struct handler_ask *ask,
 {
 	struct fake_call *fake = call_new(fx, method_find(service, method));
 	struct rpc_call *call = &fake->call;
-	int64_t came_at_us = clock_boot_us(&clock_system), left_at_us;
+	int64_t left_at_us;
 	struct handler_outcome outcome = {0};
 
 	if (ask && ask->principal)
@@ -202,7 +202,7 @@ handler_call(struct handler_fixture *fx, const struct handler_ask *ask,
 	left_at_us = clock_boot_us(&clock_system);
 	if (left_at_us < call->not_before_us)
 		left_at_us = call->not_before_us;
-	outcome.answered_after_us = left_at_us - came_at_us;
+	outcome.answered_after_us = left_at_us - call->came_us;
 	outcome.retry_after_ms = call->retry_after_ms;
 	outcome.effect = call->effect;
 	outcome.refusal_committed = fake->refusal_committed;
