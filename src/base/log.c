@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,6 +24,8 @@
 #define DROPPED_LINE_BYTES 160
 #define POLL_MS 50
 #define STOP_PATIENCE_MS 1000
+/* After a write, lines gather for so long: or each line of a busy server wakes the writer. */
+#define GATHER_US (5 * US_PER_MS)
 
 struct line {
 	char text[LINE_BYTES_MAX];
@@ -36,6 +39,12 @@ struct half {
 	size_t bytes;
 };
 
+enum writer {
+	WRITER_WRITES,
+	WRITER_SLEEPS,  /* any line wakes it */
+	WRITER_GATHERS, /* a ring that is half full does */
+};
+
 static struct {
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
@@ -43,7 +52,7 @@ static struct {
 	struct half halves[2];
 	int filling;
 	bool started;
-	bool writer_sleeps;
+	enum writer writer_state;
 	uint64_t dropped_untold;
 	int fd;
 	atomic_bool stopping;
@@ -51,7 +60,6 @@ static struct {
 	atomic_uint_fast64_t dropped;
 } state = {
     .mutex = PTHREAD_MUTEX_INITIALIZER,
-    .filled = PTHREAD_COND_INITIALIZER,
     .level = LOG_INFO,
 };
 
@@ -222,8 +230,9 @@ ring_put(const struct line *line)
 		memcpy(half->data + half->bytes, line->text, line->bytes);
 		half->bytes += line->bytes;
 	}
-	if (state.writer_sleeps) {
-		state.writer_sleeps = false;
+	if (state.writer_state == WRITER_SLEEPS ||
+	    (state.writer_state == WRITER_GATHERS && half->bytes > HALF_BYTES / 2)) {
+		state.writer_state = WRITER_WRITES;
 		pthread_cond_signal(&state.filled);
 	}
 	pthread_mutex_unlock(&state.mutex);
@@ -312,9 +321,25 @@ write_dropped(uint64_t count)
 	write_all(line.text, line.bytes);
 }
 
+/* Until there is something to write, or no more to come. The mutex is held. */
+static void
+writer_wait(const struct timespec *gathered_at)
+{
+	state.writer_state = WRITER_GATHERS;
+	while (state.writer_state == WRITER_GATHERS && !atomic_load(&state.stopping))
+		if (pthread_cond_timedwait(&state.filled, &state.mutex, gathered_at) != 0)
+			break;
+	while (state.halves[state.filling].bytes == 0 && !atomic_load(&state.stopping)) {
+		state.writer_state = WRITER_SLEEPS;
+		pthread_cond_wait(&state.filled, &state.mutex);
+	}
+	state.writer_state = WRITER_WRITES;
+}
+
 static void *
 writer_main(void *unused)
 {
+	struct timespec gathered_at = {0};
 	struct half *half;
 	uint64_t untold;
 	bool stopping;
@@ -323,11 +348,7 @@ writer_main(void *unused)
 	(void)pthread_setname_np(pthread_self(), "log");
 	do {
 		pthread_mutex_lock(&state.mutex);
-		while (state.halves[state.filling].bytes == 0 && !atomic_load(&state.stopping)) {
-			state.writer_sleeps = true;
-			pthread_cond_wait(&state.filled, &state.mutex);
-		}
-		state.writer_sleeps = false;
+		writer_wait(&gathered_at);
 		stopping = atomic_load(&state.stopping);
 		half = &state.halves[state.filling];
 		state.filling = !state.filling;
@@ -342,6 +363,7 @@ writer_main(void *unused)
 		half->bytes = 0;
 		if (untold != 0)
 			write_dropped(untold);
+		wait_deadline(GATHER_US, &gathered_at);
 	} while (!stopping);
 	return NULL;
 }
@@ -369,6 +391,7 @@ log_start(int fd, enum log_level level)
 		halves_free();
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the log");
 	}
+	wait_cond_init(&state.filled);
 	state.fd = fd;
 	state.filling = 0;
 	state.dropped_untold = 0;
@@ -383,6 +406,7 @@ log_start(int fd, enum log_level level)
 	pthread_mutex_unlock(&state.mutex);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error != 0) {
+		(void)pthread_cond_destroy(&state.filled);
 		halves_free();
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no thread for the log");
 	}
@@ -401,6 +425,7 @@ log_stop(void)
 	pthread_cond_signal(&state.filled);
 	pthread_mutex_unlock(&state.mutex);
 	pthread_join(state.writer, NULL);
+	(void)pthread_cond_destroy(&state.filled);
 	halves_free();
 }
 

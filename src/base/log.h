@@ -1,7 +1,8 @@
 /* log.h - one line an event, written by a thread of its own.
  *
  * Lines go to a ring, so that nothing blocks that logs; a full ring drops the line and counts it,
- * and the count is logged when there is room again. The format is logfmt:
+ * and the count is logged when there is room again. Lines that come within 5 ms of a write wait for
+ * each other. The format is logfmt:
  *     ts=2026-01-31T12:00:00.123Z level=info event=rpc method=... code=OK us=412
  * Values are escaped, so nobody can forge a line.
  * A line is 4096 bytes at most; a longer one is cut, and says so with cut=true.
