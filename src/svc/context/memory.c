@@ -16,6 +16,8 @@
 #define TAG_ABSENT_USER (0x100 + CHANGE_USER)
 #define TAG_ABSENT_CHATBOT (0x100 + CHANGE_CHATBOT)
 #define STORED_BLOCKS 65536
+/* In sets of so many: a mark that another one drove out costs a statement with each read. */
+#define STORED_WAYS 8
 
 struct context_memory {
 	struct cache *cache;
@@ -384,13 +386,45 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 	return STATUS_OK;
 }
 
-static _Atomic uint64_t *
-stored_mark(struct context_memory *memory, const struct context_entry *entry, uint64_t *mark)
+static uint64_t
+stored_mark(const struct context_entry *entry)
 {
-	memcpy(mark, entry->block.hash, sizeof(*mark));
+	uint64_t mark;
+
+	memcpy(&mark, entry->block.hash, sizeof(mark));
 	/* The same block is another row in another organisation, and of another user. */
-	*mark ^= hash_bytes(entry->cache.key, rand_hash_seed());
-	return &memory->stored[*mark % STORED_BLOCKS];
+	return mark ^ hash_bytes(entry->cache.key, rand_hash_seed());
+}
+
+static _Atomic uint64_t *
+stored_set(struct context_memory *memory, uint64_t mark)
+{
+	return &memory->stored[mark % (STORED_BLOCKS / STORED_WAYS) * STORED_WAYS];
+}
+
+static bool
+stored_has(struct context_memory *memory, uint64_t mark)
+{
+	const _Atomic uint64_t *set = stored_set(memory, mark);
+
+	for (size_t i = 0; i < STORED_WAYS; i++)
+		if (atomic_load_explicit(&set[i], memory_order_relaxed) == mark)
+			return true;
+	return false;
+}
+
+/* In an empty place, or else in one that the mark itself names. */
+static void
+stored_add(struct context_memory *memory, uint64_t mark)
+{
+	_Atomic uint64_t *set = stored_set(memory, mark);
+	size_t at = 0;
+
+	while (at < STORED_WAYS && atomic_load(&set[at]) != 0)
+		at++;
+	if (at == STORED_WAYS)
+		at = (mark >> 32) % STORED_WAYS;
+	atomic_store(&set[at], mark);
 }
 
 /* Receipts name blocks by their hash: each version is in the database before the first receipt. */
@@ -398,13 +432,12 @@ static status
 store_block(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
     const struct context_entry *entry)
 {
-	uint64_t mark;
-	_Atomic uint64_t *place = stored_mark(memory, entry, &mark);
+	const uint64_t mark = stored_mark(entry);
 	Usher__V1__ContextBlock content = entry->whole;
 	uint8_t *bytes;
 	size_t bytes_count;
 
-	if (!entry->has_user || atomic_load(place) == mark)
+	if (!entry->has_user || stored_has(memory, mark))
 		return STATUS_OK;
 	content.segments = (Usher__V1__ContextSegment **)entry->block.with_items_list;
 	bytes_count = usher__v1__context_block__get_packed_size(&content);
@@ -416,7 +449,7 @@ store_block(struct context_memory *memory, struct rpc_call *call, const struct c
 	    p_bytes(slice_of(entry->block.hash, BLOCK_HASH_BYTES)), p_uuid(&entry->user_id),
 	    p_bytes(slice_of(bytes, bytes_count))));
 	if (!store_in_transaction(call->conn))
-		atomic_store(place, mark);
+		stored_add(memory, mark);
 	return STATUS_OK;
 }
 
