@@ -204,9 +204,9 @@ call_choose(struct call *call, int64_t now_us)
 
 /* The lock is held. */
 static enum gather_step
-call_join(struct call *call, int64_t now_us)
+call_join(struct call *call, int64_t now_us, struct convoy **convoy)
 {
-	const enum gather_step step = gather_join(call, now_us);
+	const enum gather_step step = gather_join(call, now_us, convoy);
 	struct list *node;
 
 	if (step == GATHER_WAITS || step == GATHER_SENDS)
@@ -266,6 +266,7 @@ call_attempt(struct call *call)
 	const int64_t left_us = call->deadline_us - now_us;
 	enum gather_step step = GATHER_WAITS;
 	struct server *server = NULL;
+	struct convoy *convoy = NULL;
 
 	if (atomic_load(&client->is_closing)) {
 		call_fail(call, CLOSED);
@@ -278,14 +279,14 @@ call_attempt(struct call *call)
 	(void)pthread_mutex_lock(&client->lock);
 	if (call_choose(call, now_us)) {
 		server = call->server;
-		step = call_join(call, now_us);
+		step = call_join(call, now_us, &convoy);
 	}
 	(void)pthread_mutex_unlock(&client->lock);
 	switch (step) {
 	case GATHER_WAITS:
 		return;
 	case GATHER_SENDS:
-		gather_send(server);
+		gather_send(convoy);
 		return;
 	case GATHER_NOT_ASKS:
 		gather_ask(server);
@@ -550,8 +551,7 @@ calls_end(struct client *client)
 			nng_aio_cancel(call->aio);
 		}
 		for (unsigned i = 0; i < client->servers_count; i++)
-			if (client->servers[i].gathering.is_open)
-				nng_aio_cancel(client->servers[i].gathering.aio);
+			gather_cancel(&client->servers[i]);
 		wait_deadline(CANCEL_AGAIN_US, &until);
 		(void)pthread_cond_timedwait(&client->idle, &client->lock, &until);
 	}

@@ -1,15 +1,18 @@
-/* Calls for one server that travel together.
+/* Calls for one server that travel together: a convoy is a message of them.
  *
- * One message at a time is out, and what comes meanwhile goes in the next: the busier the server,
- * the more of them share a message. The server answers from memory or says at once that it can't;
- * such a call goes again, alone, on a context of its own. So a message is out for a moment, and
- * nobody in it waits for anything but memory. If it is out for longer, nobody waits for it. */
+ * While one is out, what comes goes in the next: the busier the server, the more of them share a
+ * message. Where enough wait, a second one does not wait for the first, so that the server works on
+ * one of them while we do on the other. The server answers from memory or says at once that it
+ * can't; such a call goes again, alone, on a context of its own. So a convoy is out for a moment,
+ * and nobody in it waits for anything but memory. If it is out for longer, nobody waits for it. */
 #include "client/internal.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define GATHER_BYTES_MAX (1u << 20)
+/* So many need not wait for one that is out. */
+#define CONVOY_CALLS_LEAST 16
 /* Whoever waits for a message that has been out for so long goes alone. */
 #define PATIENCE_US (50 * US_PER_MS)
 #define SWEEP_MS 25
@@ -35,21 +38,25 @@ call_part(struct call *call)
 	call->is_fresh = false; /* time has passed */
 }
 
-/* What waits is out from now on, as much of it as a message takes; whose time is over meanwhile is
- * not sent. false: nobody is left. The lock is held. */
+/* What waits is out from now on, as much of it as a message takes. Whose time is over meanwhile is
+ * not sent: it goes into over or, without that, waits on. false: nobody is left. The lock is held.
+ */
 static bool
-gather_take(struct server *server, int64_t now_us, struct list *over)
+convoy_take(struct convoy *convoy, int64_t now_us, struct list *over)
 {
-	struct client *client = server->client;
-	struct gathering *g = &server->gathering;
+	struct client *client = convoy->server->client;
+	struct gathering *g = &convoy->server->gathering;
 	size_t bytes = 0;
 
-	g->out_count = 0;
-	while (!list_is_empty(&g->waiting) && g->out_count < GATHER_CALLS_MAX) {
-		struct call *call = container_of(g->waiting.next, struct call, list);
+	convoy->count = 0;
+	list_for_each_safe (node, &g->waiting) {
+		struct call *call = container_of(node, struct call, list);
 		const bool is_over = call->deadline_us <= now_us;
 
-		if (!is_over && (bytes += nng_msg_len(call->request)) > GATHER_BYTES_MAX)
+		if (is_over && !over)
+			continue;
+		if (convoy->count == GATHER_CALLS_MAX ||
+		    (!is_over && (bytes += nng_msg_len(call->request)) > GATHER_BYTES_MAX))
 			break;
 		list_remove(&call->list);
 		g->waiting_count--;
@@ -57,17 +64,17 @@ gather_take(struct server *server, int64_t now_us, struct list *over)
 			call_part(call);
 			list_add_last(over, &call->list);
 		} else {
-			g->out[g->out_count++] = call;
+			convoy->calls[convoy->count++] = call;
 		}
 	}
-	if (g->out_count == 0)
+	if (convoy->count == 0)
 		return false;
-	if (g->out_count > 1)
-		g->together += g->out_count;
-	g->is_out = true;
-	g->is_late = false;
-	g->out_since_us = now_us;
-	atomic_store(&g->sent_us, 0);
+	if (convoy->count > 1)
+		g->together += convoy->count;
+	convoy->is_out = true;
+	convoy->is_late = false;
+	convoy->out_since_us = now_us;
+	atomic_store(&convoy->sent_us, 0);
 	/* The message outlives its calls: whose time is over does not wait for it. */
 	client->calls_under_way++;
 	return true;
@@ -84,12 +91,35 @@ sweep_begin(struct client *client)
 	nng_sleep_aio(SWEEP_MS, client->sweep);
 }
 
+/* One that may go now; NULL: what waits has to wait on. The lock is held. */
+static struct convoy *
+convoy_next(struct gathering *g)
+{
+	struct convoy *next = NULL;
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < CONVOYS; i++) {
+		out += g->convoys[i].is_out;
+		if (!g->convoys[i].is_out)
+			next = &g->convoys[i];
+	}
+	return out == 0 || g->waiting_count >= CONVOY_CALLS_LEAST ? next : NULL;
+}
+
+static bool
+gather_is_late(const struct gathering *g)
+{
+	for (unsigned i = 0; i < CONVOYS; i++)
+		if (g->convoys[i].is_late)
+			return true;
+	return false;
+}
+
 enum gather_step
-gather_join(struct call *call, int64_t now_us)
+gather_join(struct call *call, int64_t now_us, struct convoy **out)
 {
 	struct server *server = call->server;
 	struct gathering *g = &server->gathering;
-	struct list over;
 
 	if (!call->may_gather)
 		return GATHER_NOT;
@@ -97,19 +127,20 @@ gather_join(struct call *call, int64_t now_us)
 		g->ability = GATHER_ASKED;
 		return GATHER_NOT_ASKS;
 	}
-	if (g->ability != GATHER_ABLE || now_us < g->rests_until_us || g->is_late ||
+	if (g->ability != GATHER_ABLE || now_us < g->rests_until_us || gather_is_late(g) ||
 	    g->waiting_count == GATHER_CALLS_MAX)
 		return GATHER_NOT;
 	list_add_last(&g->waiting, &call->list);
 	g->waiting_count++;
-	if (g->is_out) {
+	struct convoy *convoy = convoy_next(g);
+	if (!convoy || g->waiting_count > 1)
 		sweep_begin(server->client);
+	if (!convoy)
 		return GATHER_WAITS;
-	}
-	/* It is the only one, and has time. */
-	list_init(&over);
-	const bool is_out = gather_take(server, now_us, &over);
+	/* This one has time. */
+	const bool is_out = convoy_take(convoy, now_us, NULL);
 	assert(is_out);
+	*out = convoy;
 	return GATHER_SENDS;
 }
 
@@ -143,24 +174,24 @@ struct returned {
 	bool is_counted; /* what was wrong with all of it */
 };
 
-/* The message is no longer out: the next one may go. Who waits and can't go is in back.
- * Is there a next one, for gather_send()? */
+/* The convoy is back: it may go again, with what waits. Who waits and can't go is in back. Is there
+ * something for gather_send()? */
 static bool
-gather_return(struct server *server, bool goes_on, struct returned *out, struct list *back)
+convoy_return(struct convoy *convoy, bool goes_on, struct returned *out, struct list *back)
 {
-	struct client *client = server->client;
-	struct gathering *g = &server->gathering;
+	struct client *client = convoy->server->client;
+	struct gathering *g = &convoy->server->gathering;
 
 	*out = (struct returned){.count = 0};
 	list_init(back);
 	(void)pthread_mutex_lock(&client->lock);
-	out->count = g->out_count;
-	memcpy(out->calls, g->out, g->out_count * sizeof(struct call *));
-	g->is_out = g->is_late = false;
-	goes_on = goes_on && !atomic_load(&client->is_closing) &&
-		  gather_take(server, clock_boot_us(client->clock), back);
-	if (!goes_on)
+	out->count = convoy->count;
+	memcpy(out->calls, convoy->calls, convoy->count * sizeof(struct call *));
+	convoy->is_out = convoy->is_late = false;
+	if (!goes_on || atomic_load(&client->is_closing))
 		gather_disband(g, back);
+	goes_on = g->waiting_count > 0 && convoy_next(g) &&
+		  convoy_take(convoy, clock_boot_us(client->clock), back);
 	(void)pthread_mutex_unlock(&client->lock);
 	return goes_on;
 }
@@ -282,17 +313,17 @@ returned_read(struct server *server, struct returned *returned, nng_msg *message
 }
 
 static void
-gather_received(struct server *server, int error)
+gather_received(struct convoy *convoy, int error)
 {
-	struct gathering *g = &server->gathering;
-	nng_msg *message = error == 0 ? nng_aio_get_msg(g->aio) : NULL;
+	struct server *server = convoy->server;
+	nng_msg *message = error == 0 ? nng_aio_get_msg(convoy->aio) : NULL;
 	struct returned returned;
 	struct list back;
 
-	nng_aio_set_msg(g->aio, NULL);
+	nng_aio_set_msg(convoy->aio, NULL);
 	/* The server works on the next one while we look at this one. */
-	if (gather_return(server, error == 0, &returned, &back))
-		gather_send(server);
+	if (convoy_return(convoy, error == 0, &returned, &back))
+		gather_send(convoy);
 	if (message)
 		returned_read(server, &returned, message);
 	else
@@ -303,13 +334,13 @@ gather_received(struct server *server, int error)
 
 /* It was not sent, so nobody was asked: they choose again. */
 static void
-gather_not_sent(struct server *server, status failure)
+gather_not_sent(struct convoy *convoy, status failure)
 {
-	struct client *client = server->client;
+	struct client *client = convoy->server->client;
 	struct returned returned;
 	struct list back;
 
-	(void)gather_return(server, false, &returned, &back);
+	(void)convoy_return(convoy, false, &returned, &back);
 	for (unsigned i = 0; i < returned.count; i++) {
 		(void)pthread_mutex_lock(&client->lock);
 		call_part(returned.calls[i]);
@@ -321,82 +352,92 @@ gather_not_sent(struct server *server, status failure)
 	}
 	calls_attempt(&back);
 	returned.count = 0;
-	gather_settle(server, &returned);
+	gather_settle(convoy->server, &returned);
 }
 
 static int64_t
-latest_deadline(const struct gathering *g)
+latest_deadline(const struct convoy *convoy)
 {
 	int64_t latest_us = 0;
 
-	for (unsigned i = 0; i < g->out_count; i++)
-		if (g->out[i]->deadline_us > latest_us)
-			latest_us = g->out[i]->deadline_us;
+	for (unsigned i = 0; i < convoy->count; i++)
+		if (convoy->calls[i]->deadline_us > latest_us)
+			latest_us = convoy->calls[i]->deadline_us;
 	return latest_us;
 }
 
 static void
-gather_sent(struct server *server, int error)
+gather_sent(struct convoy *convoy, int error)
 {
-	struct client *client = server->client;
-	struct gathering *g = &server->gathering;
+	struct client *client = convoy->server->client;
 	const int64_t now_us = clock_boot_us(client->clock);
 
 	if (error == 0) {
 		nng_aio_set_timeout(
-		    g->aio, duration_of(latest_deadline(g) + ANSWER_GRACE_US - now_us));
-		atomic_store(&g->sent_us, now_us);
-		nng_ctx_recv(g->ctx, g->aio);
+		    convoy->aio, duration_of(latest_deadline(convoy) + ANSWER_GRACE_US - now_us));
+		atomic_store(&convoy->sent_us, now_us);
+		nng_ctx_recv(convoy->ctx, convoy->aio);
 		return;
 	}
-	nng_msg *unsent = nng_aio_get_msg(g->aio);
-	nng_aio_set_msg(g->aio, NULL);
+	nng_msg *unsent = nng_aio_get_msg(convoy->aio);
+	nng_aio_set_msg(convoy->aio, NULL);
 	if (unsent)
 		nng_msg_free(unsent);
-	gather_not_sent(server, failure_of(client, error));
+	gather_not_sent(convoy, failure_of(client, error));
 }
 
 /* The send, or the receive, is over. */
 static void
 gather_step(void *arg)
 {
-	struct server *server = arg;
-	const int error = nng_aio_result(server->gathering.aio);
+	struct convoy *convoy = arg;
+	const int error = nng_aio_result(convoy->aio);
 
-	if (atomic_load(&server->gathering.sent_us) == 0)
-		gather_sent(server, error);
+	if (atomic_load(&convoy->sent_us) == 0)
+		gather_sent(convoy, error);
 	else
-		gather_received(server, error);
+		gather_received(convoy, error);
 }
 
 void
-gather_send(struct server *server)
+gather_send(struct convoy *convoy)
 {
-	struct client *client = server->client;
-	struct gathering *g = &server->gathering;
-	const int64_t left_us = latest_deadline(g) - clock_boot_us(client->clock);
+	struct client *client = convoy->server->client;
+	const int64_t left_us = latest_deadline(convoy) - clock_boot_us(client->clock);
 	nng_msg *message = NULL;
-	const status st = g->out_count == 1 ? request_pack_memory_only(g->out[0]->request, &message)
-					    : request_pack_together(g->out, g->out_count,
-						  (uint32_t)duration_of(left_us), &message);
+	const status st = convoy->count == 1
+			      ? request_pack_memory_only(convoy->calls[0]->request, &message)
+			      : request_pack_together(convoy->calls, convoy->count,
+				    (uint32_t)duration_of(left_us), &message);
 
 	if (st.code != ST_OK) {
-		gather_not_sent(server, st);
+		gather_not_sent(convoy, st);
 		return;
 	}
-	nng_aio_set_msg(g->aio, message);
-	nng_aio_set_timeout(g->aio, duration_of(left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
-	nng_ctx_send(g->ctx, g->aio);
+	nng_aio_set_msg(convoy->aio, message);
+	nng_aio_set_timeout(
+	    convoy->aio, duration_of(left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
+	nng_ctx_send(convoy->ctx, convoy->aio);
 }
 
 void
 gather_give_up(struct server *server, int64_t before_us)
 {
-	const struct gathering *g = &server->gathering;
-	const int64_t sent_us = atomic_load(&g->sent_us);
+	for (unsigned i = 0; i < CONVOYS; i++) {
+		const struct convoy *convoy = &server->gathering.convoys[i];
+		const int64_t sent_us = atomic_load(&convoy->sent_us);
 
-	if (g->is_out && sent_us != 0 && sent_us <= before_us)
-		nng_aio_cancel(g->aio);
+		if (convoy->is_out && sent_us != 0 && sent_us <= before_us)
+			nng_aio_cancel(convoy->aio);
+	}
+}
+
+void
+gather_cancel(struct server *server)
+{
+	for (unsigned i = 0; i < CONVOYS; i++)
+		if (server->gathering.convoys[i].is_open)
+			nng_aio_cancel(server->gathering.convoys[i].aio);
 }
 
 /* Whether it obeys. */
@@ -440,26 +481,43 @@ gather_ask(struct server *server)
 				       .arg = server});
 }
 
-/* Calls that wait for a message that is late go alone; calls in it whose own time is over are
- * over. The lock is held. */
+/* Calls that wait for a convoy that is late go alone; calls in it whose own time is over are over.
+ * The lock is held. */
 static void
-gather_sweep(struct gathering *g, int64_t now_us, struct list *alone, struct list *over)
+convoy_sweep(struct convoy *convoy, int64_t now_us, struct list *alone, struct list *over)
 {
-	if (now_us - g->out_since_us > PATIENCE_US) {
-		g->is_late = true;
-		gather_disband(g, alone);
+	if (now_us - convoy->out_since_us > PATIENCE_US) {
+		convoy->is_late = true;
+		gather_disband(&convoy->server->gathering, alone);
 	}
 	/* Until then it is being made of them. */
-	if (atomic_load(&g->sent_us) == 0)
+	if (atomic_load(&convoy->sent_us) == 0)
 		return;
-	for (unsigned i = 0; i < g->out_count; i++) {
-		struct call *call = g->out[i];
+	for (unsigned i = 0; i < convoy->count; i++) {
+		struct call *call = convoy->calls[i];
 
 		if (!call || call->deadline_us + ANSWER_GRACE_US > now_us)
 			continue;
 		list_add_last(over, &call->list);
-		g->out[i] = NULL;
+		convoy->calls[i] = NULL;
 	}
+}
+
+/* Is there one to be looked after? The lock is held. */
+static bool
+gather_sweep(struct gathering *g, int64_t now_us, struct list *alone, struct list *over)
+{
+	bool is_needed = false;
+
+	for (unsigned i = 0; i < CONVOYS; i++) {
+		struct convoy *convoy = &g->convoys[i];
+
+		if (!convoy->is_out || (convoy->count == 1 && list_is_empty(&g->waiting)))
+			continue;
+		is_needed = true;
+		convoy_sweep(convoy, now_us, alone, over);
+	}
+	return is_needed;
 }
 
 static void
@@ -473,14 +531,8 @@ sweep_step(void *arg)
 	list_init(&over);
 	(void)pthread_mutex_lock(&client->lock);
 	const int64_t now_us = clock_boot_us(client->clock);
-	for (unsigned i = 0; i < client->servers_count; i++) {
-		struct gathering *g = &client->servers[i].gathering;
-
-		if (!g->is_out || (g->out_count == 1 && list_is_empty(&g->waiting)))
-			continue;
-		is_needed = true;
-		gather_sweep(g, now_us, &alone, &over);
-	}
+	for (unsigned i = 0; i < client->servers_count; i++)
+		is_needed |= gather_sweep(&client->servers[i].gathering, now_us, &alone, &over);
 	client->is_sweeping = is_needed && !atomic_load(&client->is_closing);
 	if (client->is_sweeping)
 		nng_sleep_aio(SWEEP_MS, client->sweep);
@@ -501,31 +553,42 @@ gatherings_watch(struct client *client)
 	return STATUS_OK;
 }
 
+static status
+convoy_open(struct convoy *convoy, struct server *server)
+{
+	convoy->server = server;
+	if (nng_ctx_open(&convoy->ctx, server->socket) != 0)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
+	if (nng_aio_alloc(&convoy->aio, gather_step, convoy) != 0) {
+		(void)nng_ctx_close(convoy->ctx);
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
+	}
+	convoy->is_open = true;
+	return STATUS_OK;
+}
+
 status
 gathering_open(struct server *server)
 {
 	struct gathering *g = &server->gathering;
 
 	list_init(&g->waiting);
-	if (nng_ctx_open(&g->ctx, server->socket) != 0)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
-	if (nng_aio_alloc(&g->aio, gather_step, server) != 0) {
-		(void)nng_ctx_close(g->ctx);
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
-	}
-	g->is_open = true;
+	for (unsigned i = 0; i < CONVOYS; i++)
+		TRY(convoy_open(&g->convoys[i], server));
 	return STATUS_OK;
 }
 
 void
 gathering_close(struct server *server)
 {
-	struct gathering *g = &server->gathering;
+	for (unsigned i = 0; i < CONVOYS; i++) {
+		struct convoy *convoy = &server->gathering.convoys[i];
 
-	if (!g->is_open)
-		return;
-	nng_aio_stop(g->aio);
-	nng_aio_free(g->aio);
-	(void)nng_ctx_close(g->ctx);
-	g->is_open = false;
+		if (!convoy->is_open)
+			continue;
+		nng_aio_stop(convoy->aio);
+		nng_aio_free(convoy->aio);
+		(void)nng_ctx_close(convoy->ctx);
+		convoy->is_open = false;
+	}
 }

@@ -21,10 +21,24 @@ struct line {
 	nng_ctx ctx;
 };
 
-/* gather.c: calls for one server that travel together, one message at a time.
- * Under the client's lock, but for out while its message is being made, and what is atomic. */
+/* gather.c: calls for one server that travel together, in a message that is out or is to go.
+ * Under the client's lock, but for calls while the message is being made, and what is atomic. */
 #define GATHER_CALLS_MAX 128
 #define GATHER_CALL_BYTES_MAX (32u << 10) /* a larger one goes alone; so a message has 4 MiB */
+#define CONVOYS 2
+struct convoy {
+	struct server *server;
+	bool is_open;
+	bool is_out;
+	bool is_late; /* it has been out for long: nobody waits for it */
+	nng_ctx ctx;
+	nng_aio *aio;
+	unsigned count;
+	struct call *calls[GATHER_CALLS_MAX]; /* NULL: its own deadline has passed */
+	int64_t out_since_us;
+	_Atomic int64_t sent_us; /* 0: not yet */
+};
+
 struct gathering {
 	enum {
 		GATHER_UNKNOWN, /* a new connection: it is asked */
@@ -32,17 +46,9 @@ struct gathering {
 		GATHER_ABLE,
 		GATHER_UNABLE, /* an older server: it would let all wait for the slowest */
 	} ability;
-	bool is_open;
-	bool is_out;  /* a message, with the calls in out */
-	bool is_late; /* it has been out for long: nobody joins */
-	nng_ctx ctx;
-	nng_aio *aio;
-	struct list waiting; /* for the next message */
+	struct convoy convoys[CONVOYS];
+	struct list waiting; /* for the next one */
 	unsigned waiting_count;
-	unsigned out_count;
-	struct call *out[GATHER_CALLS_MAX]; /* NULL: its own deadline has passed */
-	int64_t out_since_us;
-	_Atomic int64_t sent_us;   /* 0: not yet */
 	unsigned answered, missed; /* of late */
 	int64_t rests_until_us;    /* too much misses memory; or it could not be asked */
 	uint64_t together;         /* calls that had company */
@@ -170,14 +176,16 @@ MUST_USE status gatherings_watch(struct client *client);
 enum gather_step {
 	GATHER_NOT,      /* it goes alone */
 	GATHER_NOT_ASKS, /* the same, and gather_ask() is to be called first */
-	GATHER_WAITS,    /* for the message that is out; from here on it may be over */
-	GATHER_SENDS,    /* gather_send() is to be called without the lock */
+	GATHER_WAITS,    /* for the next convoy; from here on it may be over */
+	GATHER_SENDS,    /* gather_send() is to be called without the lock, with *out */
 };
-enum gather_step gather_join(struct call *call, int64_t now_us);
-void gather_send(struct server *server);
+enum gather_step gather_join(struct call *call, int64_t now_us, struct convoy **out);
+void gather_send(struct convoy *convoy);
 void gather_ask(struct server *server);
 /* Cut off what was sent before then. The lock is held. */
 void gather_give_up(struct server *server, int64_t before_us);
+/* Cut off whatever is out. The lock is held. */
+void gather_cancel(struct server *server);
 
 /* server.c. Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED. */
 MUST_USE status server_open(

@@ -446,7 +446,7 @@ what_comes_while_a_message_is_out_goes_together_in_the_next(void **state)
 	(void)state;
 	open_able(1);
 	start_held("hit");
-	start_many("hit", 40);
+	start_many("hit", 12);
 	assert_int_equal(seen_count(), 1);
 	hold(false, false);
 	all_are_answered();
@@ -456,12 +456,12 @@ what_comes_while_a_message_is_out_goes_together_in_the_next(void **state)
 	assert_true(seen_at(0).memory_only);
 	assert_true(seen_at(1).is_batch);
 	assert_true(seen_at(1).memory_only);
-	assert_int_equal(seen_at(1).items, 40);
+	assert_int_equal(seen_at(1).items, 12);
 	for (unsigned i = 0; i < fx.calls_count; i++)
 		assert_int_equal(fx.calls[i].attempts, 1);
 	struct client_server server;
 	client_server_at(fx.client, 0, &server);
-	assert_int_equal(server.together, 40);
+	assert_int_equal(server.together, 12);
 	assert_int_equal(server.calls, 0);
 	close_all();
 }
@@ -554,13 +554,25 @@ what_may_write_or_wait_goes_alone(void **state)
 	close_all();
 }
 
+static unsigned
+held_count(void)
+{
+	pthread_mutex_lock(&fx.lock);
+	const unsigned count = fx.held;
+	pthread_mutex_unlock(&fx.lock);
+	return count;
+}
+
+static bool
+two_are_held(void)
+{
+	return held_count() == 2;
+}
+
 static bool
 four_are_held(void)
 {
-	pthread_mutex_lock(&fx.lock);
-	const bool are = fx.held == 4;
-	pthread_mutex_unlock(&fx.lock);
-	return are;
+	return held_count() == 4;
 }
 
 static void
@@ -825,7 +837,8 @@ who_finds_no_room_goes_alone(void **state)
 	all_are_answered();
 	for (unsigned i = 0; i < seen_count(); i++)
 		assert_true(seen_at(i).items <= 128);
-	assert_true(seen_count() >= 300 - 128);
+	/* 16 went in a second message, and 128 waited. */
+	assert_true(seen_count() >= 300 - 16 - 128);
 	close_all();
 }
 
@@ -860,23 +873,56 @@ a_message_that_is_refused_whole_is_one_trouble(void **state)
 	start_many("hit", 100);
 	pthread_mutex_lock(&fx.lock);
 	fx.refuses = ST_RESOURCE_EXHAUSTED;
-	fx.refusals_left = 2;
+	fx.refusals_left = 3;
 	pthread_mutex_unlock(&fx.lock);
 	hold(false, false);
 	all_are_answered();
 	/* Each again, by itself; 101 tokens would have been too many. */
 	assert_int_equal(client_repeats(fx.client), 101);
-	assert_int_equal(seen_count(), 2 + 101);
+	assert_int_equal(seen_count(), 3 + 101);
 	close_all();
 }
 
-static bool
-two_are_held(void)
+static void
+enough_that_wait_do_not_wait_for_the_message_that_is_out(void **state)
 {
-	pthread_mutex_lock(&fx.lock);
-	const bool are = fx.held == 2;
-	pthread_mutex_unlock(&fx.lock);
-	return are;
+	(void)state;
+	open_able(1);
+	start_held("hit");
+	start_many("hit", 16);
+	until(two_are_held, "a second message is out");
+	start_many("hit", 40);
+	hold(false, false);
+	all_are_answered();
+	assert_int_equal(seen_at(1).items, 16);
+	assert_int_equal(seen_at(2).items, 40);
+	assert_int_equal(seen_count(), 3);
+	close_all();
+}
+
+static void
+whose_time_is_over_goes_in_no_second_message(void **state)
+{
+	const struct client_options hasty = {.timeout_ms = 10};
+
+	(void)state;
+	open_able(1);
+	start_held("hit");
+	for (unsigned i = 0; i < 3; i++)
+		(void)start_as(&read_method, &hasty, "hit");
+	fake_clock_advance(&fx.clock, 20 * US_PER_MS);
+	start_many("hit", 13);
+	until(two_are_held, "a second message is out");
+	assert_int_equal(seen_at(1).items, 13);
+	hold(false, false);
+	until(all_have_ended, "all calls have ended");
+	for (unsigned i = 0; i < fx.calls_count; i++)
+		if (i >= 1 && i <= 3)
+			assert_string_equal(fx.calls[i].reason, "NOT_SENT");
+		else
+			assert_answered(i);
+	assert_int_equal(seen_count(), 2);
+	close_all();
 }
 
 static void
@@ -886,7 +932,7 @@ a_server_that_dies_with_messages_out_takes_no_read_along(void **state)
 	open_able(2);
 	hold(true, false);
 	start_many("hit", 120);
-	until(two_are_held, "both have a message");
+	until(four_are_held, "both have two messages");
 	(void)nng_close(fx.servers[0].socket);
 	let_all_go_at(1);
 	all_are_answered();
@@ -903,7 +949,7 @@ reads_that_travel_while_the_only_server_is_lost_are_made_again(void **state)
 	open_able(1);
 	snprintf(url, sizeof url, "%s", fx.servers[0].url);
 	start_held("hit");
-	start_many("hit", 30);
+	start_many("hit", 12);
 	let_one_go();
 	until(one_has_ended, "the first one is answered");
 	until(one_is_held, "all the others are out");
@@ -917,8 +963,8 @@ reads_that_travel_while_the_only_server_is_lost_are_made_again(void **state)
 	fx.is_up[0] = true;
 	all_are_answered();
 	/* Those that were out; the others had waited. */
-	assert_true(client_repeats(fx.client) >= 30);
-	for (unsigned i = 1; i <= 30; i++)
+	assert_true(client_repeats(fx.client) >= 12);
+	for (unsigned i = 1; i <= 12; i++)
 		assert_true(fx.calls[i].attempts >= 2);
 	close_all();
 }
@@ -1062,6 +1108,8 @@ main(void)
 	    cmocka_unit_test(nobody_waits_for_a_message_that_is_late),
 	    cmocka_unit_test(who_finds_no_room_goes_alone),
 	    cmocka_unit_test(where_most_is_not_in_memory_all_go_alone_for_a_while),
+	    cmocka_unit_test(enough_that_wait_do_not_wait_for_the_message_that_is_out),
+	    cmocka_unit_test(whose_time_is_over_goes_in_no_second_message),
 	    cmocka_unit_test(a_message_that_is_refused_whole_is_one_trouble),
 	    cmocka_unit_test(a_server_that_dies_with_messages_out_takes_no_read_along),
 	    cmocka_unit_test(reads_that_travel_while_the_only_server_is_lost_are_made_again),
