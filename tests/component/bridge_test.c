@@ -766,7 +766,8 @@ static const char slow_request[] = "GET /v1/me HTTP/1.1\r\nHost: a\r\nConnection
 static void
 a_slow_call_holds_nobody_up(void **state)
 {
-	struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+	static struct gate gate = {
+	    PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
 	int fd = talk_dial(http_server_port(fixture.server));
 	struct talk_reply reply;
 
@@ -781,14 +782,16 @@ a_slow_call_holds_nobody_up(void **state)
 	assert_int_equal(reply.http_status, 200);
 	talk_reply_done(&reply);
 	close(fd);
+	upstream_script(&fixture.upstream, NULL, NULL);
 }
 
 static void
 stopping_answers_what_is_under_way(void **state)
 {
-	struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+	static struct gate gate = {
+	    PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
 	struct talk_reply reply;
-	struct bridge_fixture other;
+	static struct bridge_fixture other;
 
 	(void)state;
 	bridge_fixture_open(&other, &(struct bridge_fixture_settings){.drain_ms = 50});

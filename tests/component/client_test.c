@@ -329,7 +329,7 @@ a_read_that_one_refuses_is_answered_by_the_other(void **state)
 static void
 a_write_is_repeated_under_a_key_alone(void **state)
 {
-	struct failing once = {.left = 1, .code = ST_UNAVAILABLE, .reason = "DATABASE_AWAY"};
+	static struct failing once = {.left = 1, .code = ST_UNAVAILABLE, .reason = "DATABASE_AWAY"};
 
 	(void)state;
 	pair_open(NULL);
@@ -359,7 +359,7 @@ one_was_called(void)
 static void
 when_nobody_is_left_to_ask_again_the_first_answer_stands(void **state)
 {
-	struct failing always = {.left = INT_MAX,
+	static struct failing always = {.left = INT_MAX,
 	    .code = ST_UNAVAILABLE,
 	    .reason = "DATABASE_AWAY",
 	    .retry_after_ms = 1500};
@@ -382,7 +382,7 @@ when_nobody_is_left_to_ask_again_the_first_answer_stands(void **state)
 static void
 each_attempt_carries_the_key_and_what_is_left_of_the_time(void **state)
 {
-	struct failing once = {.left = 1, .code = ST_UNAVAILABLE, .reason = "DATABASE_AWAY"};
+	static struct failing once = {.left = 1, .code = ST_UNAVAILABLE, .reason = "DATABASE_AWAY"};
 	struct client_options options = with_key;
 
 	(void)state;
@@ -439,7 +439,9 @@ what_repeating_does_not_help_is_not_repeated(void **state)
 	(void)state;
 	pair_open(NULL);
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		struct failing once = table[i];
+		static struct failing once;
+
+		once = table[i];
 		script_both(answer_failing, &once);
 		struct client_result result = call_raw(&read_method, NULL);
 		assert_int_equal(result.status.code, table[i].code);
@@ -453,7 +455,7 @@ what_repeating_does_not_help_is_not_repeated(void **state)
 static void
 the_server_says_when_to_come_again(void **state)
 {
-	struct failing once = {.left = 1,
+	static struct failing once = {.left = 1,
 	    .code = ST_RESOURCE_EXHAUSTED,
 	    .reason = "OVERLOADED",
 	    .retry_after_ms = 300};
@@ -481,7 +483,7 @@ the_server_says_when_to_come_again(void **state)
 static void
 when_too_much_fails_nothing_is_repeated(void **state)
 {
-	struct failing always = {.left = 1000000,
+	static struct failing always = {.left = 1000000,
 	    .code = ST_RESOURCE_EXHAUSTED,
 	    .reason = "OVERLOADED",
 	    .retry_after_ms = 1};
@@ -702,7 +704,7 @@ all_stand_between_attempts(void)
 static void
 a_client_can_be_freed_whatever_its_calls_do(void **state)
 {
-	struct failing always = {.left = 1000,
+	static struct failing always = {.left = 1000,
 	    .code = ST_RESOURCE_EXHAUSTED,
 	    .reason = "OVERLOADED",
 	    .retry_after_ms = 20000};

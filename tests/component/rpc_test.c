@@ -1093,7 +1093,7 @@ a_restriction_is_acknowledged_behind_its_barrier(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options key = as("key:a");
-	struct client_result result;
+	static struct client_result result;
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 	struct barrier_waiter *waiter = NULL;
 
@@ -1122,7 +1122,7 @@ what_has_ended_already_is_refused_behind_a_barrier(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options ended = as("bad:ended"), forged = as("bad:forged");
-	struct client_result result;
+	static struct client_result result;
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 	struct barrier_waiter *waiter = NULL;
 
@@ -1473,6 +1473,7 @@ a_reply_over_the_limit_is_refused(void **state)
 	assert_refused(&arena, ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_COSTLY");
 }
 
+/* Static in each test, as its items are: one that fails leaves them under way. */
 struct batch_wait {
 	atomic_bool done;
 	struct client_result result;
@@ -1492,7 +1493,7 @@ a_batch_is_answered_in_order_each_with_its_own_code(void **state)
 {
 	struct fake *fake = *state;
 	struct client_options whole = as("key:a");
-	struct client_item items[] = {
+	const struct client_item made[] = {
 	    {.method = method("Keyed"),
 		.payload = slice_of("\x0a\x01"
 				    "1",
@@ -1518,8 +1519,10 @@ a_batch_is_answered_in_order_each_with_its_own_code(void **state)
 	const enum status_code codes[] = {ST_OK, ST_OK, ST_UNAUTHENTICATED, ST_INVALID_ARGUMENT,
 	    ST_OK, ST_INVALID_ARGUMENT, ST_OK};
 	const char *const keys[] = {"1", "miss", NULL, NULL, "5", NULL, "7"};
-	struct batch_wait wait = {.done = false};
+	static struct client_item items[sizeof(made) / sizeof(made[0])];
+	static struct batch_wait wait;
 
+	memcpy(items, made, sizeof(items));
 	client_batch_async(fake->client, &whole, items, 7, batch_done, &wait);
 	WAIT_FOR(atomic_load(&fake->begun) == 1);
 	assert_false(atomic_load(&wait.done));
@@ -1543,7 +1546,7 @@ an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all(void **state)
 	const struct client_options whole = {.via = slice_text("via:z"), .client_ip = "192.0.2.1"};
 	const struct client_options stranger = {
 	    .via = slice_text("key:b"), .client_ip = "192.0.2.9"};
-	struct client_item items[] = {
+	const struct client_item made[] = {
 	    {.method = method("Fast"), .options = {.client_ip = "192.0.2.7"}},
 	    {.method = method("Fast")},
 	    {.method = method("Fast"), .options = {.via = slice_text("key:b")}},
@@ -1551,8 +1554,10 @@ an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all(void **state)
 	};
 	const char *const values[] = {
 	    "memory 192.0.2.7", "memory 192.0.2.1", "memory 127.0.0.1", NULL};
-	struct batch_wait wait = {.done = false};
+	static struct client_item items[sizeof(made) / sizeof(made[0])];
+	static struct batch_wait wait;
 
+	memcpy(items, made, sizeof(items));
 	client_batch_async(fake->client, &whole, items, 4, batch_done, &wait);
 	WAIT_FOR(atomic_load(&wait.done));
 	for (size_t i = 0; i < 4; i++) {
@@ -1572,7 +1577,7 @@ a_batch_that_memory_answers_needs_no_lane(void **state)
 	struct fake *fake = *state;
 	struct client_options whole = as("key:a");
 	static struct client_item items[BATCH_ITEMS_MAX + 1];
-	struct batch_wait wait = {.done = false}, over = {.done = false};
+	static struct batch_wait wait, over;
 
 	for (size_t i = 0; i <= BATCH_ITEMS_MAX; i++)
 		items[i] = (struct client_item){
@@ -1597,7 +1602,8 @@ a_large_batch_beyond_so_many_is_worked_on_in_a_lane(void **state)
 	struct rpc_settings settings;
 	struct client_options whole = as("key:a");
 	struct rpc_lane_figures lanes[LANE_COUNT];
-	struct client_item items[20];
+	static struct client_item items[20];
+	static struct batch_wait waits[2];
 
 	(void)state;
 	methods_name();
@@ -1605,7 +1611,7 @@ a_large_batch_beyond_so_many_is_worked_on_in_a_lane(void **state)
 	settings.batches_here_max = 0;
 	struct fake *fake = fake_start(&settings);
 	for (int turn = 0; turn < 2; turn++) {
-		struct batch_wait wait = {.done = false};
+		struct batch_wait *wait = &waits[turn];
 		/* Few items are done as one call is. */
 		const size_t count = turn == 0 ? 8 : 20;
 
@@ -1613,8 +1619,8 @@ a_large_batch_beyond_so_many_is_worked_on_in_a_lane(void **state)
 			items[i] =
 			    (struct client_item){.method = method(i == 3 ? "Write" : "Keyed"),
 				.payload = slice_of(i % 2 ? "\x0a\x01y" : "\x0a\x01x", 3)};
-		client_batch_async(fake->client, &whole, items, count, batch_done, &wait);
-		WAIT_FOR(atomic_load(&wait.done));
+		client_batch_async(fake->client, &whole, items, count, batch_done, wait);
+		WAIT_FOR(atomic_load(&wait->done));
 		for (size_t i = 0; i < count; i++) {
 			/* A write that is not for batches. */
 			const enum status_code code = i == 3 ? ST_INVALID_ARGUMENT : ST_OK;
@@ -1624,7 +1630,7 @@ a_large_batch_beyond_so_many_is_worked_on_in_a_lane(void **state)
 				    items[i].result.payload.data[2], i % 2 ? 'y' : 'x');
 			client_result_done(&items[i].result);
 		}
-		client_result_done(&wait.result);
+		client_result_done(&wait->result);
 		WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[1].done == turn);
 		assert_string_equal(lanes[1].name, "cpu");
 	}
@@ -2206,7 +2212,7 @@ a_stop_answers_what_waits_for_a_barrier(void **state)
 	(void)state;
 	struct rpc_settings settings;
 	struct client_options key = as("key:a");
-	struct client_result result;
+	static struct client_result result;
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 
 	methods_name();

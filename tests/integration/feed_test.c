@@ -515,7 +515,7 @@ a_barrier_answers_when_every_node_has_obeyed(void **state)
 	struct fixture *f = *state;
 	struct node *here = &f->nodes[0], *there = &f->nodes[1];
 	PGconn *pg = session(f);
-	struct waiting waiting;
+	static struct waiting waiting;
 
 	begin(here);
 	begin(there);
@@ -541,7 +541,7 @@ an_older_transaction_that_stays_open_holds_no_barrier_up(void **state)
 	struct fixture *f = *state;
 	struct node *here = &f->nodes[0], *there = &f->nodes[1];
 	PGconn *old = session(f), *pg = session(f);
-	struct waiting waiting;
+	static struct waiting waiting;
 
 	begin(here);
 	begin(there);
@@ -562,7 +562,7 @@ a_dead_node_is_waited_for_as_long_as_its_lease_may_last(void **state)
 	struct fixture *f = *state;
 	struct node *here = &f->nodes[0], *dead = &f->nodes[1];
 	PGconn *pg = session(f);
-	struct waiting waiting;
+	static struct waiting waiting;
 
 	begin(here);
 	begin(dead);
@@ -599,7 +599,7 @@ a_deadline_or_the_end_of_the_barrier_says_committed_not_everywhere(void **state)
 	struct fixture *f = *state;
 	struct node *here = &f->nodes[0], *there = &f->nodes[1];
 	PGconn *pg = session(f);
-	struct waiting late, cancelled, left;
+	static struct waiting late, cancelled, left;
 
 	begin(here);
 	begin(there);
@@ -632,7 +632,7 @@ a_change_on_another_server_passes_no_barrier(void **state)
 	struct fixture *f = *state;
 	struct node *node = &f->nodes[0];
 	PGconn *pg = session(f);
-	struct waiting elsewhere, here;
+	static struct waiting elsewhere, here;
 	uint64_t xid = change(pg, 1, true);
 
 	begin(node);
@@ -687,7 +687,7 @@ after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last(void **stat
 	struct fixture *f = *state;
 	struct node *node = &f->nodes[0];
 	PGconn *pg = session(f);
-	struct waiting waiting;
+	static struct waiting waiting;
 
 	begin(node);
 	barrier_hold(node->barrier);
@@ -718,7 +718,7 @@ running_nodes_answer_a_barrier_within_the_time_that_was_promised(void **state)
 		nanosleep(&pause, NULL);
 	}
 	for (unsigned i = 0; i < 20; i++) {
-		struct waiting waiting;
+		static struct waiting waiting;
 		uint64_t xid = change(pg, i, true);
 		int64_t began_us = clock_boot_us(&clock_system);
 		wait_for(&waiting, &f->nodes[i % 2], xid, 60 * US_PER_S);

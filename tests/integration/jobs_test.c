@@ -217,7 +217,7 @@ runs_of(const char *name)
 static void
 a_long_job_holds_up_no_brief_one(void **state)
 {
-	struct slow_job slow = {
+	static struct slow_job slow = {
 	    .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	struct job job = {.name = "slow",
 	    .period_us = 3600 * US_PER_S,

@@ -158,8 +158,8 @@ has_begun(struct fixture *fixture)
 static void
 several_units_fill_a_lane_and_another_one_still_gets_its_part(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, a[12], b[4], c[8];
+	static struct fixture fixture;
+	static struct lane_entry first, a[12], b[4], c[8];
 
 	(void)state;
 	setup(&fixture, &first);
@@ -174,7 +174,7 @@ several_units_fill_a_lane_and_another_one_still_gets_its_part(void **state)
 	assert_string_equal(fixture.refused, "aaaaa");
 	assert_true(fixture.retry_after_ms > 0);
 	/* And so does nobody who has the most. */
-	struct lane_entry more;
+	static struct lane_entry more;
 	assert_false(put(&fixture, &more, 'a'));
 	assert_true(put(&fixture, &more, 'b'));
 	assert_string_equal(fixture.refused, "aaaaaa");
@@ -189,8 +189,8 @@ several_units_fill_a_lane_and_another_one_still_gets_its_part(void **state)
 static void
 one_unit_leaves_a_quarter_to_others(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, a[13], b;
+	static struct fixture fixture;
+	static struct lane_entry first, a[13], b;
 
 	(void)state;
 	setup(&fixture, &first);
@@ -206,8 +206,8 @@ one_unit_leaves_a_quarter_to_others(void **state)
 static void
 one_unit_leaves_a_quarter_of_the_workers_to_others(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry a[8], b;
+	static struct fixture fixture;
+	static struct lane_entry a[8], b;
 	bool begun = true;
 
 	(void)state;
@@ -232,8 +232,8 @@ one_unit_leaves_a_quarter_of_the_workers_to_others(void **state)
 static void
 when_each_has_one_place_the_next_one_is_refused(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, entries[QUEUE], more;
+	static struct fixture fixture;
+	static struct lane_entry first, entries[QUEUE], more;
 
 	(void)state;
 	setup(&fixture, &first);
@@ -248,8 +248,8 @@ when_each_has_one_place_the_next_one_is_refused(void **state)
 static void
 those_of_a_kind_are_gathered_for_and_worked_on_in_turn(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, a[3], b, c;
+	static struct fixture fixture;
+	static struct lane_entry first, a[3], b, c;
 
 	(void)state;
 	setup(&fixture, &first);
@@ -266,8 +266,8 @@ those_of_a_kind_are_gathered_for_and_worked_on_in_turn(void **state)
 static void
 so_many_are_gathered_for_at_once_and_no_more(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, a[QUEUE], b[QUEUE];
+	static struct fixture fixture;
+	static struct lane_entry first, a[QUEUE], b[QUEUE];
 	char expected[64] = "-(", *at = expected + 2;
 
 	(void)state;
@@ -287,8 +287,8 @@ so_many_are_gathered_for_at_once_and_no_more(void **state)
 static void
 what_could_not_be_gathered_for_goes_again_each_for_itself(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, a[2], b;
+	static struct fixture fixture;
+	static struct lane_entry first, a[2], b;
 
 	(void)state;
 	setup(&fixture, &first);
@@ -302,8 +302,8 @@ what_could_not_be_gathered_for_goes_again_each_for_itself(void **state)
 static void
 who_has_little_time_left_is_not_waited_for(void **state)
 {
-	struct fixture fixture;
-	struct lane_entry first, a[2];
+	static struct fixture fixture;
+	static struct lane_entry first, a[2];
 
 	(void)state;
 	setup(&fixture, &first);
