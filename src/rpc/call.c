@@ -3,6 +3,7 @@
 
 #include "rpc/internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 void
@@ -74,6 +75,22 @@ rpc_become_write(struct rpc_call *call)
 	if (call->effect == EFFECT_READ)
 		call->effect = EFFECT_WRITE;
 	return rpc_begin(call);
+}
+
+status
+rpc_commit_query(struct rpc_call *call, enum statement statement, const struct param *params,
+    size_t params_count, int xid_column, size_t payload_bytes_max, struct rows *rows)
+{
+	struct run *run = call->internal;
+
+	assert(run->in_transaction && !run->is_repeat_armed && !call->method->audit);
+	TRY(task_reserve(run->task, payload_bytes_max));
+	run->in_transaction = false;
+	TRY(store_commit_query(
+	    call->conn, statement, params, params_count, xid_column, rows, &call->revision));
+	if (run->task->batch && call->revision.xid != 0)
+		batch_item_committed(run->task);
+	return STATUS_OK;
 }
 
 status

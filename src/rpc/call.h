@@ -99,6 +99,13 @@ rpc_must_wait(status st)
 MUST_USE status rpc_begin(struct rpc_call *call);
 /* A READ method that has found it must write (Resolve with a conversation). */
 MUST_USE status rpc_become_write(struct rpc_call *call);
+/* The call's only statement, and its commit, in one round trip, instead of the dispatcher's commit
+ * (store_commit_query()). The reply has payload_bytes_max at most. Not under an idempotency key.
+ * What fails behind it takes nothing back: only for calls that can be repeated. A handler that goes
+ * on to write begins anew with rpc_begin(). */
+MUST_USE status rpc_commit_query(struct rpc_call *call, enum statement statement,
+    const struct param *params, size_t params_count, int xid_column, size_t payload_bytes_max,
+    struct rows *rows);
 /* Commit what the call has written although it is refused: attempts that count, a session that
  * ends. The refusal's row of audit is part of it, for a method that is audited, and always when
  * something is taken away (call->effect is RESTRICT). Answers refusal, or why it did not commit. */

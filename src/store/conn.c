@@ -303,8 +303,10 @@ take_result(struct store_conn *conn, const struct pipeline_command *command, PGr
 		break;
 	default:
 		/* A last word behind a commit takes nothing back. */
-		if (st->code == ST_OK && !outcome->committed)
+		if (st->code == ST_OK && !outcome->committed) {
 			*st = read_error(conn, command->statement, result);
+			outcome->refused = PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL;
+		}
 		/* Behind a failure nothing was prepared. */
 		break;
 	}

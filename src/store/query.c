@@ -51,6 +51,17 @@ run_query(struct store_conn *conn, enum statement statement, const struct param 
 	return st;
 }
 
+static void
+rows_fill(enum statement statement, PGresult *result, struct rows *rows)
+{
+	assert((size_t)PQnfields(result) == statements[statement].columns_count);
+	*rows = (struct rows){
+	    .result = result,
+	    .statement = statement,
+	    .count = PQntuples(result),
+	};
+}
+
 status
 store_query(struct store_conn *conn, enum statement statement, const struct param *params,
     size_t params_count, struct rows *rows)
@@ -61,16 +72,10 @@ store_query(struct store_conn *conn, enum statement statement, const struct para
 		return REFUSE_FOR(ST_ABORTED, "TRANSACTION_FAILED",
 		    "a statement of this transaction has failed already");
 	TRY(run_query(conn, statement, params, params_count, &outcome));
-	if (!rows) {
+	if (rows)
+		rows_fill(statement, outcome.result, rows);
+	else
 		PQclear(outcome.result);
-		return STATUS_OK;
-	}
-	assert((size_t)PQnfields(outcome.result) == statements[statement].columns_count);
-	*rows = (struct rows){
-	    .result = outcome.result,
-	    .statement = statement,
-	    .count = PQntuples(outcome.result),
-	};
 	return STATUS_OK;
 }
 
@@ -215,6 +220,14 @@ read_position(const struct store_conn *conn, PGresult *result, struct revision *
 		(uint32_t)row_int(&rows, 0, STORE_POSITION_TIMELINE));
 }
 
+static status
+commit_unknown(status why)
+{
+	log_event(LOG_ERROR, "commit_unknown", "why", why.message, NULL);
+	return REFUSE_FOR(
+	    ST_UNKNOWN, "COMMIT_UNKNOWN", "the connection to the database broke during the commit");
+}
+
 status
 store_commit(struct store_conn *conn, struct revision *revision)
 {
@@ -237,9 +250,7 @@ store_commit(struct store_conn *conn, struct revision *revision)
 	st = conn_run(conn, &outcome);
 	if (outcome.unheard && !outcome.committed) {
 		end_transaction(conn);
-		log_event(LOG_ERROR, "commit_unknown", "why", st.message, NULL);
-		return REFUSE_FOR(ST_UNKNOWN, "COMMIT_UNKNOWN",
-		    "the connection to the database broke during the commit");
+		return commit_unknown(st);
 	}
 	note_transaction(conn, st);
 	if (st.code != ST_OK && !outcome.committed) {
@@ -251,5 +262,48 @@ store_commit(struct store_conn *conn, struct revision *revision)
 		read_position(conn, outcome.result, revision);
 	PQclear(outcome.result);
 	end_transaction(conn);
+	return STATUS_OK;
+}
+
+/* Behind a pooler each transaction may meet another server: where it stands is asked before COMMIT.
+ */
+static status
+query_then_commit(struct store_conn *conn, enum statement statement, const struct param *params,
+    size_t params_count, struct rows *rows, struct revision *revision)
+{
+	struct rows found = {0};
+	status st = store_query(conn, statement, params, params_count, &found);
+
+	if (st.code == ST_OK && found.count > 0)
+		st = store_commit(conn, revision);
+	store_rollback(conn);
+	if (st.code == ST_OK)
+		*rows = found;
+	else
+		rows_done(&found);
+	return st;
+}
+
+status
+store_commit_query(struct store_conn *conn, enum statement statement, const struct param *params,
+    size_t params_count, int xid_column, struct rows *rows, struct revision *revision)
+{
+	struct outcome outcome = {0};
+	status st;
+
+	assert(conn->in_transaction && !conn->begin_sent && conn->changes_count == 0);
+	if (!conn->epoch)
+		return query_then_commit(conn, statement, params, params_count, rows, revision);
+	/* All up to the pipeline's Sync is a transaction; BEGIN and COMMIT would cost more. */
+	end_transaction(conn);
+	st = run_query(conn, statement, params, params_count, &outcome);
+	if (outcome.unheard && !outcome.refused)
+		return commit_unknown(st);
+	TRY(st);
+	rows_fill(statement, outcome.result, rows);
+	if (rows->count > 0) {
+		revision->xid = (uint64_t)row_int(rows, 0, xid_column);
+		revision->epoch = conn->epoch;
+	}
 	return STATUS_OK;
 }

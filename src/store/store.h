@@ -217,6 +217,13 @@ bool revision_unpack(struct slice bytes, struct revision *out); /* false: not on
 /* Commit; the revision names the state that contains it.
  * Errors: UNKNOWN COMMIT_UNKNOWN when the connection died before the answer came. */
 MUST_USE status store_commit(struct store_conn *conn, struct revision *revision);
+/* The only statement of an open transaction, and its commit, in one round trip. Its column
+ * xid_column is pg_current_xact_id(); a statement that finds nothing to do gives no row, and leaves
+ * revision untouched. The transaction is over, whatever comes of it. Errors: as store_query() and
+ * store_commit(). */
+MUST_USE status store_commit_query(struct store_conn *conn, enum statement statement,
+    const struct param *params, size_t params_count, int xid_column, struct rows *rows,
+    struct revision *revision);
 
 /* For /ready, GetHealth and GetStatus. */
 struct store_health {

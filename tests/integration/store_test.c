@@ -142,6 +142,13 @@ change_something(struct store_conn *conn)
 	return store_change(conn, CHANGE_USER, &id, NULL, false);
 }
 
+static void
+kill_backends(struct fixture *f)
+{
+	ask(f, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+	       "WHERE usename = 'usher_app' AND datname = current_database()");
+}
+
 /* ---- values */
 
 static void
@@ -548,6 +555,108 @@ a_failed_statement_fails_its_transaction(void **state)
 	assert_int_equal(count_changes(f), 1);
 }
 
+/* The one refresh token that there is gets that successor, if it has none. */
+static status
+rotate(struct store_conn *conn, const struct uuid *successor, struct rows *rows,
+    struct revision *revision)
+{
+	const struct uuid id = {{9}};
+	const struct param params[] = {p_uuid(&id), p_bytes(slice_text("hash")), p_uuid(successor),
+	    p_bytes(slice_text("sealed")), p_bytes(slice_text("another")), p_int(US_PER_S)};
+
+	TRY(store_begin(conn));
+	return store_commit_query(
+	    conn, STMT_AUTH_REFRESH_ROTATE, params, 6, AUTH_REFRESH_ROTATE_XID, rows, revision);
+}
+
+static void
+make_refresh_token(struct fixture *f)
+{
+	ask(f, "INSERT INTO usher.accounts (id, email, email_folded) VALUES "
+	       "('09000000-0000-0000-0000-000000000000', 'a@example.org', 'a@example.org')");
+	ask(f, "INSERT INTO usher.sessions (id, account_id, expires_at) "
+	       "SELECT id, id, now() + interval '1 day' FROM usher.accounts");
+	ask(f, "INSERT INTO usher.refresh_tokens (id, session_id, secret_hash, expires_at) "
+	       "SELECT id, id, 'hash', now() + interval '1 day' FROM usher.accounts");
+}
+
+static void
+an_only_statement_is_committed_with_its_round_trip(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision = {0}, untouched = {0};
+	const struct uuid first = {{10}}, second = {{11}};
+	ROWS_AUTO rows = {0};
+	ROWS_AUTO none = {0};
+
+	make_refresh_token(f);
+	assert_ok(rotate(conn, &first, &rows, &revision));
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(rows.count, 1);
+	assert_int_equal(ask(f, "SELECT count(*) FROM usher.refresh_tokens"), 2);
+	assert_int_equal(ask(f, "SELECT xmin::text::int8 FROM usher.refresh_tokens "
+				"WHERE id = '0a000000-0000-0000-0000-000000000000'"),
+	    revision.xid);
+	assert_true(revision.epoch != 0);
+
+	/* It has a successor now: nothing to do. */
+	assert_ok(rotate(conn, &second, &none, &untouched));
+	assert_int_equal(none.count, 0);
+	assert_int_equal(untouched.xid, 0);
+	assert_int_equal(ask(f, "SELECT count(*) FROM usher.refresh_tokens"), 2);
+	store_return(&conn);
+}
+
+static void
+an_only_statement_that_fails_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision = {0};
+	const struct uuid taken = {{9}}, free = {{10}};
+	ROWS_AUTO rows = {0};
+
+	make_refresh_token(f);
+	assert_int_equal(rotate(conn, &taken, &rows, &revision).code, ST_ALREADY_EXISTS);
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(ask(f, "SELECT count(successor_id) FROM usher.refresh_tokens"), 0);
+	kill_backends(f);
+	assert_int_equal(rotate(conn, &free, &rows, &revision).code, ST_UNAVAILABLE);
+	assert_false(store_in_transaction(conn));
+	store_return(&conn);
+	assert_int_equal(ask(f, "SELECT count(successor_id) FROM usher.refresh_tokens"), 0);
+
+	/* The next one is as good as new. */
+	conn = lease(f);
+	assert_ok(rotate(conn, &free, &rows, &revision));
+	store_return(&conn);
+}
+
+static void
+an_only_statement_whose_commit_is_not_heard_of_may_have_happened(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision = {0};
+	const struct uuid successor = {{10}};
+	ROWS_AUTO rows = {0};
+	status st;
+
+	/* A trigger that ends the connection at the commit. */
+	ask(f, "CREATE FUNCTION usher.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+	       "pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$");
+	ask(f, "ALTER FUNCTION usher.no() SECURITY DEFINER");
+	make_refresh_token(f);
+	ask(f, "CREATE CONSTRAINT TRIGGER no AFTER INSERT ON usher.refresh_tokens DEFERRABLE "
+	       "INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION usher.no()");
+	st = rotate(conn, &successor, &rows, &revision);
+	assert_int_equal(st.code, ST_UNKNOWN);
+	assert_string_equal(st.reason, "COMMIT_UNKNOWN");
+	assert_false(store_in_transaction(conn));
+	store_return(&conn);
+}
+
 static void
 a_commit_that_fails_leaves_nothing_behind(void **state)
 {
@@ -707,13 +816,6 @@ many_threads_share_few_connections(void **state)
 		assert_int_equal(racers[i].failures, 0);
 	}
 	assert_int_equal(count_changes(f), 400);
-}
-
-static void
-kill_backends(struct fixture *f)
-{
-	ask(f, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
-	       "WHERE usename = 'usher_app' AND datname = current_database()");
 }
 
 static void
@@ -947,6 +1049,7 @@ without_prepared_statements_all_works_the_same(void **state)
 	assert_ok(store_commit(conn, &revision));
 	assert_true(revision.epoch == epoch && revision.xid > 0);
 	store_return(&conn);
+	an_only_statement_is_committed_with_its_round_trip(state);
 }
 
 static void
@@ -1020,6 +1123,9 @@ main(void)
 	    TEST(a_commit_sends_the_changes_along_and_says_where_it_stands),
 	    TEST(what_was_not_committed_is_not_there),
 	    TEST(a_failed_statement_fails_its_transaction),
+	    TEST(an_only_statement_is_committed_with_its_round_trip),
+	    TEST(an_only_statement_that_fails_leaves_nothing_behind),
+	    TEST(an_only_statement_whose_commit_is_not_heard_of_may_have_happened),
 	    TEST(a_commit_that_fails_leaves_nothing_behind),
 	    TEST(a_deadline_that_passes_before_the_commit_rolls_back),
 	    TEST(constraints_are_told_by_name),

@@ -54,6 +54,15 @@ rpc_become_write(struct rpc_call *call)
 }
 
 FAKE status
+rpc_commit_query(struct rpc_call *call, enum statement statement, const struct param *params,
+    size_t params_count, int xid_column, size_t payload_bytes_max, struct rows *rows)
+{
+	(void)payload_bytes_max;
+	return store_commit_query(
+	    call->conn, statement, params, params_count, xid_column, rows, &call->revision);
+}
+
+FAKE status
 rpc_commit_refusal(struct rpc_call *call, status refusal)
 {
 	((struct fake_call *)call)->refusal_committed = true;

@@ -5,9 +5,11 @@
 #include "gen/svc/auth.h"
 #include "svc/common/reply.h"
 
+/* Of an encoded reply: an access token, a refresh token and ids. */
+#define TOKENS_BYTES_MAX (TOKEN_TEXT_BYTES_MAX + SECRET_TEXT_BYTES_MAX + 512)
+
 /* A refresh token's row and the session behind it. */
 struct refresh {
-	struct uuid token_id;
 	bool is_genuine; /* there is such a row, and the secret is its own */
 	bool is_usable, is_superseded, has_successor;
 	struct slice successor_sealed;
@@ -97,7 +99,7 @@ refresh_find(struct rpc_call *call, const struct secret *presented, struct refre
 	ROWS_AUTO rows = {0};
 	struct slice sealed;
 
-	*out = (struct refresh){.token_id = presented->id};
+	*out = (struct refresh){0};
 	TRY(STORE_QUERY(call->conn, STMT_AUTH_REFRESH_FIND, &rows, p_uuid(&presented->id)));
 	if (rows.count == 0 ||
 	    !secret_matches(presented, row_slice(&rows, 0, AUTH_REFRESH_FIND_SECRET_HASH)))
@@ -120,25 +122,39 @@ refresh_find(struct rpc_call *call, const struct secret *presented, struct refre
 	return STATUS_OK;
 }
 
-/* The first use: draw the successor, and seal it so that only its predecessor yields it. */
+/* The first use: draw the successor, and seal it so that only its predecessor yields it. It is
+ * drawn before anybody knows whether the token is any good, so that one statement finds that out
+ * and puts it in place; otherwise (successor is NULL) nothing has happened, and it is forgotten. */
 static status
-refresh_rotate(const struct auth_env *env, struct rpc_call *call, const struct refresh *refresh,
-    struct slice presented, const char **successor)
+refresh_rotate(const struct auth_env *env, struct rpc_call *call, const struct secret *presented,
+    struct slice presented_text, struct refresh *out, const char **successor)
 {
+	ROWS_AUTO rows = {0};
 	struct uuid id;
 	struct secret secret;
 	struct slice sealed;
 	char *text = arena_alloc(call->arena, SECRET_TEXT_BYTES_MAX);
 
+	*successor = NULL;
 	if (!text)
 		return ARENA_EXHAUSTED;
 	TRY(uuid_make(call->clock, call->rand, &id));
 	TRY(secret_make(call->rand, SECRET_REFRESH, &id, text, &secret));
-	TRY(secret_seal_successor(presented, call->rand, slice_text(text), call->arena, &sealed));
-	TRY(STORE_QUERY(call->conn, STMT_AUTH_REFRESH_ROTATE, NULL, p_uuid(&refresh->token_id),
-	    p_uuid(&id), p_bytes(sealed),
-	    p_bytes(slice_of(secret.digest.bytes, CRYPT_DIGEST_BYTES)),
-	    p_int(env->refresh_ttl_us)));
+	TRY(secret_seal_successor(
+	    presented_text, call->rand, slice_text(text), call->arena, &sealed));
+	const struct param params[] = {p_uuid(&presented->id),
+	    p_bytes(slice_of(presented->digest.bytes, CRYPT_DIGEST_BYTES)), p_uuid(&id),
+	    p_bytes(sealed), p_bytes(slice_of(secret.digest.bytes, CRYPT_DIGEST_BYTES)),
+	    p_int(env->refresh_ttl_us)};
+	TRY(rpc_commit_query(call, STMT_AUTH_REFRESH_ROTATE, params,
+	    sizeof(params) / sizeof(params[0]), AUTH_REFRESH_ROTATE_XID, TOKENS_BYTES_MAX, &rows));
+	if (rows.count == 0)
+		return STATUS_OK;
+	*out = (struct refresh){.is_genuine = true, .is_usable = true};
+	out->session_id = row_uuid(&rows, 0, AUTH_REFRESH_ROTATE_SESSION_ID);
+	out->subject.account_id = row_uuid(&rows, 0, AUTH_REFRESH_ROTATE_ACCOUNT_ID);
+	out->subject.org_id = row_uuid(&rows, 0, AUTH_REFRESH_ROTATE_ORG_ID);
+	out->subject.user_id = row_uuid(&rows, 0, AUTH_REFRESH_ROTATE_USER_ID);
 	*successor = text;
 	return STATUS_OK;
 }
@@ -177,6 +193,23 @@ refresh_refuse_reuse(struct rpc_call *call, const struct refresh *refresh)
 		      "the refresh token was used before; the session is ended"));
 }
 
+/* It could not be rotated: it has a successor already, or it is no good. */
+static status
+refresh_repeat(struct rpc_call *call, const struct secret *secret, struct slice presented,
+    struct refresh *out, const char **successor)
+{
+	TRY(rpc_begin(call));
+	TRY(refresh_find(call, secret, out));
+	if (!out->is_genuine)
+		return refresh_refuse();
+	if (out->is_superseded)
+		return refresh_refuse_reuse(call, out);
+	/* Without a successor it was not usable a moment ago, though it may be again by now. */
+	if (!out->is_usable || !out->has_successor)
+		return refresh_refuse();
+	return secret_unseal_successor(presented, out->successor_sealed, call->arena, successor);
+}
+
 /* Refresh: trade a refresh token for new tokens; safe to repeat until the successor is used.
  * Errors: UNAUTHENTICATED (unknown, expired, revoked, or reused). */
 status
@@ -190,18 +223,9 @@ auth_refresh(const struct auth_env *env, struct rpc_call *call,
 
 	if (!secret_parse(presented, SECRET_REFRESH, &secret))
 		return refresh_refuse();
-	TRY(refresh_find(call, &secret, &refresh));
-	if (!refresh.is_genuine)
-		return refresh_refuse();
-	if (refresh.is_superseded)
-		return refresh_refuse_reuse(call, &refresh);
-	if (!refresh.is_usable)
-		return refresh_refuse();
-	if (refresh.has_successor)
-		TRY(secret_unseal_successor(
-		    presented, refresh.successor_sealed, call->arena, &successor));
-	else
-		TRY(refresh_rotate(env, call, &refresh, presented, &successor));
+	TRY(refresh_rotate(env, call, &secret, presented, &refresh, &successor));
+	if (!successor)
+		TRY(refresh_repeat(call, &secret, presented, &refresh, &successor));
 	return tokens_fill(env, call, &refresh.session_id, &refresh.subject, successor, reply);
 }
 
