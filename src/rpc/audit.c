@@ -31,7 +31,7 @@ rpc_audit_write(struct store_conn *conn, const struct rpc_audit *row)
 	if (!org && principal->has_org)
 		org = &principal->org_id;
 	TRY(uuid_make(call->clock, call->rand, &id));
-	return STORE_QUERY(conn, STMT_RPC_AUDIT_INSERT, NULL, p_uuid(&id), p_uuid(org),
+	return STORE_SAY(conn, STMT_RPC_AUDIT_INSERT, p_uuid(&id), p_uuid(org),
 	    p_int(actor_kind(principal)), p_uuid(unless_nil(&principal->account_id)),
 	    p_uuid(unless_nil(&principal->user_id)), p_uuid(unless_nil(&principal->key_id)),
 	    p_text(row->action), p_uuid(unless_nil(&call->audit_subject)), p_int(row->outcome),

@@ -19,8 +19,10 @@ queue_start(struct store_conn *conn)
 {
 	if (deadline_has_passed(conn))
 		return REFUSE(ST_DEADLINE_EXCEEDED, "the deadline has passed");
-	if (conn->in_transaction && !conn->begin_sent)
+	if (conn->in_transaction && !conn->begin_sent) {
 		TRY(conn_queue_plain(conn, "BEGIN"));
+		conn->begin_sent = true;
+	}
 	return conn_queue_deadline(conn);
 }
 
@@ -80,6 +82,23 @@ store_query(struct store_conn *conn, enum statement statement, const struct para
 }
 
 status
+store_say(struct store_conn *conn, enum statement statement, const struct param *params,
+    size_t params_count)
+{
+	status st;
+
+	assert(statements[statement].columns_count == 0);
+	if (!conn->in_transaction || conn->has_failed)
+		return store_query(conn, statement, params, params_count, NULL);
+	st = queue_start(conn);
+	if (st.code == ST_OK)
+		st = conn_queue(conn, statement, params, params_count);
+	if (st.code != ST_OK)
+		conn->has_failed = true;
+	return st;
+}
+
+status
 store_query_one(struct store_conn *conn, enum statement statement, const struct param *params,
     size_t params_count, const char *not_found, struct rows *rows)
 {
@@ -136,6 +155,9 @@ store_rollback(struct store_conn *conn)
 
 	if (!conn->in_transaction)
 		return;
+	/* What has not been sent can't be taken back, and if it fails, ROLLBACK must not be behind
+	 * it. */
+	conn_abandon(conn);
 	if (conn->begin_sent && !conn->is_dead) {
 		conn->deadline_us = clock_boot_us(conn->clock) + ROLLBACK_US;
 		status st = conn_queue_plain(conn, "ROLLBACK");

@@ -170,6 +170,13 @@ MUST_USE status store_query(struct store_conn *conn, enum statement statement,
 #define STORE_QUERY(conn, statement, rows, ...)                                                    \
 	store_query((conn), (statement), (const struct param[]){__VA_ARGS__},                      \
 	    sizeof((const struct param[]){__VA_ARGS__}) / sizeof(struct param), (rows))
+/* A statement that gives nothing. In a transaction it goes with the next one, or with the commit,
+ * which then fails as it does. Errors: as store_query(). */
+MUST_USE status store_say(struct store_conn *conn, enum statement statement,
+    const struct param *params, size_t params_count);
+#define STORE_SAY(conn, statement, ...)                                                            \
+	store_say((conn), (statement), (const struct param[]){__VA_ARGS__},                        \
+	    sizeof((const struct param[]){__VA_ARGS__}) / sizeof(struct param))
 /* A read of at most one row: NOT_FOUND with the given message when there is none. */
 MUST_USE status store_query_one(struct store_conn *conn, enum statement statement,
     const struct param *params, size_t params_count, const char *not_found, struct rows *rows);

@@ -555,6 +555,68 @@ a_failed_statement_fails_its_transaction(void **state)
 	assert_int_equal(count_changes(f), 1);
 }
 
+static void
+what_is_said_goes_with_the_next_statement_or_the_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	assert_ok(send_one(conn, 0, p_text("x")));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(2), P_NULL, P_NULL, p_bool(false)));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(3), P_NULL, P_NULL, p_bool(false)));
+	assert_int_equal(count_changes(f), 0);
+	assert_ok(store_commit(conn, &revision));
+	assert_int_equal(count_changes(f), 3);
+	assert_int_equal(ask(f, "SELECT count(DISTINCT xid) FROM usher.changes"), 1);
+
+	/* Taken back before it was sent. */
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(4), P_NULL, P_NULL, p_bool(false)));
+	store_rollback(conn);
+	assert_false(store_in_transaction(conn));
+	assert_int_equal(count_changes(f), 3);
+
+	/* Outside a transaction it is one itself. */
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(5), P_NULL, P_NULL, p_bool(false)));
+	assert_int_equal(count_changes(f), 4);
+	store_return(&conn);
+}
+
+static void
+what_was_said_and_fails_takes_its_transaction_along(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+
+	ask(f, "ALTER TABLE usher.changes ADD CONSTRAINT below_nine CHECK (kind < 9)");
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(9), P_NULL, P_NULL, p_bool(false)));
+	assert_int_equal(store_commit(conn, &revision).code, ST_INTERNAL);
+	assert_false(store_in_transaction(conn));
+
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(9), P_NULL, P_NULL, p_bool(false)));
+	assert_int_equal(send_one(conn, 0, p_text("x")).code, ST_INTERNAL);
+	assert_int_equal(store_commit(conn, &revision).code, ST_ABORTED);
+
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(9), P_NULL, P_NULL, p_bool(false)));
+	store_rollback(conn);
+	assert_int_equal(count_changes(f), 0);
+
+	/* The next one is as good as new. */
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	assert_ok(store_commit(conn, &revision));
+	store_return(&conn);
+	assert_int_equal(count_changes(f), 1);
+}
+
 /* The one refresh token that there is gets that successor, if it has none. */
 static status
 rotate(struct store_conn *conn, const struct uuid *successor, struct rows *rows,
@@ -1123,6 +1185,8 @@ main(void)
 	    TEST(a_commit_sends_the_changes_along_and_says_where_it_stands),
 	    TEST(what_was_not_committed_is_not_there),
 	    TEST(a_failed_statement_fails_its_transaction),
+	    TEST(what_is_said_goes_with_the_next_statement_or_the_commit),
+	    TEST(what_was_said_and_fails_takes_its_transaction_along),
 	    TEST(an_only_statement_is_committed_with_its_round_trip),
 	    TEST(an_only_statement_that_fails_leaves_nothing_behind),
 	    TEST(an_only_statement_whose_commit_is_not_heard_of_may_have_happened),

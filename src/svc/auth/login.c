@@ -137,7 +137,7 @@ auth_login(const struct auth_env *env, struct rpc_call *call, const Usher__V1__L
 	TRY(rpc_begin(call));
 	TRY(auth_session_open(env, call, &cred.subject, reply));
 	if (*new_hash)
-		TRY(STORE_QUERY(call->conn, STMT_AUTH_PASSWORD_REHASH, NULL,
+		TRY(STORE_SAY(call->conn, STMT_AUTH_PASSWORD_REHASH,
 		    p_uuid(&cred.subject.account_id), p_text(hash), p_text(new_hash)));
 	return throttle_forgive(env, call, THROTTLE_LOGIN, ask.email.folded);
 }

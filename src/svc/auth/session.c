@@ -162,8 +162,7 @@ refresh_rotate(const struct auth_env *env, struct rpc_call *call, const struct s
 static status
 session_revoke(struct rpc_call *call, const struct uuid *session_id, const char *reason)
 {
-	TRY(STORE_QUERY(
-	    call->conn, STMT_AUTH_SESSION_REVOKE, NULL, p_uuid(session_id), p_text(reason)));
+	TRY(STORE_SAY(call->conn, STMT_AUTH_SESSION_REVOKE, p_uuid(session_id), p_text(reason)));
 	/* Again for a session that has ended: a repeat waits for a barrier like the first. */
 	return store_change(call->conn, CHANGE_SESSION, session_id, NULL, true);
 }

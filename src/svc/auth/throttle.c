@@ -107,7 +107,7 @@ throttle_forgive(
 {
 	struct throttle_pair pair = throttle_pair(env, call, throttle, target);
 
-	return STORE_QUERY(call->conn, STMT_AUTH_THROTTLE_FORGIVE, NULL,
-	    p_int(pair.row->network.kind), p_digest(&pair.network), p_int(pair.network_burst),
-	    p_int(pair.row->target.kind), p_digest(&pair.target));
+	return STORE_SAY(call->conn, STMT_AUTH_THROTTLE_FORGIVE, p_int(pair.row->network.kind),
+	    p_digest(&pair.network), p_int(pair.network_burst), p_int(pair.row->target.kind),
+	    p_digest(&pair.target));
 }
