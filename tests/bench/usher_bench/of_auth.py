@@ -10,6 +10,7 @@ MEMORY_KIB, PASSES = 19456, 2
 # For rows in which a login only makes a session ready.
 CHEAP_PASSWORDS = ("--password.memory_kib", 8, "--password.passes", 1)
 FORGED = 20000
+SESSIONS = 100000
 RESTRICT_CALLERS = 4
 
 
@@ -90,6 +91,7 @@ def refresh(bench):
     """Each client refreshes a session of its own, one call at a time, as each of pgbench's does."""
     system = bench.main()
     system.ready(flags=CHEAP_PASSWORDS)
+    system.sessions_ready(SESSIONS)
     system.pgbench_ready()
     script = system.folder / "update.sql"
     script.write_text(

@@ -43,7 +43,7 @@ class System:
         self.usherd_flags = None
         self.filled = {}
         self.sizes = {}
-        self.has_pgbench = False
+        self.has_pgbench = self.has_sessions = False
 
     # ---- the database
 
@@ -126,6 +126,28 @@ auth.network_burst = 1000000
         self.sql("CREATE DATABASE pgbench")
         must([self.pgbench_program(), "-i", "-q", self.conninfo("usher_owner", "pgbench")])
         self.has_pgbench = True
+
+    def sessions_ready(self, count):
+        """That many sessions of the accounts that there are, and PostgreSQL knows of them: of tables
+        that were empty a moment ago it keeps plans that read all of them, until they are analysed."""
+        if self.has_sessions:
+            return
+        progress(f"database: {count:,} sessions")
+        self.sql(
+            f"""
+            INSERT INTO usher.sessions (id, account_id, org_id, user_id, expires_at)
+            SELECT gen_random_uuid(), whose.account_id, whose.org_id, whose.user_id, now() + interval '30 days'
+            FROM (SELECT *, row_number() OVER () - 1 AS place, count(*) OVER () AS accounts
+                FROM usher.account_users) whose
+            JOIN generate_series(1, {count}) AS session (number)
+                ON session.number % whose.accounts = whose.place;
+            INSERT INTO usher.refresh_tokens (id, session_id, secret_hash, expires_at)
+            SELECT gen_random_uuid(), id, sha256(id::text::bytea), now() + interval '7 days'
+            FROM usher.sessions;
+            """
+        )
+        self.sql("VACUUM ANALYZE; CHECKPOINT")
+        self.has_sessions = True
 
     # ---- usherd
 
