@@ -97,6 +97,7 @@ rpc_backend_real(struct rpc_real *real, struct rpc_backend *out)
 	    .fill_end = real_fill_end,
 	    .lease = real_lease,
 	    .give_back = real_give_back,
+	    .set_deadline = store_set_deadline,
 	    .cut = real_cut,
 	    .begin = store_begin,
 	    .commit = store_commit,

@@ -36,7 +36,15 @@ call_fill(struct rpc_call *call, struct run *run, struct task *task, struct stor
 	    .development = server->settings.development,
 	    .effect = task->row->method->effect,
 	    .internal = run,
+	    .sends = task->sends,
 	};
+}
+
+void
+rpc_before_wait(struct rpc_call *call)
+{
+	if (call->sends)
+		works_send(call->sends);
 }
 
 /* Under an idempotency key: was it done already? */

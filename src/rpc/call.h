@@ -42,6 +42,7 @@ struct rpc_call {
 	struct uuid audit_org;     /* overrides the principal's; nil: that */
 	int64_t not_before_us;     /* boottime; the reply is parked until then (padding) */
 	void *internal;            /* rpc's own */
+	struct list *sends;        /* rpc's own: replies that wait for its own */
 	/* Read for it together with others (struct rpc_gathering); NULL: nothing was. Who takes it
 	 * sets this to NULL. */
 	void *gathered;
@@ -73,6 +74,10 @@ rpc_release_kept(struct rpc_call *call)
 		call->keeps[call->keeps_count].release(call->keeps[call->keeps_count].kept);
 	}
 }
+
+/* Calls that were read for together are answered together: whoever has to wait after all, for the
+ * database or for room, lets the replies of the others go first. */
+void rpc_before_wait(struct rpc_call *call);
 
 /* What handler_cached returns when memory does not have it: the call moves to QUERY. */
 #define RPC_NOT_CACHED ((status){ST_UNAVAILABLE, "not in memory", "NOT_CACHED"})

@@ -72,7 +72,8 @@ struct task {
 	bool is_filled;     /* the credential that is next: fill_status says how */
 	bool is_unknown;    /* without an answer it does not follow that nothing was done */
 	struct revision at_least;
-	void *gathered; /* for its handler: row->gathering */
+	void *gathered;     /* for its handler: row->gathering */
+	struct list *sends; /* its reply goes out with these */
 	status fill_status;
 	status refusal;
 	char refusal_text[160];
@@ -102,11 +103,12 @@ struct work {
 	nng_aio *receive, *send;
 	nng_msg *message;
 	struct pipe_entry *pipe;
-	struct list list; /* of works that do nothing */
-	bool is_detached; /* out of the circle that receives */
-	bool is_counted;  /* among the circle's that send */
-	size_t bytes;     /* that its request or reply holds */
-	unsigned counter; /* of calls it carried, for sampling and ids */
+	struct list list; /* of works that do nothing, or of those whose replies go out together */
+	struct list *sends; /* the latter, for the reply that comes next; or NULL */
+	bool is_detached;   /* out of the circle that receives */
+	bool is_counted;    /* among the circle's that send */
+	size_t bytes;       /* that its request or reply holds */
+	unsigned counter;   /* of calls it carried, for sampling and ids */
 	uint32_t index;
 	struct task task;
 };
@@ -182,6 +184,8 @@ void work_hold(struct work *work, size_t bytes);
 /* Send message (taken) as the answer to the work's request. NULL: there is no memory for one; then
  * the request's own message carries a refusal. */
 void work_answer(struct work *work, nng_msg *message);
+/* Send those that were kept to go out together. */
+void works_send(struct list *kept);
 
 /* listen.c */
 MUST_USE status server_listen(struct rpc_server *server);
@@ -225,6 +229,7 @@ void worker_work(void *server, struct lane_entry *entry, struct lane_worker *wor
 void worker_expire(void *server, struct lane_entry *entry);
 bool worker_gather(
     void *server, struct lane_entry *const *entries, size_t count, struct lane_worker *worker);
+void worker_release(void *server, struct lane_worker *worker);
 void worker_refuse(void *server, struct lane_entry *entry, uint32_t retry_after_ms);
 
 /* reply.c */

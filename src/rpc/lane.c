@@ -296,9 +296,10 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 {
 	const int64_t began_us = clock_boot_us(lane->plan.clock);
 	struct lane_unit *unit = hand->entries[0]->internal;
+	const bool is_gathered = hand->count > 1 && !is_stopping;
 	int64_t done = 0, now_us = began_us;
 
-	if (hand->count > 1 && !is_stopping) {
+	if (is_gathered) {
 		if (!lane->plan.gather(lane->plan.env, hand->entries, hand->count, worker))
 			lane_put_back(lane, hand);
 		arena_reset(&worker->arena);
@@ -317,6 +318,8 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 		done += !is_late;
 		now_us = clock_boot_us(lane->plan.clock);
 	}
+	if (is_gathered && lane->plan.release)
+		lane->plan.release(lane->plan.env, worker);
 	(void)pthread_mutex_lock(&lane->lock);
 	lane->expired += (int64_t)hand->count - done;
 	if (done > 0)
@@ -358,6 +361,7 @@ lane_start(struct lane_queue *lane)
 		struct lane_worker *worker = &lane->workers[i];
 
 		worker->lane = lane;
+		list_init(&worker->kept);
 		TRY(arena_init(&worker->arena, REQUEST_ARENA_BYTES_FIRST, REQUEST_ARENA_BYTES_MAX));
 		if (pthread_create(&lane->threads[i], NULL, lane_thread, worker) != 0) {
 			arena_done(&worker->arena);

@@ -24,7 +24,9 @@ struct lane_unit;
 struct lane_worker {
 	struct arena arena; /* reset after each entry, and after gather() */
 	struct lane_queue *lane;
-	void *internal;
+	/* The caller's, from gather() to release(). */
+	struct list kept;
+	void *held;
 };
 
 /* What waits in a lane: embedded in the caller's struct, which is the lane's until work(),
@@ -51,6 +53,8 @@ struct lane_plan {
 	 * one wait again, each for itself. */
 	bool (*gather)(
 	    void *env, struct lane_entry *const *entries, size_t count, struct lane_worker *worker);
+	/* May be NULL. After gather() and the last of those that it was called for. */
+	void (*release)(void *env, struct lane_worker *worker);
 	/* It has been put, but its place is another unit's by now. By whoever puts that one. */
 	void (*refuse)(void *env, struct lane_entry *entry, uint32_t retry_after_ms);
 };

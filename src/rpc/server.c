@@ -202,6 +202,7 @@ lanes_new(struct rpc_server *server)
 		    .work = worker_work,
 		    .expire = worker_expire,
 		    .gather = i == LANE_QUERY ? worker_gather : NULL,
+		    .release = worker_release,
 		    .refuse = worker_refuse,
 		};
 		TRY(lane_new(&plan, &server->lanes[i]));

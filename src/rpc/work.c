@@ -213,7 +213,9 @@ void
 work_answer(struct work *work, nng_msg *message)
 {
 	struct rpc_server *server = work->server;
+	struct list *sends = work->sends;
 
+	work->sends = NULL;
 	if (!message) {
 		message = message_turn(work);
 		log_event(LOG_ERROR, message ? "reply_without_memory" : "reply_lost", NULL);
@@ -234,7 +236,22 @@ work_answer(struct work *work, nng_msg *message)
 	if (work->is_counted)
 		(void)atomic_fetch_add(&server->sends_here, 1);
 	nng_aio_set_msg(work->send, message);
-	nng_ctx_send(work->ctx, work->send);
+	if (sends)
+		list_add_last(sends, &work->list);
+	else
+		nng_ctx_send(work->ctx, work->send);
+}
+
+void
+works_send(struct list *kept)
+{
+	struct list *node;
+
+	while ((node = list_take_first(kept))) {
+		struct work *work = container_of(node, struct work, list);
+
+		nng_ctx_send(work->ctx, work->send);
+	}
 }
 
 static void

@@ -140,10 +140,13 @@ run_answer(struct run *run, struct rpc_call *call, status st, const ProtobufCMes
 	 */
 	const bool restricts =
 	    call->effect == EFFECT_RESTRICT && !call->no_barrier && call->revision.xid != 0;
-	if (restricts || call->not_before_us > 0)
+	if (restricts || call->not_before_us > 0) {
 		task_answer_later(task, &answer, call->not_before_us, restricts);
-	else
-		task_answer(task, &answer);
+		return;
+	}
+	if (!task->batch)
+		task->work->sends = task->sends;
+	task_answer(task, &answer);
 }
 
 /* A WAIT method has nothing to say yet: try again when it said, at the latest at its deadline. */
@@ -266,6 +269,23 @@ task_do(struct task *task, struct store_conn *conn, struct arena *arena)
 	}
 }
 
+/* A connection for the task: that of its hand, while nothing but the hand's replies waits for it.
+ */
+static status
+worker_lease(const struct rpc_backend *backend, struct task *task, struct lane_worker *worker,
+    struct store_conn **out)
+{
+	if (task->gathered && worker->held) {
+		*out = worker->held;
+		backend->set_deadline(*out, task->deadline_us);
+		task->sends = &worker->kept;
+		return STATUS_OK;
+	}
+	/* It may take its time. */
+	worker_release(task->server, worker);
+	return backend->lease(backend->self, task->deadline_us, out);
+}
+
 void
 worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 {
@@ -277,15 +297,16 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 				!(task->job == TASK_FILL && task->is_filled) &&
 				(task->job != TASK_RUN || task->row->method->lane != LANE_CPU);
 
+	task->sends = NULL;
 	if (wants_conn) {
-		const status st = backend->lease(backend->self, task->deadline_us, &conn);
+		const status st = worker_lease(backend, task, worker, &conn);
 		if (st.code != ST_OK) {
 			task_give_up(task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0);
 			return;
 		}
 	}
 	task_do(task, conn, &worker->arena);
-	if (conn)
+	if (conn && conn != worker->held)
 		backend->give_back(backend->self, &conn);
 }
 
@@ -357,8 +378,23 @@ worker_gather(
 		return false;
 	is_done = tasks[0]->job == TASK_FILL ? identify_together(tasks, n, conn, &worker->arena)
 					     : run_together(tasks, n, conn, &worker->arena);
-	backend->give_back(backend->self, &conn);
+	if (is_done && tasks[0]->job == TASK_RUN)
+		worker->held = conn;
+	else
+		backend->give_back(backend->self, &conn);
 	return is_done;
+}
+
+void
+worker_release(void *env, struct lane_worker *worker)
+{
+	const struct rpc_backend *backend = &((struct rpc_server *)env)->settings.backend;
+	struct store_conn *conn = worker->held;
+
+	works_send(&worker->kept);
+	worker->held = NULL;
+	if (conn)
+		backend->give_back(backend->self, &conn);
 }
 
 void

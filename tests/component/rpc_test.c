@@ -42,7 +42,7 @@ struct fake {
 	sem_t fill_gate;
 	atomic_bool fill_waits, database_away;
 	atomic_int gathers, gathered, released, keys_together; /* what was read for several */
-	atomic_bool gather_fails;
+	atomic_bool gather_fails, gathered_waits;
 	int order[64];
 	atomic_int order_count;
 	bool kept;
@@ -197,6 +197,13 @@ fake_lease(void *self, int64_t deadline_us, struct store_conn **out)
 	(void)atomic_fetch_add(&fake->leases, 1);
 	*out = self;
 	return STATUS_OK;
+}
+
+static void
+fake_set_deadline(struct store_conn *conn, int64_t deadline_us)
+{
+	assert_non_null(conn);
+	assert_true(deadline_us > 0);
 }
 
 static void
@@ -450,6 +457,9 @@ gathers(
 	if (call->gathered && atomic_fetch_add(&fake->gathered, 1) % 2 == 0) {
 		call->gathered = NULL;
 		(void)atomic_fetch_add(&fake->released, 1);
+	} else if (call->gathered && atomic_load(&fake->gathered_waits)) {
+		rpc_before_wait(call);
+		(void)sem_wait(&fake->fill_gate);
 	}
 	return echo(env, call, req, reply);
 }
@@ -529,6 +539,7 @@ settings_small(struct rpc_settings *settings, struct fake *fake)
 	    .fill_end = fake_fill_end,
 	    .lease = fake_lease,
 	    .give_back = fake_give_back,
+	    .set_deadline = fake_set_deadline,
 	    .cut = fake_cut,
 	    .begin = fake_begin,
 	    .commit = fake_commit,
@@ -589,6 +600,7 @@ fake_stop(struct fake *fake)
 {
 	for (int i = 0; i < GATE_POSTS; i++)
 		(void)sem_post(&fake->gate);
+	(void)sem_post(&fake->fill_gate);
 	client_free(&fake->client);
 	rpc_server_free(&fake->server);
 	free(fake);
@@ -900,6 +912,24 @@ calls_that_wait_for_the_same_are_read_for_at_once(void **state)
 	assert_int_equal(atomic_load(&fake->gathers), 2);
 	assert_int_equal(atomic_load(&fake->gathered), 6);
 	WAIT_FOR(atomic_load(&fake->released) == 6);
+}
+
+static void
+whoever_waits_lets_the_replies_of_its_hand_go_first(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a");
+	atomic_int *slow_ones = counts_take(fake), *counts = counts_take(fake);
+
+	atomic_store(&fake->gathered_waits, true);
+	hold_workers(fake, slow_ones);
+	call_many(fake, "Gathers", &a, 2, counts);
+	wait_for_queued(fake, 2);
+	let_workers_go(fake);
+	/* The second one stands at its gate, and has not come to its answer. */
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 1);
+	(void)sem_post(&fake->fill_gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 2);
 }
 
 static void
@@ -2405,6 +2435,7 @@ main(void)
 	    WITH_SERVER(one_organisation_leaves_a_quarter_of_the_lane_to_others),
 	    WITH_SERVER(organisations_are_served_in_turn),
 	    WITH_SERVER(calls_that_wait_for_the_same_are_read_for_at_once),
+	    WITH_SERVER(whoever_waits_lets_the_replies_of_its_hand_go_first),
 	    WITH_SERVER(calls_for_which_nothing_could_be_read_go_alone),
 	    WITH_SERVER(credentials_that_are_read_together_are_each_known_or_not),
 	    WITH_SERVER(calls_that_race_to_be_read_for_are_each_answered),

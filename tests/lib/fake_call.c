@@ -40,6 +40,12 @@ fake_call_done(struct fake_call *fake)
 	arena_done(&fake->arena);
 }
 
+FAKE void
+rpc_before_wait(struct rpc_call *call)
+{
+	(void)call;
+}
+
 FAKE status
 rpc_begin(struct rpc_call *call)
 {

@@ -445,6 +445,7 @@ store_block(struct context_memory *memory, struct rpc_call *call, const struct c
 	if (!bytes)
 		return ARENA_EXHAUSTED;
 	usher__v1__context_block__pack(&content, bytes);
+	rpc_before_wait(call);
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_BLOCK_STORE, NULL, p_uuid(&ask->org_id),
 	    p_bytes(slice_of(entry->block.hash, BLOCK_HASH_BYTES)), p_uuid(&entry->user_id),
 	    p_bytes(slice_of(bytes, bytes_count))));
@@ -476,6 +477,7 @@ read_rows(struct rpc_call *call, const struct context_ask *asks, size_t count, s
 		else if (ask->has_chatbot)
 			chatbot_ids[i] = ask->chatbot_id;
 	}
+	rpc_before_wait(call);
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_PARENTS, rows, p_uuid(&asks[0].org_id),
 	    p_uuids(chatbot_ids, count), p_texts(aliases, count), p_uuids(ids, count),
 	    p_texts(names, count)));

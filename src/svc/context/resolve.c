@@ -95,8 +95,10 @@ add_receipt(const struct context_env *env, struct rpc_call *call, const struct r
 	struct uuid read_id;
 
 	fill_receipt(call, read, entry, &receipt);
-	while (!spool_begin(env->spool, &receipt, &ticket))
+	while (!spool_begin(env->spool, &receipt, &ticket)) {
+		rpc_before_wait(call);
 		TRY(spool_wait(env->spool, call->deadline_us));
+	}
 	spool_take(&ticket, &read_id);
 	return reply_id(call, &read_id, out);
 }
@@ -114,6 +116,7 @@ take_quota(const struct context_env *env, struct rpc_call *call, struct quota_st
 	default:
 		break;
 	}
+	rpc_before_wait(call);
 	st = quota_lease(env->quota, call->principal, call->conn, quota);
 	return st.code == ST_RESOURCE_EXHAUSTED && st.reason &&
 		       strcmp(st.reason, "QUOTA_EXCEEDED") == 0
