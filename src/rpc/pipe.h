@@ -6,6 +6,7 @@
 #ifndef USHER_RPC_PIPE_H
 #define USHER_RPC_PIPE_H
 
+#include "base/list.h"
 #include "base/status.h"
 
 #include <stdatomic.h>
@@ -21,6 +22,9 @@ struct pipe_entry {
 	atomic_uint id;
 	atomic_bool is_closing;
 	atomic_uint replies;   /* that are ready, and wait for the peer to take them */
+	atomic_uint sending;   /* of those: that the transport has */
+	atomic_uint waiting;   /* and that it has not yet; they stand in waits */
+	struct list waits;     /* of works; the server's lock is held */
 	_Atomic int64_t bytes; /* of its requests and replies under way */
 	char address[PIPE_ADDRESS_TEXT_BYTES]; /* the peer's, without a port */
 };

@@ -15,6 +15,10 @@
 #define PIPE_CALLS_READY 16
 /* So many of the circle may wait for their replies to be taken: the others go on hearing. */
 #define SENDS_HERE (RECEIVES_READY / 2)
+/* So many replies of one pipe are handed to nng at once. When a pipe ends, nng completes all that
+ * it has for it under the lock of the whole socket: with thousands of them, all others would wait.
+ */
+#define PIPE_SENDS_AT_ONCE 64
 /* Replies that wait for slow readers, beyond all lanes. */
 #define SENDING_ROOM 256
 
@@ -209,6 +213,58 @@ message_turn(struct work *work)
 	return NULL;
 }
 
+/* true: it is sent when one before it has been. */
+static bool
+reply_waits(struct work *work)
+{
+	struct pipe_entry *pipe = work->pipe;
+	bool waits;
+
+	if (atomic_fetch_add(&pipe->sending, 1) < PIPE_SENDS_AT_ONCE)
+		return false;
+	(void)pthread_mutex_lock(&work->server->lock);
+	/* In this order: whose send ends from here on sees that somebody waits, and whose has ended
+	 * before has made room. */
+	(void)atomic_fetch_add(&pipe->waiting, 1);
+	waits = atomic_fetch_sub(&pipe->sending, 1) > PIPE_SENDS_AT_ONCE;
+	if (waits) {
+		list_add_last(&pipe->waits, &work->list);
+	} else {
+		(void)atomic_fetch_sub(&pipe->waiting, 1);
+		(void)atomic_fetch_add(&pipe->sending, 1);
+	}
+	(void)pthread_mutex_unlock(&work->server->lock);
+	return waits;
+}
+
+/* One of the pipe's replies is out, or will never be: the next one of those that wait goes. */
+static void
+reply_next(struct rpc_server *server, struct pipe_entry *pipe)
+{
+	struct work *next = NULL;
+
+	(void)atomic_fetch_sub(&pipe->sending, 1);
+	if (atomic_load(&pipe->waiting) == 0 || atomic_load(&server->is_closed))
+		return;
+	(void)pthread_mutex_lock(&server->lock);
+	struct list *node = list_take_first(&pipe->waits);
+	if (node) {
+		next = container_of(node, struct work, list);
+		(void)atomic_fetch_sub(&pipe->waiting, 1);
+		(void)atomic_fetch_add(&pipe->sending, 1);
+	}
+	(void)pthread_mutex_unlock(&server->lock);
+	if (next)
+		nng_ctx_send(next->ctx, next->send);
+}
+
+static void
+work_send(struct work *work)
+{
+	if (!reply_waits(work))
+		nng_ctx_send(work->ctx, work->send);
+}
+
 void
 work_answer(struct work *work, nng_msg *message)
 {
@@ -239,7 +295,7 @@ work_answer(struct work *work, nng_msg *message)
 	if (sends)
 		list_add_last(sends, &work->list);
 	else
-		nng_ctx_send(work->ctx, work->send);
+		work_send(work);
 }
 
 void
@@ -247,11 +303,8 @@ works_send(struct list *kept)
 {
 	struct list *node;
 
-	while ((node = list_take_first(kept))) {
-		struct work *work = container_of(node, struct work, list);
-
-		nng_ctx_send(work->ctx, work->send);
-	}
+	while ((node = list_take_first(kept)))
+		work_send(container_of(node, struct work, list));
 }
 
 static void
@@ -267,6 +320,7 @@ work_sent(void *arg)
 			nng_msg_free(message);
 	}
 	(void)atomic_fetch_sub(&work->pipe->replies, 1);
+	reply_next(work->server, work->pipe);
 	if (work->is_counted)
 		(void)atomic_fetch_sub(&work->server->sends_here, 1);
 	work->is_counted = false;
@@ -321,7 +375,10 @@ works_free(struct rpc_server *server)
 {
 	for (size_t i = 0; i < server->works_count; i++) {
 		struct work *work = &server->works[i];
+		nng_msg *unsent = work->send ? nng_aio_get_msg(work->send) : NULL;
 
+		if (unsent)
+			nng_msg_free(unsent);
 		nng_aio_free(work->receive);
 		nng_aio_free(work->send);
 		message_drop(work);

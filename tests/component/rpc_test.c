@@ -2116,6 +2116,37 @@ large_replies_reach_a_slow_reader_whole(void **state)
 	(void)close(fd);
 }
 
+/* More than are handed to the transport at once. */
+static void
+many_replies_wait_for_a_slow_reader_and_each_arrives_once(void **state)
+{
+	enum { COUNT = 400, REPLY_BYTES = 50000 };
+	struct fake *fake = *state;
+	static char reply[2 * REPLY_BYTES];
+	bool has_come[COUNT + 1] = {false};
+	const int fd = deaf_client(fake);
+	int64_t calls, pipes;
+
+	deaf_calls(fd, COUNT, "50000");
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 128));
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t frame;
+		uint32_t id;
+		assert_int_equal(recv(fd, &frame, 8, MSG_WAITALL), 8);
+		const size_t bytes = be64toh(frame);
+		assert_in_range(bytes, REPLY_BYTES, sizeof(reply));
+		assert_int_equal(recv(fd, reply, bytes, MSG_WAITALL), bytes);
+		memcpy(&id, reply, sizeof(id));
+		id = be32toh(id) & 0x7fffffff;
+		assert_in_range(id, 1, COUNT);
+		assert_false(has_come[id]);
+		has_come[id] = true;
+	}
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
+	assert_int_equal(pipes, 2);
+	(void)close(fd);
+}
+
 static void
 large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard(void **state)
 {
@@ -2139,7 +2170,9 @@ large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_hea
 	assert_answered(fake);
 	(void)sem_post(&fake->gate);
 	WAIT_FOR(atomic_load(&counts[ST_OK]) == 1);
-	/* There is room again. */
+	/* There is room again, when the last message is gone. */
+	int64_t calls, pipes;
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
 	(void)sem_post(&fake->gate);
 	client_call_async(fake->client, method("Slow"), &key, &request.base, count_result, counts);
 	WAIT_FOR(atomic_load(&counts[ST_OK]) == 2);
@@ -2476,6 +2509,7 @@ main(void)
 	    WITH_SERVER(clients_that_die_while_they_send_leave_no_connection_behind),
 	    WITH_SERVER(clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind),
 	    WITH_SERVER(large_replies_reach_a_slow_reader_whole),
+	    WITH_SERVER(many_replies_wait_for_a_slow_reader_and_each_arrives_once),
 	    cmocka_unit_test(
 		large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard),
 	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),
