@@ -98,6 +98,7 @@ rpc_backend_real(struct rpc_real *real, struct rpc_backend *out)
 	    .lease = real_lease,
 	    .give_back = real_give_back,
 	    .set_deadline = store_set_deadline,
+	    .is_lost = store_is_lost,
 	    .cut = real_cut,
 	    .begin = store_begin,
 	    .commit = store_commit,

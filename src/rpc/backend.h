@@ -52,6 +52,7 @@ struct rpc_backend {
 	status (*lease)(void *self, int64_t deadline_us, struct store_conn **out);
 	void (*give_back)(void *self, struct store_conn **conn);
 	void (*set_deadline)(struct store_conn *conn, int64_t deadline_us);
+	bool (*is_lost)(const struct store_conn *conn);
 	void (*cut)(void *self); /* break what is under way at the database */
 	status (*begin)(struct store_conn *conn);
 	status (*commit)(struct store_conn *conn, struct revision *revision);

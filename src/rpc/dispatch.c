@@ -352,19 +352,27 @@ dispatch_admit(struct task *task, struct arena *arena)
 uint64_t
 dispatch_source(const struct task *task)
 {
-	const uint64_t seed = task->server->id_seed;
-	const struct principal *principal = &task->who[WHO_CALLER];
 	struct {
 		uint64_t pipe;
 		char address[PIPE_ADDRESS_TEXT_BYTES];
 	} source;
 
-	if (task->at > WHO_CALLER && principal->has_org)
-		return hash_bytes(slice_of(principal->org_id.bytes, UUID_BYTES), seed);
 	memset(&source, 0, sizeof(source));
 	source.pipe = (uintptr_t)task->work->pipe;
 	(void)snprintf(source.address, sizeof(source.address), "%s", task->client_ip);
-	return hash_bytes(slice_of(&source, sizeof(source)), seed);
+	return hash_bytes(slice_of(&source, sizeof(source)), task->server->id_seed);
+}
+
+/* Whose share of the lane it takes: the organisation's or, before that is known, its source's. */
+static uint64_t
+unit_of(const struct task *task)
+{
+	const struct principal *principal = &task->who[WHO_CALLER];
+
+	if (task->at > WHO_CALLER && principal->has_org)
+		return hash_bytes(
+		    slice_of(principal->org_id.bytes, UUID_BYTES), task->server->id_seed);
+	return dispatch_source(task);
 }
 
 bool
@@ -407,7 +415,7 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	if (task->job != TASK_BATCH && dispatch_stays(task))
 		return;
 	task->in_callback = false;
-	task->entry.unit = dispatch_source(task);
+	task->entry.unit = unit_of(task);
 	task->entry.deadline_us = task->deadline_us;
 	task->entry.kind = kind_of(task, lane);
 	work_detach(task->work);

@@ -181,6 +181,8 @@ void works_free(struct rpc_server *server);
 void work_detach(struct work *work);
 /* So much memory hangs on its call from here on. */
 void work_hold(struct work *work, size_t bytes);
+/* The request is no longer needed: the call holds so much from here on. */
+void work_drop_request(struct work *work, size_t bytes);
 /* Send message (taken) as the answer to the work's request. NULL: there is no memory for one; then
  * the request's own message carries a refusal. */
 void work_answer(struct work *work, nng_msg *message);
@@ -199,8 +201,7 @@ void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
 /* All credentials are known: access rule, lane. */
 void dispatch_admit(struct task *task, struct arena *arena);
 void dispatch_to_lane(struct task *task, enum lane lane);
-/* Who asks: the organisation or, before that is known, the pipe with the client address that is
- * believed so far. */
+/* Where it comes from: the pipe with the client address that is believed so far. */
 uint64_t dispatch_source(const struct task *task);
 /* It asks for memory alone, and may not wait for anything: it is answered with that. */
 #define NOT_IN_MEMORY                                                                              \

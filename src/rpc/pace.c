@@ -5,7 +5,7 @@
 void
 pace_init(struct pace *pace, int a_second, int at_once)
 {
-	pace->each_us = US_PER_S / a_second;
+	pace->each_us = a_second > 0 ? US_PER_S / a_second : 0;
 	pace->ahead_us = pace->each_us * at_once;
 	for (int i = 0; i < PACE_SOURCES; i++)
 		atomic_init(&pace->until_us[i], 0);

@@ -21,7 +21,7 @@ struct pace {
 	_Atomic int64_t until_us[PACE_SOURCES];
 };
 
-/* All zero is a pace that holds nobody up. */
+/* A pace of none a second holds nobody up. */
 void pace_init(struct pace *pace, int a_second, int at_once);
 
 /* One more for that source: how long it has to wait for it, PACE_WAIT_US_MAX at most; 0: not. */

@@ -385,13 +385,17 @@ task_refuse_paced(struct task *task, uint64_t source, status st)
 	/* What asks for it must not give it up meanwhile. */
 	if (wait_us > (task->deadline_us - now_us) / 2)
 		wait_us = (task->deadline_us - now_us) / 2;
-	/* The items of a batch are answered together: none can wait. */
-	if (wait_us <= 0 || task->batch ||
+	/* The items of a batch are answered together, and what asks memory alone at once, for
+	 * others may wait for it: that took nobody's place in a lane. */
+	if (wait_us <= 0 || task->batch || task->envelope.memory_only ||
+	    atomic_load_explicit(&server->is_draining, memory_order_relaxed) ||
 	    atomic_load(&server->refusals_parked) >= server->settings.parked_max) {
 		task_answer(task, &answer);
 		return;
 	}
 	task_set_aside(task, &answer, now_us + wait_us, &server->refusals_parked);
+	if (task->reply)
+		work_drop_request(task->work, nng_msg_len(task->reply));
 	reply_park(task);
 }
 

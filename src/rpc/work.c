@@ -194,6 +194,13 @@ message_drop(struct work *work)
 	work->message = NULL;
 }
 
+void
+work_drop_request(struct work *work, size_t bytes)
+{
+	message_drop(work);
+	work_hold(work, bytes);
+}
+
 /* The request's message with a refusal in it: a client that heard nothing would wait until its
  * deadline. nng keeps a body's memory when it is cleared, and leaves some behind a short one. */
 static nng_msg *

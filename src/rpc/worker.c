@@ -275,7 +275,7 @@ static status
 worker_lease(const struct rpc_backend *backend, struct task *task, struct lane_worker *worker,
     struct store_conn **out)
 {
-	if (task->gathered && worker->held) {
+	if (task->gathered && worker->held && !backend->is_lost(worker->held)) {
 		*out = worker->held;
 		backend->set_deadline(*out, task->deadline_us);
 		task->sends = &worker->kept;

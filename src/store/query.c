@@ -119,6 +119,12 @@ store_set_deadline(struct store_conn *conn, int64_t deadline_us)
 	conn->deadline_us = deadline_us;
 }
 
+bool
+store_is_lost(const struct store_conn *conn)
+{
+	return conn->is_dead;
+}
+
 /* ---- transactions */
 
 status

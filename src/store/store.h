@@ -40,6 +40,8 @@ MUST_USE status store_lease(struct store *store, int64_t deadline_us, struct sto
 void store_return(struct store_conn **conn);
 /* Deadline of what follows on this connection, on boottime. */
 void store_set_deadline(struct store_conn *conn, int64_t deadline_us);
+/* It broke, and is good for nothing but to be given back. */
+bool store_is_lost(const struct store_conn *conn);
 
 /* One parameter. Borrowed until the statement returns. */
 enum param_type {

@@ -42,6 +42,7 @@ struct fake {
 	sem_t fill_gate;
 	atomic_bool fill_waits, database_away;
 	atomic_int gathers, gathered, released, keys_together; /* what was read for several */
+	atomic_bool loses; /* its connections, when something was read for several */
 	atomic_bool gather_fails, gathered_waits;
 	int order[64];
 	atomic_int order_count;
@@ -204,6 +205,12 @@ fake_set_deadline(struct store_conn *conn, int64_t deadline_us)
 {
 	assert_non_null(conn);
 	assert_true(deadline_us > 0);
+}
+
+static bool
+fake_is_lost(const struct store_conn *conn)
+{
+	return atomic_load(&((const struct fake *)(const void *)conn)->loses);
 }
 
 static void
@@ -540,6 +547,7 @@ settings_small(struct rpc_settings *settings, struct fake *fake)
 	    .lease = fake_lease,
 	    .give_back = fake_give_back,
 	    .set_deadline = fake_set_deadline,
+	    .is_lost = fake_is_lost,
 	    .cut = fake_cut,
 	    .begin = fake_begin,
 	    .commit = fake_commit,
@@ -933,6 +941,24 @@ whoever_waits_lets_the_replies_of_its_hand_go_first(void **state)
 }
 
 static void
+who_comes_behind_a_lost_connection_gets_another(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options a = as("key:a");
+	atomic_int *slow_ones = counts_take(fake), *counts = counts_take(fake);
+
+	atomic_store(&fake->loses, true);
+	hold_workers(fake, slow_ones);
+	call_many(fake, "Gathers", &a, 4, counts);
+	wait_for_queued(fake, 4);
+	let_workers_go(fake);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 4);
+	assert_int_equal(atomic_load(&fake->gathered), 3);
+	/* The slow ones', the hand's, and one for each in it. */
+	assert_int_equal(atomic_load(&fake->leases), 4 + 1 + 4);
+}
+
+static void
 calls_for_which_nothing_could_be_read_go_alone(void **state)
 {
 	struct fake *fake = *state;
@@ -1241,7 +1267,9 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 	struct client_result fine = call_with(fake, "Fast", "x", &good);
 	assert_int_equal(fine.status.code, ST_OK);
 	client_result_done(&fine);
-	assert_true(atomic_load(&counts[ST_UNAUTHENTICATED]) <= 7);
+	/* 4 at once, 3 too many to wait. */
+	const int told = atomic_load(&counts[ST_UNAUTHENTICATED]);
+	assert_true(told <= 7 || clock_boot_us(&clock_system) - began_us >= US_PER_S);
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 10);
 	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
 	fake_stop(fake);
@@ -1260,6 +1288,7 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 	settings.refusals_a_second = 1;
 	settings.refusals_at_once = 1;
 	settings.drain_us = US_PER_MS;
+	bad.timeout_ms = 2000;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Keyed", &bad, 20, counts);
@@ -1884,7 +1913,7 @@ a_large_batch_for_memory_alone_is_worked_on_in_a_lane_and_waits_for_nothing(void
 /* A client that speaks TCP and the first bytes of nng's protocol, and reads nothing: nng's own
  * sockets read ahead. */
 static int
-deaf_client(struct fake *fake)
+deaf_client_with(struct fake *fake, int receive_bytes)
 {
 	const char *url = rpc_server_url(fake->server, 0);
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -1894,10 +1923,18 @@ deaf_client(struct fake *fake)
 	char hello[8];
 
 	assert_true(fd >= 0);
+	if (receive_bytes > 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(write(fd, "\0SP\0\0\x30\0\0", 8), 8);
 	assert_int_equal(read(fd, hello, sizeof(hello)), 8);
 	return fd;
+}
+
+static int
+deaf_client(struct fake *fake)
+{
+	return deaf_client_with(fake, 0);
 }
 
 static void
@@ -2093,10 +2130,13 @@ clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind(void **state
 static void
 large_replies_reach_a_slow_reader_whole(void **state)
 {
-	struct fake *fake = *state;
 	static char reply[4100000];
-	const int fd = deaf_client(fake);
+	struct rpc_settings settings;
 
+	(void)state;
+	rpc_settings_default(&settings);
+	struct fake *fake = fake_patient(&settings);
+	const int fd = deaf_client(fake);
 	deaf_calls(fd, 3, "4000000");
 	for (int i = 0; i < 3; i++) {
 		uint64_t frame;
@@ -2114,6 +2154,7 @@ large_replies_reach_a_slow_reader_whole(void **state)
 		assert_int_equal(letters, 4000000);
 	}
 	(void)close(fd);
+	fake_stop(fake);
 }
 
 /* More than are handed to the transport at once. */
@@ -2121,12 +2162,15 @@ static void
 many_replies_wait_for_a_slow_reader_and_each_arrives_once(void **state)
 {
 	enum { COUNT = 400, REPLY_BYTES = 50000 };
-	struct fake *fake = *state;
 	static char reply[2 * REPLY_BYTES];
 	bool has_come[COUNT + 1] = {false};
-	const int fd = deaf_client(fake);
+	struct rpc_settings settings;
 	int64_t calls, pipes;
 
+	(void)state;
+	rpc_settings_default(&settings);
+	struct fake *fake = fake_patient(&settings);
+	const int fd = deaf_client_with(fake, 64 << 10);
 	deaf_calls(fd, COUNT, "50000");
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 128));
 	for (int i = 0; i < COUNT; i++) {
@@ -2145,6 +2189,7 @@ many_replies_wait_for_a_slow_reader_and_each_arrives_once(void **state)
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
 	assert_int_equal(pipes, 2);
 	(void)close(fd);
+	fake_stop(fake);
 }
 
 static void
@@ -2469,6 +2514,7 @@ main(void)
 	    WITH_SERVER(organisations_are_served_in_turn),
 	    WITH_SERVER(calls_that_wait_for_the_same_are_read_for_at_once),
 	    WITH_SERVER(whoever_waits_lets_the_replies_of_its_hand_go_first),
+	    WITH_SERVER(who_comes_behind_a_lost_connection_gets_another),
 	    WITH_SERVER(calls_for_which_nothing_could_be_read_go_alone),
 	    WITH_SERVER(credentials_that_are_read_together_are_each_known_or_not),
 	    WITH_SERVER(calls_that_race_to_be_read_for_are_each_answered),
@@ -2508,8 +2554,8 @@ main(void)
 		a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory),
 	    WITH_SERVER(clients_that_die_while_they_send_leave_no_connection_behind),
 	    WITH_SERVER(clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind),
-	    WITH_SERVER(large_replies_reach_a_slow_reader_whole),
-	    WITH_SERVER(many_replies_wait_for_a_slow_reader_and_each_arrives_once),
+	    cmocka_unit_test(large_replies_reach_a_slow_reader_whole),
+	    cmocka_unit_test(many_replies_wait_for_a_slow_reader_and_each_arrives_once),
 	    cmocka_unit_test(
 		large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard),
 	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),

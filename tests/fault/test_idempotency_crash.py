@@ -247,11 +247,8 @@ def _kill(call: Call, victim: FleetNode) -> None:
         call.first.result(30)
 
 
-def _last_table(method: str) -> str:
-    """Where the last row before the commit goes."""
-    rules = usher.METHODS[f"usher.v1.ContextService/{method}"].rules
-    return "audit" if rules.audit else "idempotency"
-
+# Where the last row goes that is waited for: that of audit goes with the commit.
+LAST_TABLE = "idempotency"
 
 POINTS = [
     "before commit",
@@ -281,7 +278,7 @@ def _kill_in_the_middle(
             call.wait_at("advisory")
             call.is_busy()
         else:
-            table = EFFECTS[method].table if point == "before commit" else _last_table(method)
+            table = EFFECTS[method].table if point == "before commit" else LAST_TABLE
             held.run(f"BEGIN; LOCK TABLE usher.{table} IN EXCLUSIVE MODE")
             call = _begin(name, method, fleet, victim, org_a, pool)
             call.wait_at("relation")
@@ -301,7 +298,7 @@ def _kill_in_the_middle(
                         system.database.sql(
                             "SELECT count(*) FROM pg_stat_activity"
                             " WHERE state = 'idle in transaction' AND datname = current_database()"
-                            f" AND query LIKE '%INTO usher.{_last_table(method)}%'"
+                            f" AND query LIKE '%INTO usher.{LAST_TABLE}%'"
                         )
                         == "1"
                         or call.check_time()
