@@ -305,7 +305,8 @@ take_result(struct store_conn *conn, const struct pipeline_command *command, PGr
 		/* A last word behind a commit takes nothing back. */
 		if (st->code == ST_OK && !outcome->committed) {
 			*st = read_error(conn, command->statement, result);
-			outcome->refused = PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL;
+			outcome->refused = command->statement != COMMAND_PLAIN &&
+					   PQresultErrorField(result, PG_DIAG_SQLSTATE);
 		}
 		/* Behind a failure nothing was prepared. */
 		break;

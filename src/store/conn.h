@@ -66,7 +66,7 @@ struct store_conn {
 struct outcome {
 	PGresult *result; /* of the last command that gave one; NULL after a failure */
 	bool committed;   /* a COMMIT was among them, and its success was heard of */
-	bool refused;     /* the server was heard to fail a command, so it kept nothing of them */
+	bool refused;     /* a statement was heard to fail, so nothing of them was kept */
 	bool unheard;     /* the connection was lost before all had been heard */
 };
 

@@ -276,7 +276,9 @@ store_commit(struct store_conn *conn, struct revision *revision)
 		return st;
 	}
 	st = conn_run(conn, &outcome);
-	if (outcome.unheard && !outcome.committed) {
+	/* What failed ahead of COMMIT keeps it from happening, but a pooler may say that of a
+	 * server that it lost. */
+	if (outcome.unheard && !outcome.committed && !(outcome.refused && conn->epoch)) {
 		end_transaction(conn);
 		return commit_unknown(st);
 	}

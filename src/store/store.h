@@ -224,7 +224,8 @@ void revision_pack(const struct revision *revision, uint8_t out[REVISION_BYTES])
 bool revision_unpack(struct slice bytes, struct revision *out); /* false: not one of ours */
 
 /* Commit; the revision names the state that contains it.
- * Errors: UNKNOWN COMMIT_UNKNOWN when the connection died before the answer came. */
+ * Errors: UNKNOWN COMMIT_UNKNOWN when the connection died before the answer came; that of a
+ * statement which was heard to fail, before or with the commit: nothing of it was kept. */
 MUST_USE status store_commit(struct store_conn *conn, struct revision *revision);
 /* The only statement of an open transaction, and its commit, in one round trip. Its column
  * xid_column is pg_current_xact_id(); a statement that finds nothing to do gives no row, and leaves

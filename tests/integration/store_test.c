@@ -695,6 +695,23 @@ an_only_statement_that_fails_leaves_nothing_behind(void **state)
 	store_return(&conn);
 }
 
+/* From now on whoever inserts there loses the connection: at the commit (INITIALLY DEFERRED) or by
+ * the statement itself (INITIALLY IMMEDIATE). */
+static void
+end_connections(struct fixture *f, const char *table, const char *when)
+{
+	char sql[256];
+
+	ask(f, "CREATE FUNCTION usher.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+	       "pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$");
+	ask(f, "ALTER FUNCTION usher.no() SECURITY DEFINER");
+	snprintf(sql, sizeof(sql),
+	    "CREATE CONSTRAINT TRIGGER no AFTER INSERT ON usher.%s DEFERRABLE %s FOR EACH ROW "
+	    "EXECUTE FUNCTION usher.no()",
+	    table, when);
+	ask(f, sql);
+}
+
 static void
 an_only_statement_whose_commit_is_not_heard_of_may_have_happened(void **state)
 {
@@ -705,13 +722,8 @@ an_only_statement_whose_commit_is_not_heard_of_may_have_happened(void **state)
 	ROWS_AUTO rows = {0};
 	status st;
 
-	/* A trigger that ends the connection at the commit. */
-	ask(f, "CREATE FUNCTION usher.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
-	       "pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$");
-	ask(f, "ALTER FUNCTION usher.no() SECURITY DEFINER");
 	make_refresh_token(f);
-	ask(f, "CREATE CONSTRAINT TRIGGER no AFTER INSERT ON usher.refresh_tokens DEFERRABLE "
-	       "INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION usher.no()");
+	end_connections(f, "refresh_tokens", "INITIALLY DEFERRED");
 	st = rotate(conn, &successor, &rows, &revision);
 	assert_int_equal(st.code, ST_UNKNOWN);
 	assert_string_equal(st.reason, "COMMIT_UNKNOWN");
@@ -903,24 +915,83 @@ a_killed_backend_fails_one_call_and_no_more(void **state)
 	store_return(&conn);
 }
 
-static void
-a_connection_lost_before_the_commit_leaves_its_outcome_unknown(void **state)
+/* What a commit says whose change ends the connection, then or at the insert. */
+static status
+commit_a_change_that_ends_it(struct fixture *f, const char *when)
 {
-	struct fixture *f = *state;
 	struct store_conn *conn = lease(f);
 	struct revision revision;
 	status st;
 
+	end_connections(f, "changes", when);
+	assert_ok(store_begin(conn));
+	assert_ok(send_one(conn, 0, p_text("x")));
+	assert_ok(STORE_SAY(conn, STMT_STORE_CHANGE, p_int(1), P_NULL, P_NULL, p_bool(false)));
+	st = store_commit(conn, &revision);
+	assert_false(store_in_transaction(conn));
+	store_return(&conn);
+	return st;
+}
+
+static void
+a_connection_lost_by_a_statement_ahead_of_the_commit_is_no_unknown_outcome(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn;
+	struct revision revision;
+	status st;
+
+	st = commit_a_change_that_ends_it(f, "INITIALLY IMMEDIATE");
+	assert_int_equal(st.code, ST_UNAVAILABLE);
+	assert_string_equal(st.reason, "DATABASE_AWAY");
+	assert_int_equal(count_changes(f), 0);
+
+	/* Or that was lost between the two. */
+	ask(f, "DROP TRIGGER no ON usher.changes");
+	conn = lease(f);
 	assert_ok(store_begin(conn));
 	assert_ok(
 	    STORE_QUERY(conn, STMT_STORE_CHANGE, NULL, p_int(1), P_NULL, P_NULL, p_bool(false)));
 	kill_backends(f);
 	st = store_commit(conn, &revision);
+	assert_int_equal(st.code, ST_UNAVAILABLE);
+	assert_string_equal(st.reason, "DATABASE_AWAY");
+	assert_false(store_in_transaction(conn));
+	store_return(&conn);
+	assert_int_equal(count_changes(f), 0);
+}
+
+static void
+a_connection_lost_by_the_commit_leaves_its_outcome_unknown(void **state)
+{
+	status st = commit_a_change_that_ends_it(*state, "INITIALLY DEFERRED");
+
+	assert_int_equal(st.code, ST_UNKNOWN);
+	assert_string_equal(st.reason, "COMMIT_UNKNOWN");
+}
+
+static void
+a_commit_that_nothing_is_heard_of_may_have_happened(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	struct revision revision;
+	int64_t until_us = soon();
+	status st;
+
+	assert_ok(store_begin(conn));
+	assert_ok(change_something(conn));
+	/* What is sent arrives, and nothing comes back. */
+	assert_int_equal(shutdown(PQsocket(conn->pg), SHUT_RD), 0);
+	st = store_commit(conn, &revision);
 	assert_int_equal(st.code, ST_UNKNOWN);
 	assert_string_equal(st.reason, "COMMIT_UNKNOWN");
 	assert_false(store_in_transaction(conn));
 	store_return(&conn);
-	assert_int_equal(count_changes(f), 0);
+	while (count_changes(f) == 0) {
+		assert_true(clock_boot_us(&clock_system) < until_us);
+		pause_a_little();
+	}
 }
 
 static void
@@ -1086,6 +1157,16 @@ a_schema_that_does_not_fit_is_told_and_mended(void **state)
 	wait_for_lease(f, ST_OK);
 }
 
+/* Once more from the beginning, in a database of its own. */
+static void
+start_without_prepared_statements(struct fixture *f)
+{
+	store_free(&f->store);
+	config_free(&f->config);
+	postgres_database(&postgres, f->database);
+	open_store(f, "--database.prepared=off");
+}
+
 static void
 without_prepared_statements_all_works_the_same(void **state)
 {
@@ -1112,6 +1193,22 @@ without_prepared_statements_all_works_the_same(void **state)
 	assert_true(revision.epoch == epoch && revision.xid > 0);
 	store_return(&conn);
 	an_only_statement_is_committed_with_its_round_trip(state);
+	start_without_prepared_statements(f);
+	an_only_statement_that_fails_leaves_nothing_behind(state);
+	start_without_prepared_statements(f);
+	an_only_statement_whose_commit_is_not_heard_of_may_have_happened(state);
+}
+
+static void
+a_pooler_is_not_believed_that_a_lost_transaction_failed(void **state)
+{
+	struct fixture *f = *state;
+	status st;
+
+	start_without_prepared_statements(f);
+	st = commit_a_change_that_ends_it(f, "INITIALLY IMMEDIATE");
+	assert_int_equal(st.code, ST_UNKNOWN);
+	assert_string_equal(st.reason, "COMMIT_UNKNOWN");
 }
 
 static void
@@ -1198,12 +1295,15 @@ main(void)
 	    TEST(a_full_pool_is_waited_for_until_the_deadline),
 	    TEST(many_threads_share_few_connections),
 	    TEST(a_killed_backend_fails_one_call_and_no_more),
-	    TEST(a_connection_lost_before_the_commit_leaves_its_outcome_unknown),
+	    TEST(a_connection_lost_by_a_statement_ahead_of_the_commit_is_no_unknown_outcome),
+	    TEST(a_connection_lost_by_the_commit_leaves_its_outcome_unknown),
+	    TEST(a_commit_that_nothing_is_heard_of_may_have_happened),
 	    TEST(with_the_database_away_calls_fail_at_once_and_it_is_found_again),
 	    TEST(a_store_that_starts_before_its_database_serves_once_that_is_up),
 	    TEST(a_stop_while_it_connects_is_no_failure_of_the_database),
 	    TEST(a_schema_that_does_not_fit_is_told_and_mended),
 	    TEST(without_prepared_statements_all_works_the_same),
+	    TEST(a_pooler_is_not_believed_that_a_lost_transaction_failed),
 	    TEST(a_connection_string_that_is_none_is_refused),
 	    TEST(a_connection_string_is_completed_by_the_settings),
 	};
