@@ -259,6 +259,33 @@ a_disabled_account_or_user_reads_like_a_wrong_password(void **state)
 	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = now()");
 	assert_refused(
 	    login("ann@example.org", PASSWORD, &reply), ST_UNAUTHENTICATED, "LOGIN_REFUSED");
+	assert_refused(
+	    refresh(tokens.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = NULL, deleted_at = now()");
+	assert_refused(
+	    refresh(tokens.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	/* Nothing else was wrong, and none of it took a successor. */
+	handler_sql(&fixture, "UPDATE usher.orgs SET deleted_at = NULL");
+	assert_ok(refresh(tokens.refresh_token, &reply));
+}
+
+static void
+a_repeated_refresh_is_refused_once_the_organisation_is_disabled_or_deleted(void **state)
+{
+	Usher__V1__Tokens first = account("ann@example.org"), second, reply;
+
+	(void)state;
+	assert_ok(refresh(first.refresh_token, &second));
+	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = now()");
+	assert_refused(
+	    refresh(first.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = NULL, deleted_at = now()");
+	assert_refused(
+	    refresh(first.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	/* Refused, but not ended. */
+	handler_sql(&fixture, "UPDATE usher.orgs SET deleted_at = NULL");
+	assert_ok(refresh(first.refresh_token, &reply));
+	assert_string_equal(reply.refresh_token, second.refresh_token);
 }
 
 static void
@@ -834,6 +861,7 @@ main(void)
 	    TEST(the_mail_brings_the_code_and_says_from_where_it_was_asked_for),
 	    TEST(unknown_login_and_wrong_password_look_the_same),
 	    TEST(a_disabled_account_or_user_reads_like_a_wrong_password),
+	    TEST(a_repeated_refresh_is_refused_once_the_organisation_is_disabled_or_deleted),
 	    TEST(only_the_password_of_an_open_sign_up_says_not_verified),
 	    TEST(signing_up_with_a_taken_address_looks_the_same),
 	    TEST(logging_in_with_the_password_of_a_sign_up_does_not_tell_of_an_account),

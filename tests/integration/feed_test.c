@@ -730,7 +730,7 @@ running_nodes_answer_a_barrier_within_the_time_that_was_promised(void **state)
 {
 	struct fixture *f = *state;
 	PGconn *pg = session(f);
-	int in_time = 0;
+	int in_time[2] = {0};
 
 	for (int i = 0; i < 2; i++)
 		assert_ok(feed_start(f->nodes[i].feed));
@@ -751,11 +751,12 @@ running_nodes_answer_a_barrier_within_the_time_that_was_promised(void **state)
 		}
 		assert_int_equal(waiting.result.code, ST_OK);
 		if (clock_boot_us(&clock_system) - began_us < LEASE_US)
-			in_time++;
+			in_time[i % 2]++;
 	}
-	/* Not a measurement: that is the bench's. Nodes that don't answer take that long each time,
-	 * a machine that has much to do takes it now and then. */
-	assert_in_range(in_time, 10, 20);
+	/* Not a measurement: that is the bench's. A node whose waiters nobody answers takes that
+	 * long each time, a machine that has much to do takes it now and then. */
+	for (int i = 0; i < 2; i++)
+		assert_in_range(in_time[i], 5, 10);
 	for (int i = 0; i < 2; i++)
 		feed_stop(f->nodes[i].feed);
 	PQfinish(pg);

@@ -445,27 +445,46 @@ a_committed_deadline_is_the_sessions(void **state)
 	store_return(&conn);
 }
 
-static void
-a_server_that_says_nothing_is_given_up_soon_after_the_deadline(void **state)
+/* How long it took to give up a server that was stopped, for a deadline of 100 ms. */
+static int64_t
+wait_for_a_stopped_server(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct store_conn *conn = lease(f);
 	char command[64];
 	ROWS_AUTO rows = {0};
-	long pid = ask(f, "SELECT pid FROM pg_stat_activity WHERE usename = 'usher_app' AND "
-			  "datname = current_database()");
-	int64_t start_us = clock_boot_us(&clock_system), took_us;
+	const int pid = PQbackendPID(conn->pg);
+	int64_t start_us, took_us;
 
-	snprintf(command, sizeof(command), "kill -STOP %ld", pid);
+	snprintf(command, sizeof(command), "kill -STOP %d", pid);
 	assert_int_equal(system(command), 0);
+	start_us = clock_boot_us(&clock_system);
 	store_set_deadline(conn, start_us + 100 * US_PER_MS);
 	assert_int_equal(
 	    store_query(conn, STMT_STORE_XID, NULL, 0, &rows).code, ST_DEADLINE_EXCEEDED);
 	took_us = clock_boot_us(&clock_system) - start_us;
-	snprintf(command, sizeof(command), "kill -CONT %ld", pid);
+	snprintf(command, sizeof(command), "kill -CONT %d", pid);
 	assert_int_equal(system(command), 0);
-	assert_in_range(took_us, 1 * US_PER_S, MUCH_LATER_US);
 	store_return(&conn);
+	return took_us;
+}
+
+static void
+a_server_that_says_nothing_is_given_up_soon_after_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn;
+	ROWS_AUTO rows = {0};
+	int64_t took_us, least_us = INT64_MAX;
+
+	/* A second behind it is the promise; a machine that has much to do may be late now and
+	 * then.
+	 */
+	for (int i = 0; i < 10 && least_us >= 3 * US_PER_S; i++) {
+		took_us = wait_for_a_stopped_server(f);
+		assert_in_range(took_us, 1100 * US_PER_MS, MUCH_LATER_US);
+		least_us = took_us < least_us ? took_us : least_us;
+	}
+	assert_in_range(least_us, 0, 3 * US_PER_S);
 	/* Another connection takes its place. */
 	conn = lease(f);
 	assert_ok(store_query(conn, STMT_STORE_XID, NULL, 0, &rows));
