@@ -47,7 +47,7 @@ struct client_settings {
 	size_t reply_bytes_max; /* 0: MESSAGE_BYTES_MAX */
 	unsigned attempts_max;  /* of a call; 0: 4, 1: nothing is repeated */
 	/* Reads that memory mostly answers (inline_read), made while a message of such reads is
-	 * out, go together in the next one, and 16 of them at once: for many calls at once, when a
+	 * out, go together in the next one, and 32 of them at once: for many calls at once, when a
 	 * call's own message is most of its cost. Each is a call of its own all the same. Off with
 	 * a small reply_bytes_max. */
 	bool gathers;

@@ -12,7 +12,7 @@
 
 #define GATHER_BYTES_MAX (1u << 20)
 /* So many need not wait for one that is out. */
-#define CONVOY_CALLS_LEAST 16
+#define CONVOY_CALLS_LEAST 32
 /* Whoever waits for a message that has been out for so long goes alone. */
 #define PATIENCE_US (50 * US_PER_MS)
 #define SWEEP_MS 25
