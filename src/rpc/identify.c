@@ -96,7 +96,7 @@ identify_refuse(struct task *task, status st)
 	if (task->at != WHO_CALLER || !task->has_ended ||
 	    task->row->method->effect != EFFECT_RESTRICT) {
 		if (st.code == ST_UNAUTHENTICATED)
-			task_refuse_paced(task, dispatch_source(task), st);
+			task_refuse_paced(task, st);
 		else
 			task_refuse(task, st);
 		return;

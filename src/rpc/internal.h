@@ -255,7 +255,7 @@ void task_answer(struct task *task, const struct answer *answer);
 void task_refuse(struct task *task, status st);
 void task_refuse_later(struct task *task, status st, uint32_t retry_after_ms);
 /* A credential is no good: says so when the pace of who sent it allows. */
-void task_refuse_paced(struct task *task, uint64_t source, status st);
+void task_refuse_paced(struct task *task, status st);
 /* Answer it when its time has come and the barrier is passed (restricts). */
 void task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);

@@ -375,12 +375,12 @@ task_answer_later(
 }
 
 void
-task_refuse_paced(struct task *task, uint64_t source, status st)
+task_refuse_paced(struct task *task, status st)
 {
 	struct rpc_server *server = task->server;
 	const struct answer answer = {.st = st};
 	const int64_t now_us = clock_boot_us(server->settings.clock);
-	int64_t wait_us = pace_take(&server->refusals, source, now_us);
+	int64_t wait_us = pace_take(&server->refusals, dispatch_source(task), now_us);
 
 	/* What asks for it must not give it up meanwhile. */
 	if (wait_us > (task->deadline_us - now_us) / 2)

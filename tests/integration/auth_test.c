@@ -239,6 +239,14 @@ unknown_login_and_wrong_password_look_the_same(void **state)
 }
 
 static void
+assert_refresh_refused(const char *token)
+{
+	Usher__V1__Tokens reply;
+
+	assert_refused(refresh(token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+}
+
+static void
 a_disabled_account_or_user_reads_like_a_wrong_password(void **state)
 {
 	Usher__V1__Tokens tokens = account("ann@example.org"), reply;
@@ -247,23 +255,19 @@ a_disabled_account_or_user_reads_like_a_wrong_password(void **state)
 	handler_sql(&fixture, "UPDATE usher.users SET status = 2");
 	assert_refused(
 	    login("ann@example.org", PASSWORD, &reply), ST_UNAUTHENTICATED, "LOGIN_REFUSED");
-	assert_refused(
-	    refresh(tokens.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_refresh_refused(tokens.refresh_token);
 	handler_sql(&fixture, "UPDATE usher.users SET status = 1");
 	handler_sql(&fixture, "UPDATE usher.accounts SET disabled_at = now()");
 	assert_refused(
 	    login("ann@example.org", PASSWORD, &reply), ST_UNAUTHENTICATED, "LOGIN_REFUSED");
-	assert_refused(
-	    refresh(tokens.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_refresh_refused(tokens.refresh_token);
 	handler_sql(&fixture, "UPDATE usher.accounts SET disabled_at = NULL");
 	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = now()");
 	assert_refused(
 	    login("ann@example.org", PASSWORD, &reply), ST_UNAUTHENTICATED, "LOGIN_REFUSED");
-	assert_refused(
-	    refresh(tokens.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_refresh_refused(tokens.refresh_token);
 	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = NULL, deleted_at = now()");
-	assert_refused(
-	    refresh(tokens.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_refresh_refused(tokens.refresh_token);
 	/* Nothing else was wrong, and none of it took a successor. */
 	handler_sql(&fixture, "UPDATE usher.orgs SET deleted_at = NULL");
 	assert_ok(refresh(tokens.refresh_token, &reply));
@@ -277,11 +281,9 @@ a_repeated_refresh_is_refused_once_the_organisation_is_disabled_or_deleted(void 
 	(void)state;
 	assert_ok(refresh(first.refresh_token, &second));
 	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = now()");
-	assert_refused(
-	    refresh(first.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_refresh_refused(first.refresh_token);
 	handler_sql(&fixture, "UPDATE usher.orgs SET disabled_at = NULL, deleted_at = now()");
-	assert_refused(
-	    refresh(first.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_refresh_refused(first.refresh_token);
 	/* Refused, but not ended. */
 	handler_sql(&fixture, "UPDATE usher.orgs SET deleted_at = NULL");
 	assert_ok(refresh(first.refresh_token, &reply));
