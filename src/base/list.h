@@ -50,6 +50,18 @@ list_take_first(struct list *head)
 	list_remove(node);
 	return node;
 }
+/* All nodes of one list behind the last one of another. */
+static inline void
+list_move_all(struct list *to, struct list *from)
+{
+	if (list_is_empty(from))
+		return;
+	from->next->prev = to->prev;
+	from->prev->next = to;
+	to->prev->next = from->next;
+	to->prev = from->prev;
+	list_init(from);
+}
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 #define list_for_each(node, head)                                                                  \

@@ -14,7 +14,12 @@
 /* Who has less than that left goes alone: a gathering has the time of who has least. */
 #define TOGETHER_LEFT_US (200 * US_PER_MS)
 /* So many are looked at to find others of a kind. */
-#define TOGETHER_LOOKS_MAX 64
+#define TOGETHER_LOOKS_MAX (2 * LANE_TOGETHER_MAX)
+/* One in so many workers is at work on the same kind: the rest of it waits to be gathered for, and
+ * comes to its turn the sooner. A thread and a connection for each would cost all others the
+ * processor. But two, for one waits for the database while the other one works. */
+#define KIND_SHARE 4
+#define KIND_HANDS_MIN 2
 
 /* Exists while something of it waits or is worked on. */
 struct lane_unit {
@@ -26,9 +31,16 @@ struct lane_unit {
 	bool in_turn;
 };
 
+/* What may be gathered for and is being worked on. */
+struct lane_kind {
+	uint64_t id;
+	int hands;
+	struct list turns; /* of units that come to their next entry when a hand of it is done */
+};
+
 struct lane_queue {
 	struct lane_plan plan;
-	int queue_share, worker_share;
+	int queue_share, worker_share, kind_share;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	bool is_stopping;
@@ -42,6 +54,7 @@ struct lane_queue {
 	struct list units_free;
 	struct list *buckets;
 	size_t buckets_count;
+	struct lane_kind *kinds; /* as many as workers */
 	pthread_t *threads;
 	struct lane_worker *workers;
 	int threads_count;
@@ -90,22 +103,83 @@ unit_make(struct lane_queue *lane, uint64_t id)
 	return unit;
 }
 
-static void
+/* true: it has come to a turn. */
+static bool
 unit_settle(struct lane_queue *lane, struct lane_unit *unit)
 {
 	const bool has_turn = unit->queued > 0 && unit->busy < lane->worker_share;
+	const bool had_turn = unit->in_turn;
 
-	if (has_turn && !unit->in_turn) {
+	if (has_turn && !had_turn)
 		list_add_last(&lane->turns, &unit->turn);
-		(void)pthread_cond_signal(&lane->work);
-	} else if (!has_turn && unit->in_turn) {
+	else if (!has_turn && had_turn)
 		list_remove(&unit->turn);
-	}
 	unit->in_turn = has_turn;
 	if (unit->queued == 0 && unit->busy == 0) {
 		list_remove(&unit->bucket);
 		list_add_first(&lane->units_free, &unit->bucket);
 	}
+	return has_turn && !had_turn;
+}
+
+/* NULL: nothing of it is being worked on. */
+static struct lane_kind *
+kind_find(struct lane_queue *lane, uint64_t id)
+{
+	for (int i = 0; id != 0 && i < lane->plan.workers; i++)
+		if (lane->kinds[i].hands > 0 && lane->kinds[i].id == id)
+			return &lane->kinds[i];
+	return NULL;
+}
+
+static void
+kind_begin(struct lane_queue *lane, uint64_t id)
+{
+	struct lane_kind *kind = kind_find(lane, id);
+
+	if (id == 0 || !lane->plan.gather)
+		return;
+	for (int i = 0; !kind && i < lane->plan.workers; i++)
+		if (lane->kinds[i].hands == 0)
+			kind = &lane->kinds[i];
+	kind->id = id;
+	kind->hands++;
+}
+
+static void
+kind_end(struct lane_queue *lane, uint64_t id)
+{
+	struct lane_kind *kind = kind_find(lane, id);
+
+	if (!kind)
+		return;
+	kind->hands--;
+	list_move_all(&lane->turns, &kind->turns);
+}
+
+/* The unit whose turn it is, or NULL. Those for whose kind enough is done already stand back. */
+static struct lane_unit *
+unit_next(struct lane_queue *lane)
+{
+	while (!list_is_empty(&lane->turns)) {
+		struct lane_unit *unit = container_of(lane->turns.next, struct lane_unit, turn);
+		const struct lane_entry *first =
+		    container_of(unit->entries.next, struct lane_entry, list);
+		struct lane_kind *kind = kind_find(lane, first->kind);
+
+		if (!kind || kind->hands < lane->kind_share)
+			return unit;
+		list_remove(&unit->turn);
+		list_add_last(&kind->turns, &unit->turn);
+	}
+	return NULL;
+}
+
+static void
+lane_call(struct lane_queue *lane)
+{
+	if (unit_next(lane))
+		(void)pthread_cond_signal(&lane->work);
 }
 
 /* How long until the queue has moved on by a good part. */
@@ -143,7 +217,7 @@ entry_displace(struct lane_queue *lane, int queued)
 	struct list *node = longest->entries.prev;
 	list_remove(node);
 	unit_queue(lane, longest, -1);
-	unit_settle(lane, longest);
+	(void)unit_settle(lane, longest);
 	return container_of(node, struct lane_entry, list);
 }
 
@@ -174,7 +248,8 @@ lane_put(struct lane_queue *lane, struct lane_entry *entry, uint32_t *retry_afte
 		entry->internal = unit;
 		list_add_last(&unit->entries, &entry->list);
 		unit_queue(lane, unit, 1);
-		unit_settle(lane, unit);
+		if (unit_settle(lane, unit))
+			lane_call(lane);
 		taken = true;
 	}
 	const uint32_t after_ms = retry_after(lane);
@@ -191,12 +266,13 @@ lane_put(struct lane_queue *lane, struct lane_entry *entry, uint32_t *retry_afte
 static struct lane_entry *
 lane_take(struct lane_queue *lane)
 {
-	while (list_is_empty(&lane->turns)) {
+	struct lane_unit *unit;
+
+	while (!(unit = unit_next(lane))) {
 		if (lane->is_stopping)
 			return NULL;
 		(void)pthread_cond_wait(&lane->work, &lane->lock);
 	}
-	struct lane_unit *unit = container_of(lane->turns.next, struct lane_unit, turn);
 	/* To the end of the round, if it stays in it. */
 	list_remove(&unit->turn);
 	unit->in_turn = false;
@@ -204,8 +280,10 @@ lane_take(struct lane_queue *lane)
 	unit_queue(lane, unit, -1);
 	unit->busy++;
 	lane->busy++;
-	unit_settle(lane, unit);
-	return container_of(node, struct lane_entry, list);
+	(void)unit_settle(lane, unit);
+	struct lane_entry *entry = container_of(node, struct lane_entry, list);
+	kind_begin(lane, entry->kind);
+	return entry;
 }
 
 /* What a worker has in hand: first the one whose turn it was, then others of its kind, which are no
@@ -235,7 +313,7 @@ unit_take_alike(struct lane_queue *lane, struct lane_unit *unit, struct hand *ha
 		entry->internal = NULL;
 		hand->entries[hand->count++] = entry;
 	}
-	unit_settle(lane, unit);
+	(void)unit_settle(lane, unit);
 }
 
 /* They don't wait for their unit's turn: what is had for the first one costs little more for all,
@@ -279,7 +357,8 @@ lane_put_back(struct lane_queue *lane, struct hand *hand)
 		entry->internal = unit;
 		list_add_first(&unit->entries, &entry->list);
 		unit_queue(lane, unit, 1);
-		unit_settle(lane, unit);
+		if (unit_settle(lane, unit))
+			lane_call(lane);
 		hand->entries[i] = NULL;
 	}
 	(void)pthread_mutex_unlock(&lane->lock);
@@ -296,6 +375,7 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 {
 	const int64_t began_us = clock_boot_us(lane->plan.clock);
 	struct lane_unit *unit = hand->entries[0]->internal;
+	const uint64_t kind = hand->entries[0]->kind;
 	const bool is_gathered = hand->count > 1 && !is_stopping;
 	int64_t done = 0, now_us = began_us;
 
@@ -327,7 +407,8 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 	lane->done += done;
 	lane->busy--;
 	unit->busy--;
-	unit_settle(lane, unit);
+	(void)unit_settle(lane, unit);
+	kind_end(lane, kind);
 }
 
 static void *
@@ -347,6 +428,8 @@ lane_thread(void *arg)
 		struct hand hand = {.entries = {entry}, .count = 1};
 
 		lane_take_alike(lane, &hand);
+		/* What is left may be another one's. */
+		lane_call(lane);
 		(void)pthread_mutex_unlock(&lane->lock);
 		lane_do(lane, worker, &hand, is_stopping); /* comes back with the lock */
 	}
@@ -393,6 +476,9 @@ lane_new(const struct lane_plan *plan, struct lane_queue **out)
 	lane->plan = *plan;
 	lane->queue_share = share_of(plan->queue_max);
 	lane->worker_share = share_of(plan->workers);
+	lane->kind_share = plan->workers / KIND_SHARE;
+	if (lane->kind_share < KIND_HANDS_MIN)
+		lane->kind_share = KIND_HANDS_MIN;
 	lane->mean_us = US_PER_MS;
 	(void)pthread_mutex_init(&lane->lock, NULL);
 	(void)pthread_cond_init(&lane->work, NULL);
@@ -404,12 +490,15 @@ lane_new(const struct lane_plan *plan, struct lane_queue **out)
 	lane->units_count = units;
 	lane->threads = calloc((size_t)plan->workers, sizeof(*lane->threads));
 	lane->workers = calloc((size_t)plan->workers, sizeof(*lane->workers));
-	if (!lane->buckets || !lane->units || !lane->threads || !lane->workers) {
+	lane->kinds = calloc((size_t)plan->workers, sizeof(*lane->kinds));
+	if (!lane->buckets || !lane->units || !lane->threads || !lane->workers || !lane->kinds) {
 		lane_free(&lane);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a lane");
 	}
 	for (size_t i = 0; i < lane->buckets_count; i++)
 		list_init(&lane->buckets[i]);
+	for (int i = 0; i < plan->workers; i++)
+		list_init(&lane->kinds[i].turns);
 	for (size_t i = 0; i < units; i++)
 		list_add_last(&lane->units_free, &lane->units[i].bucket);
 	const status st = lane_start(lane);
@@ -449,6 +538,7 @@ lane_free(struct lane_queue **freed)
 	free(lane->units);
 	free(lane->threads);
 	free(lane->workers);
+	free(lane->kinds);
 	free(lane);
 	*freed = NULL;
 }

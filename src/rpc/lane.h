@@ -18,7 +18,7 @@ struct lane_queue;
 struct lane_unit;
 
 /* So many are worked on together at most. */
-#define LANE_TOGETHER_MAX 16
+#define LANE_TOGETHER_MAX 64
 
 /* A thread of the lane. */
 struct lane_worker {

@@ -67,10 +67,12 @@ gather(void *env, struct lane_entry *const *entries, size_t count, struct lane_w
 	struct fixture *fixture = env;
 
 	(void)worker;
+	(void)pthread_mutex_lock(&fixture->lock);
 	fixture->done[fixture->done_count++] = '(';
 	for (size_t i = 0; i < count; i++)
 		fixture->done[fixture->done_count++] = (char)entries[i]->unit;
 	fixture->done[fixture->done_count++] = ')';
+	(void)pthread_mutex_unlock(&fixture->lock);
 	return fixture->gathers;
 }
 
@@ -100,12 +102,12 @@ put(struct fixture *fixture, struct lane_entry *entry, char unit)
 }
 
 static void
-setup_workers(struct fixture *fixture, int workers)
+setup_lane(struct fixture *fixture, int workers, int queue_max)
 {
 	const struct lane_plan plan = {
 	    .name = "test",
 	    .workers = workers,
-	    .queue_max = QUEUE,
+	    .queue_max = queue_max,
 	    .clock = &clock_system,
 	    .env = fixture,
 	    .work = work,
@@ -123,11 +125,17 @@ setup_workers(struct fixture *fixture, int workers)
 
 /* One worker, which is at work already and waits at the gate. */
 static void
-setup(struct fixture *fixture, struct lane_entry *first)
+setup_queue(struct fixture *fixture, struct lane_entry *first, int queue_max)
 {
-	setup_workers(fixture, 1);
+	setup_lane(fixture, 1, queue_max);
 	assert_true(put(fixture, first, '-'));
 	(void)sem_wait(&fixture->begun);
+}
+
+static void
+setup(struct fixture *fixture, struct lane_entry *first)
+{
+	setup_queue(fixture, first, QUEUE);
 }
 
 /* All that was put is served. */
@@ -136,7 +144,7 @@ finish(struct fixture *fixture)
 {
 	struct lane_state state;
 
-	for (int i = 0; i < 2 * QUEUE; i++)
+	for (int i = 0; i < 2 * QUEUE + LANE_TOGETHER_MAX; i++)
 		(void)sem_post(&fixture->gate);
 	do
 		lane_get_state(fixture->lane, &state);
@@ -211,7 +219,7 @@ one_unit_leaves_a_quarter_of_the_workers_to_others(void **state)
 	bool begun = true;
 
 	(void)state;
-	setup_workers(&fixture, 4);
+	setup_lane(&fixture, 4, QUEUE);
 	for (size_t i = 0; i < 8; i++)
 		assert_true(put(&fixture, &a[i], 'a'));
 	for (size_t i = 0; i < 3; i++)
@@ -267,21 +275,50 @@ static void
 so_many_are_gathered_for_at_once_and_no_more(void **state)
 {
 	static struct fixture fixture;
-	static struct lane_entry first, a[QUEUE], b[QUEUE];
-	char expected[64] = "-(", *at = expected + 2;
+	static struct lane_entry first, a[LANE_TOGETHER_MAX], b[8];
+	char expected[4 + LANE_TOGETHER_MAX] = "-(", *at = expected + 2;
 
 	(void)state;
-	setup(&fixture, &first);
+	setup_queue(&fixture, &first, 2 * LANE_TOGETHER_MAX);
 	fixture.gathers = true;
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < LANE_TOGETHER_MAX - 4; i++)
 		assert_true(put_kind(&fixture, &a[i], 'a', 1));
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 8; i++)
 		assert_true(put_kind(&fixture, &b[i], 'b', 1));
 	for (int i = 0; i < LANE_TOGETHER_MAX; i++)
-		*at++ = i < 12 ? 'a' : 'b';
+		*at++ = i < LANE_TOGETHER_MAX - 4 ? 'a' : 'b';
 	finish(&fixture);
 	assert_memory_equal(fixture.done, expected, (size_t)(at - expected));
 	assert_int_equal(fixture.done[at - expected], ')');
+}
+
+static void
+of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for(void **state)
+{
+	static struct fixture fixture;
+	static struct lane_entry alike[6], other;
+	bool begun = true, taken = true;
+
+	(void)state;
+	setup_lane(&fixture, 8, QUEUE);
+	fixture.gathers = true;
+	for (int i = 0; i < 6; i++) {
+		taken = put_kind(&fixture, &alike[i], (char)('a' + i), 1) && taken;
+		if (i < 2)
+			begun = has_begun(&fixture) && begun;
+	}
+	/* The others came first: if they might have a worker, they would. */
+	taken = put(&fixture, &other, 'z') && taken;
+	begun = has_begun(&fixture) && begun;
+	(void)pthread_mutex_lock(&fixture.lock);
+	char at_work[sizeof(fixture.began)];
+	memcpy(at_work, fixture.began, sizeof(at_work));
+	(void)pthread_mutex_unlock(&fixture.lock);
+	/* Before anything can fail: those at the gate are waited for. */
+	finish(&fixture);
+	assert_true(taken && begun);
+	assert_string_equal(at_work, "abz");
+	assert_non_null(strstr(fixture.done, "(cdef)"));
 }
 
 static void
@@ -325,6 +362,7 @@ main(void)
 	    cmocka_unit_test(when_each_has_one_place_the_next_one_is_refused),
 	    cmocka_unit_test(those_of_a_kind_are_gathered_for_and_worked_on_in_turn),
 	    cmocka_unit_test(so_many_are_gathered_for_at_once_and_no_more),
+	    cmocka_unit_test(of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for),
 	    cmocka_unit_test(what_could_not_be_gathered_for_goes_again_each_for_itself),
 	    cmocka_unit_test(who_has_little_time_left_is_not_waited_for),
 	};

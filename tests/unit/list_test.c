@@ -79,6 +79,32 @@ nodes_may_be_removed_on_the_way(void **state)
 	assert_int_equal(left, 2);
 }
 
+static void
+all_of_one_list_go_behind_another(void **state)
+{
+	struct item items[4];
+	struct list to, from;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		items[i].value = i;
+	list_init(&to);
+	list_init(&from);
+	list_move_all(&to, &from);
+	assert_true(list_is_empty(&to));
+	list_add_last(&from, &items[0].node);
+	list_move_all(&to, &from);
+	list_add_last(&from, &items[1].node);
+	list_add_last(&from, &items[2].node);
+	list_move_all(&to, &from);
+	assert_true(list_is_empty(&from));
+	list_add_last(&to, &items[3].node);
+	list_move_all(&to, &from);
+	for (int want = 0; want < 4; want++)
+		assert_int_equal(value_of(list_take_first(&to)), want);
+	assert_true(list_is_empty(&to));
+}
+
 int
 main(void)
 {
@@ -86,6 +112,7 @@ main(void)
 	    cmocka_unit_test(nodes_leave_in_the_order_in_which_they_came),
 	    cmocka_unit_test(removing_twice_does_no_harm),
 	    cmocka_unit_test(nodes_may_be_removed_on_the_way),
+	    cmocka_unit_test(all_of_one_list_go_behind_another),
 	};
 	return cmocka_run_group_tests_name("list", tests, NULL, NULL);
 }
