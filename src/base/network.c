@@ -3,6 +3,10 @@
 #include <arpa/inet.h>
 
 #define IPV4_PREFIX_BITS 96
+#define IPV6_SITE_BITS 64
+
+static const struct network ipv4_all = {
+    .address = {[10] = 0xff, [11] = 0xff}, .bits = IPV4_PREFIX_BITS};
 
 _Static_assert(ADDRESS_TEXT_BYTES >= INET6_ADDRSTRLEN, "the longest address fits");
 
@@ -78,6 +82,18 @@ network_contains(const struct network *network, const struct network *address)
 	return same_prefix(network->address, address->address, network->bits);
 }
 
+struct network
+address_site(const struct network *address)
+{
+	struct network site = *address;
+
+	if (network_contains(&ipv4_all, address))
+		return site;
+	site.bits = IPV6_SITE_BITS;
+	memset(site.address + IPV6_SITE_BITS / 8, 0, sizeof(site.address) - IPV6_SITE_BITS / 8);
+	return site;
+}
+
 bool
 address_is_loopback(const struct network *address)
 {
@@ -91,10 +107,8 @@ address_is_loopback(const struct network *address)
 void
 address_format(const struct network *address, char out[ADDRESS_TEXT_BYTES])
 {
-	static const struct network ipv4 = {{[10] = 0xff, [11] = 0xff}, IPV4_PREFIX_BITS};
-
 	/* Neither fails: the families are known and out has room. */
-	if (network_contains(&ipv4, address))
+	if (network_contains(&ipv4_all, address))
 		(void)inet_ntop(AF_INET, address->address + 12, out, ADDRESS_TEXT_BYTES);
 	else
 		(void)inet_ntop(AF_INET6, address->address, out, ADDRESS_TEXT_BYTES);

@@ -16,6 +16,8 @@ struct network {
 bool network_parse(struct slice text, struct network *out);
 /* A lone address. */
 bool address_parse(struct slice text, struct network *out);
+/* What whoever has this address has: an IPv4 address alone, all of an IPv6 one's /64. */
+struct network address_site(const struct network *address);
 bool network_contains(const struct network *network, const struct network *address);
 /* 127.0.0.0/8 and ::1. */
 bool address_is_loopback(const struct network *address);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/list.h"
+#include "base/network.h"
 #include "http/server.h"
 
 #include <microhttpd.h>
@@ -65,7 +66,7 @@ struct http_peer {
 	bool is_proxy;
 	bool is_cut; /* shut down, but not closed yet: it counts no more */
 	struct http_source *source;
-	char address[INET6_ADDRSTRLEN];
+	char address[ADDRESS_TEXT_BYTES];
 };
 
 /* The library's callbacks: may this address have one more connection; one opens or closes. cls is

@@ -3,8 +3,8 @@
 #include "base/network.h"
 #include "http/internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,32 +14,26 @@
 
 /* The address as text, and what is counted together. */
 static void
-peer_name(const struct sockaddr *address, char out[INET6_ADDRSTRLEN], uint8_t prefix[static 16])
+peer_name(const struct sockaddr *address, char out[ADDRESS_TEXT_BYTES], uint8_t prefix[static 16])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	const void *bytes = NULL;
-	int family = address->sa_family;
+	struct network peer = {.bits = 128};
 
+	out[0] = '\0';
 	memset(prefix, 0, 16);
-	if (family == AF_INET) {
-		bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-	} else if (family == AF_INET6) {
-		const struct in6_addr *v6 =
-		    &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-		bytes = v6;
-		/* Who has one address of a /64 has them all. */
-		memcpy(prefix, v6, 8);
-		if (IN6_IS_ADDR_V4MAPPED(v6)) {
-			family = AF_INET;
-			bytes = &v6->s6_addr[12];
-		}
+	if (address->sa_family == AF_INET) {
+		memcpy(peer.address, mapped, sizeof(mapped));
+		memcpy(peer.address + sizeof(mapped),
+		    &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+	} else if (address->sa_family == AF_INET6) {
+		memcpy(peer.address,
+		    &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+	} else {
+		return;
 	}
-	if (family == AF_INET && bytes) {
-		memcpy(prefix, mapped, sizeof(mapped));
-		memcpy(prefix + sizeof(mapped), bytes, 4);
-	}
-	if (!bytes || !inet_ntop(family, bytes, out, INET6_ADDRSTRLEN))
-		out[0] = '\0';
+	address_format(&peer, out);
+	const struct network site = address_site(&peer);
+	memcpy(prefix, site.address, 16);
 }
 
 static struct list *
@@ -135,7 +129,7 @@ peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes)
 {
 	struct http_server *server = cls;
 	size_t limit = server->config.connections_per_address_max;
-	char text[INET6_ADDRSTRLEN];
+	char text[ADDRESS_TEXT_BYTES];
 	struct http_source *source;
 	uint8_t prefix[16];
 	bool admitted;

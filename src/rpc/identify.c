@@ -208,6 +208,10 @@ identify(struct task *task, struct arena *arena)
 			    backend->self, &task->ask, &step, &task->who[task->at]);
 		else
 			task->who[task->at] = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+		/* Memory does not know it. */
+		if (st.code == ST_OK && step != CREDENTIAL_KNOWN && !task->envelope.memory_only &&
+		    task_turn_away(task))
+			return;
 		if (!identify_take(task, st, step))
 			return;
 	}

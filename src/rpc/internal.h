@@ -141,7 +141,8 @@ struct rpc_server {
 	atomic_int parked;       /* calls that wait outside the lanes: for a time, a barrier */
 	atomic_int fills_parked; /* and for somebody else's fill */
 	atomic_int refusals_parked;
-	struct pace refusals;
+	struct pace refusals; /* of credentials */
+	_Atomic int64_t turned_away;
 	struct list at_barrier;
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
@@ -254,8 +255,8 @@ size_t no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_B
 void task_answer(struct task *task, const struct answer *answer);
 void task_refuse(struct task *task, status st);
 void task_refuse_later(struct task *task, status st, uint32_t retry_after_ms);
-/* A credential is no good: says so when the pace of who sent it allows. */
-void task_refuse_paced(struct task *task, status st);
+/* Refuse it when its time has come: a credential is no good. */
+void task_refuse_at(struct task *task, status st, int64_t not_before_us);
 /* Answer it when its time has come and the barrier is passed (restricts). */
 void task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
@@ -263,6 +264,13 @@ void task_answer_later(
 void replies_release(struct rpc_server *server);
 /* A WAIT method is to be tried again then. */
 void task_wait(struct task *task, int64_t until_us);
+
+/* refusal.c */
+/* A credential is no good: says so when the pace of who sent it allows. */
+void task_refuse_paced(struct task *task, status st);
+/* Memory does not know a credential. true: it is not looked at, and the task is answered: as many
+ * refusals wait as may, of that connection too. */
+bool task_turn_away(struct task *task);
 
 /* batch.c */
 /* Go through the items now if few enough do, or on a lane. */

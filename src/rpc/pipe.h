@@ -25,6 +25,7 @@ struct pipe_entry {
 	atomic_uint sending;   /* of those: that the transport has */
 	atomic_uint waiting;   /* and that it has not yet; they stand in waits */
 	struct list waits;     /* of works; the server's lock is held */
+	atomic_uint refused;   /* refusals of its credentials that wait for their time */
 	_Atomic int64_t bytes; /* of its requests and replies under way */
 	char address[PIPE_ADDRESS_TEXT_BYTES]; /* the peer's, without a port */
 };

@@ -42,7 +42,8 @@ log_call(const struct task *task, const struct answer *answer)
 	const bool is_frequent =
 	    is_left || (task->in_callback && answer->st.code == ST_OK) ||
 	    (answer->st.reason && strcmp(answer->st.reason, "OVERLOADED") == 0) ||
-	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_CALLS") == 0);
+	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_CALLS") == 0) ||
+	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_REFUSALS") == 0);
 	char org[UUID_TEXT_BYTES] = "";
 
 	if (is_frequent && server->settings.log_inline_every > 1 &&
@@ -260,6 +261,8 @@ task_unpark(struct task *task)
 {
 	if (task->parked)
 		(void)atomic_fetch_sub(task->parked, 1);
+	if (task->parked == &task->server->refusals_parked)
+		(void)atomic_fetch_sub(&task->work->pipe->refused, 1);
 	task->parked = NULL;
 }
 
@@ -375,25 +378,12 @@ task_answer_later(
 }
 
 void
-task_refuse_paced(struct task *task, status st)
+task_refuse_at(struct task *task, status st, int64_t not_before_us)
 {
-	struct rpc_server *server = task->server;
 	const struct answer answer = {.st = st};
-	const int64_t now_us = clock_boot_us(server->settings.clock);
-	int64_t wait_us = pace_take(&server->refusals, dispatch_source(task), now_us);
 
-	/* What asks for it must not give it up meanwhile. */
-	if (wait_us > (task->deadline_us - now_us) / 2)
-		wait_us = (task->deadline_us - now_us) / 2;
-	/* The items of a batch are answered together, and what asks memory alone at once, for
-	 * others may wait for it: that took nobody's place in a lane. */
-	if (wait_us <= 0 || task->batch || task->envelope.memory_only ||
-	    atomic_load_explicit(&server->is_draining, memory_order_relaxed) ||
-	    atomic_load(&server->refusals_parked) >= server->settings.parked_max) {
-		task_answer(task, &answer);
-		return;
-	}
-	task_set_aside(task, &answer, now_us + wait_us, &server->refusals_parked);
+	task_set_aside(task, &answer, not_before_us, &task->server->refusals_parked);
+	(void)atomic_fetch_add(&task->work->pipe->refused, 1);
 	if (task->reply)
 		work_drop_request(task->work, nng_msg_len(task->reply));
 	reply_park(task);

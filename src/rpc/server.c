@@ -238,8 +238,9 @@ rpc_server_start(struct rpc_server *server)
 {
 	TRY(table_make(server));
 	TRY(socket_set(server->socket));
-	TRY(timers_new(
-	    server->settings.clock, 2 * (size_t)server->settings.parked_max + 1, &server->timers));
+	TRY(timers_new(server->settings.clock,
+	    (size_t)server->settings.parked_max + (size_t)server->settings.refusals_waiting_max + 1,
+	    &server->timers));
 	TRY(works_new(server));
 	TRY(lanes_new(server));
 	server->is_started = true;
@@ -357,4 +358,11 @@ rpc_server_load(struct rpc_server *server, int64_t *calls, int64_t *pipes)
 {
 	*calls = atomic_load(&server->calls);
 	*pipes = atomic_load(&server->pipes.pipes);
+}
+
+void
+rpc_server_refusals(struct rpc_server *server, int64_t *waiting, int64_t *turned_away)
+{
+	*waiting = atomic_load(&server->refusals_parked);
+	*turned_away = atomic_load(&server->turned_away);
 }

@@ -34,10 +34,11 @@ struct rpc_settings {
 	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */
 	/* Calls that wait beyond the lanes: so many for a time or a barrier, so many for a fill. */
 	int parked_max;
-	/* Refusals of credentials that a connection, and a client address behind it, hears of at
-	 * once; the rest waits, as long as no more than parked_max do. */
+	/* Refusals of credentials that an address (of IPv6, a /64) hears of; the rest waits, as
+	 * long as no more than so many do. */
 	int refusals_a_second;
 	int refusals_at_once;
+	int refusals_waiting_max;
 	int pipes_max;
 	int calls_per_pipe_max;
 	/* That the transport's callbacks work on at once; it has two threads a core for them. More
@@ -89,6 +90,8 @@ struct rpc_lane_figures {
 size_t rpc_server_lanes(struct rpc_server *server, struct rpc_lane_figures out[LANE_COUNT]);
 /* Calls under way, connections. */
 void rpc_server_load(struct rpc_server *server, int64_t *calls, int64_t *pipes);
+/* Refused credentials: those that wait for their time, and how many were not looked at. */
+void rpc_server_refusals(struct rpc_server *server, int64_t *waiting, int64_t *turned_away);
 /* Were there file descriptors left when it looked last? Without them nobody new is heard. */
 bool rpc_server_has_files(const struct rpc_server *server);
 

@@ -590,6 +590,7 @@ fake_start(const struct rpc_settings *wanted)
 		settings.batches_here_max = wanted->batches_here_max;
 		settings.refusals_a_second = wanted->refusals_a_second;
 		settings.refusals_at_once = wanted->refusals_at_once;
+		settings.refusals_waiting_max = wanted->refusals_waiting_max;
 	}
 	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
 	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
@@ -1259,7 +1260,7 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 	rpc_settings_default(&settings);
 	settings.refusals_a_second = 1;
 	settings.refusals_at_once = 4;
-	settings.parked_max = 3;
+	settings.refusals_waiting_max = 3;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
 	const int64_t began_us = clock_boot_us(&clock_system);
@@ -1272,6 +1273,80 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 	assert_true(told <= 7 || clock_boot_us(&clock_system) - began_us >= US_PER_S);
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 10);
 	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
+	fake_stop(fake);
+}
+
+static void
+connections_of_one_address_share_its_pace_of_refusals(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options bad = as("bad");
+	struct client *other = NULL;
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.refusals_a_second = 1;
+	settings.refusals_at_once = 2;
+	struct fake *fake = fake_start(&settings);
+	const struct client_settings client = {.url = rpc_server_url(fake->server, 0)};
+	assert_int_equal(client_new(&client, &other).code, ST_OK);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	for (int i = 0; i < 3; i++) {
+		Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+		struct client_result result = {.status = STATUS_OK};
+
+		request.key = (char *)"x";
+		client_call(
+		    i == 1 ? other : fake->client, method("Keyed"), &bad, &request.base, &result);
+		assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+	}
+	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
+	client_free(&other);
+	fake_stop(fake);
+}
+
+static void
+when_no_more_refusals_may_wait_who_has_none_waiting_is_looked_at(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options bad = as("bad"), unknown = as("cpu:a"), known = as("key:a");
+	struct client *other = NULL;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	int64_t waiting = 0, turned_away;
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.refusals_a_second = 1;
+	settings.refusals_at_once = 1;
+	settings.refusals_waiting_max = 3;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	call_many(fake, "Keyed", &bad, 4, counts);
+	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away), waiting == 3));
+	struct client_result result = call_with(fake, "Keyed", "x", &unknown);
+	assert_int_equal(result.retry_after_ms, 1000);
+	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "TOO_MANY_REFUSALS");
+	assert_int_equal(atomic_load(&fake->verifies), 0);
+	rpc_server_refusals(fake->server, &waiting, &turned_away);
+	assert_int_equal(turned_away, 1);
+	/* Memory knows it; another connection; when they wait no more. */
+	result = call_with(fake, "Keyed", "x", &known);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	const struct client_settings client = {.url = rpc_server_url(fake->server, 0)};
+	assert_int_equal(client_new(&client, &other).code, ST_OK);
+	result = (struct client_result){.status = STATUS_OK};
+	request.key = (char *)"x";
+	client_call(other, method("Keyed"), &unknown, &request.base, &result);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away), waiting == 0));
+	result = call_with(fake, "Keyed", "x", &unknown);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	client_free(&other);
 	fake_stop(fake);
 }
 
@@ -2043,6 +2118,7 @@ a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void 
 	rpc_settings_default(&settings);
 	settings.calls_per_pipe_max = 100000;
 	settings.parked_max = 1;
+	settings.refusals_waiting_max = 1;
 	struct fake *fake = fake_patient(&settings);
 	const int fd = deaf_client(fake);
 	deaf_calls(fd, 4000, "20000");
@@ -2526,6 +2602,8 @@ main(void)
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
 	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
+	    cmocka_unit_test(connections_of_one_address_share_its_pace_of_refusals),
+	    cmocka_unit_test(when_no_more_refusals_may_wait_who_has_none_waiting_is_looked_at),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),
 	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),

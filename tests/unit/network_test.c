@@ -41,6 +41,31 @@ a_network_holds_its_addresses_in_either_spelling(void **state)
 }
 
 static void
+a_site_is_an_ipv4_address_or_the_64_of_an_ipv6_one(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} table[] = {
+	    {"192.0.2.1", "192.0.2.1", true},
+	    {"192.0.2.1", "::ffff:192.0.2.1", true},
+	    {"192.0.2.1", "192.0.2.2", false},
+	    {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+	    {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct network a, b;
+		assert_true(address_parse(slice_text(table[i].a), &a));
+		assert_true(address_parse(slice_text(table[i].b), &b));
+		a = address_site(&a);
+		b = address_site(&b);
+		assert_int_equal(memcmp(&a, &b, sizeof(a)) == 0, table[i].same);
+	}
+}
+
+static void
 loopback_is_127_and_1(void **state)
 {
 	static const struct {
@@ -114,6 +139,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_network_holds_its_addresses_in_either_spelling),
+	    cmocka_unit_test(a_site_is_an_ipv4_address_or_the_64_of_an_ipv6_one),
 	    cmocka_unit_test(loopback_is_127_and_1),
 	    cmocka_unit_test(an_address_is_written_in_its_shortest_form),
 	    cmocka_unit_test(a_url_s_host_stands_without_port_and_brackets),

@@ -2,8 +2,7 @@
 
 #include "base/network.h"
 
-#define IPV6_NETWORK_BYTES 8 /* a /64: what one customer gets */
-#define IPV4_AT 12           /* in its IPv4-mapped form */
+#define IPV4_AT 12 /* in its IPv4-mapped form */
 #define IPV4_BYTES 4
 #define MINUTE_S 60.0
 #define HOUR_S 3600.0
@@ -38,20 +37,18 @@ struct throttle_pair {
 size_t
 throttle_network(const char *client_ip, uint8_t out[THROTTLE_NETWORK_BYTES_MAX])
 {
-	static const struct network ipv4 = {.address = {[10] = 0xff, [11] = 0xff}, .bits = 96};
 	struct network address;
 	size_t bytes;
 
-	if (address_parse(slice_text(client_ip), &address)) {
-		if (network_contains(&ipv4, &address)) {
-			memcpy(out, address.address + IPV4_AT, IPV4_BYTES);
-			return IPV4_BYTES;
-		}
-		memcpy(out, address.address, IPV6_NETWORK_BYTES);
-		return IPV6_NETWORK_BYTES;
+	if (!address_parse(slice_text(client_ip), &address)) {
+		bytes = strnlen(client_ip, THROTTLE_NETWORK_BYTES_MAX);
+		memcpy(out, client_ip, bytes);
+		return bytes;
 	}
-	bytes = strnlen(client_ip, THROTTLE_NETWORK_BYTES_MAX);
-	memcpy(out, client_ip, bytes);
+	const struct network site = address_site(&address);
+	const bool is_ipv4 = site.bits == address.bits;
+	bytes = is_ipv4 ? IPV4_BYTES : site.bits / 8;
+	memcpy(out, site.address + (is_ipv4 ? IPV4_AT : 0), bytes);
 	return bytes;
 }
 

@@ -1,0 +1,59 @@
+/* Refused credentials: their source hears of so many a second; when no more may wait for that, who
+ * goes on is not looked at. */
+#include "base/network.h"
+#include "rpc/internal.h"
+
+#define RETRY_MS_TURNED_AWAY 1000
+
+static uint64_t
+refusal_source(const struct task *task)
+{
+	const struct slice text = slice_text(task->client_ip);
+	struct network address;
+
+	if (!address_parse(text, &address))
+		return hash_bytes(text, task->server->id_seed);
+	const struct network site = address_site(&address);
+	return hash_bytes(slice_of(site.address, sizeof(site.address)), task->server->id_seed);
+}
+
+static bool
+is_full(const struct rpc_server *server)
+{
+	return atomic_load(&server->refusals_parked) >= server->settings.refusals_waiting_max;
+}
+
+void
+task_refuse_paced(struct task *task, status st)
+{
+	struct rpc_server *server = task->server;
+	const int64_t now_us = clock_boot_us(server->settings.clock);
+	int64_t wait_us = pace_take(&server->refusals, refusal_source(task), now_us);
+
+	/* What asks for it must not give it up meanwhile. */
+	if (wait_us > (task->deadline_us - now_us) / 2)
+		wait_us = (task->deadline_us - now_us) / 2;
+	/* The items of a batch are answered together, and what asks memory alone at once, for
+	 * others may wait for it: that took nobody's place in a lane. */
+	if (wait_us <= 0 || task->batch || task->envelope.memory_only ||
+	    atomic_load_explicit(&server->is_draining, memory_order_relaxed) || is_full(server))
+		task_refuse(task, st);
+	else
+		task_refuse_at(task, st, now_us + wait_us);
+}
+
+bool
+task_turn_away(struct task *task)
+{
+	struct rpc_server *server = task->server;
+
+	/* Others may have the same address: their connections are looked at. */
+	if (!is_full(server) || atomic_load(&task->work->pipe->refused) == 0)
+		return false;
+	(void)atomic_fetch_add(&server->turned_away, 1);
+	task_refuse_later(task,
+	    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "TOO_MANY_REFUSALS",
+		"too many credentials that came over this connection were refused"),
+	    RETRY_MS_TURNED_AWAY);
+	return true;
+}
