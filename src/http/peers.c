@@ -171,6 +171,7 @@ peer_open(struct http_server *server, struct MHD_Connection *connection, void **
 	const union MHD_ConnectionInfo *fd =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_peer *peer = calloc(1, sizeof(*peer));
+	const size_t limit = server->config.connections_per_address_max;
 	uint8_t prefix[16];
 	bool joined;
 
@@ -187,6 +188,11 @@ peer_open(struct http_server *server, struct MHD_Connection *connection, void **
 	if (joined) {
 		list_add_last(&server->peers, &peer->node);
 		server->figures.open++;
+		/* Another event loop may have let one in since it was admitted. */
+		if (limit != 0 && peer->source->connections > limit && !peer->is_proxy) {
+			peer_cut(server, peer);
+			server->figures.refused++;
+		}
 	}
 	pthread_mutex_unlock(&server->peers_lock);
 	if (joined)
