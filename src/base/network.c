@@ -94,6 +94,18 @@ address_site(const struct network *address)
 	return site;
 }
 
+uint64_t
+address_site_hash(const char *address, uint64_t seed)
+{
+	const struct slice text = slice_text(address);
+	struct network network;
+
+	if (!address_parse(text, &network))
+		return hash_bytes(text, seed);
+	const struct network site = address_site(&network);
+	return hash_bytes(slice_of(site.address, sizeof(site.address)), seed);
+}
+
 bool
 address_is_loopback(const struct network *address)
 {

@@ -18,6 +18,8 @@ bool network_parse(struct slice text, struct network *out);
 bool address_parse(struct slice text, struct network *out);
 /* What whoever has this address has: an IPv4 address alone, all of an IPv6 one's /64. */
 struct network address_site(const struct network *address);
+/* Of that, or of a text that is no address. */
+uint64_t address_site_hash(const char *address, uint64_t seed);
 bool network_contains(const struct network *network, const struct network *address);
 /* 127.0.0.0/8 and ::1. */
 bool address_is_loopback(const struct network *address);

@@ -369,7 +369,7 @@ unit_of(const struct task *task)
 {
 	const struct principal *principal = &task->who[WHO_CALLER];
 
-	if (task->at > WHO_CALLER && principal->has_org)
+	if (task->at > WHO_CALLER && principal->has_org && task->job != TASK_FILL)
 		return hash_bytes(
 		    slice_of(principal->org_id.bytes, UUID_BYTES), task->server->id_seed);
 	return dispatch_source(task);
@@ -396,13 +396,13 @@ kind_of(const struct task *task, enum lane lane)
 		return 0;
 	if (task->job == TASK_FILL)
 		return backend->may_fill_together && backend->may_fill_together(&task->ask);
-	if (task->job != TASK_RUN || !gathering || !principal->has_org ||
-	    request_field(task, gathering->unless_field).bytes > 0)
+	if (task->job != TASK_RUN || !gathering || !(principal->has_org || gathering->of_anybody) ||
+	    (gathering->unless_field && request_field(task, gathering->unless_field).bytes > 0))
 		return 0;
+	const struct slice org =
+	    gathering->of_anybody ? SLICE_NONE : slice_of(principal->org_id.bytes, UUID_BYTES);
 	/* Whatever else has the same number by chance is told apart by worker_gather(). */
-	return hash_bytes(slice_of(principal->org_id.bytes, UUID_BYTES),
-		   task->server->id_seed ^ task->row->method->id) |
-	       2;
+	return hash_bytes(org, task->server->id_seed ^ task->row->method->id) | 2;
 }
 
 void
@@ -418,6 +418,8 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	task->entry.unit = unit_of(task);
 	task->entry.deadline_us = task->deadline_us;
 	task->entry.kind = kind_of(task, lane);
+	task->entry.in_few_hands =
+	    task->entry.kind != 0 && (task->job == TASK_FILL || task->row->gathering->in_few_hands);
 	work_detach(task->work);
 	/* Once it is in there, it may be answered before the function returns. */
 	if (!lane_put(server->lanes[lane], &task->entry, &retry_after_ms))

@@ -11,13 +11,14 @@
 #define RETRY_MS_MIN 50
 #define RETRY_MS_MAX 5000
 #define WORKER_NICE 5
-/* Who has less than that left goes alone: a gathering has the time of who has least. */
+/* A gathering has the time of who has least: who has less than that left goes with others that are
+ * in a hurry. */
 #define TOGETHER_LEFT_US (200 * US_PER_MS)
 /* So many are looked at to find others of a kind. */
 #define TOGETHER_LOOKS_MAX (2 * LANE_TOGETHER_MAX)
-/* One in so many workers is at work on the same kind: the rest of it waits to be gathered for, and
- * comes to its turn the sooner. A thread and a connection for each would cost all others the
- * processor. But two, for one waits for the database while the other one works. */
+/* One in so many workers is at work on a kind in few hands: the rest of it waits to be gathered
+ * for, and comes to its turn the sooner. A thread and a connection for each would cost all others
+ * the processor. But two, for one waits for the database while the other one works. */
 #define KIND_SHARE 4
 #define KIND_HANDS_MIN 2
 
@@ -25,13 +26,14 @@
 struct lane_unit {
 	uint64_t id;
 	struct list bucket;
-	struct list turn; /* in the round, while it has entries and is below its share of workers */
+	struct list turn; /* in the round, while it has entries and is below its share of workers,
+			   * or in its next entry's kind, while that has hands enough */
 	struct list entries;
 	int queued, busy;
 	bool in_turn;
 };
 
-/* What may be gathered for and is being worked on. */
+/* What is in few hands, and being worked on. */
 struct lane_kind {
 	uint64_t id;
 	int hands;
@@ -137,8 +139,6 @@ kind_begin(struct lane_queue *lane, uint64_t id)
 {
 	struct lane_kind *kind = kind_find(lane, id);
 
-	if (id == 0 || !lane->plan.gather)
-		return;
 	for (int i = 0; !kind && i < lane->plan.workers; i++)
 		if (lane->kinds[i].hands == 0)
 			kind = &lane->kinds[i];
@@ -154,6 +154,8 @@ kind_end(struct lane_queue *lane, uint64_t id)
 	if (!kind)
 		return;
 	kind->hands--;
+	/* It was their turn when they stood back. */
+	list_move_all(&kind->turns, &lane->turns);
 	list_move_all(&lane->turns, &kind->turns);
 }
 
@@ -165,7 +167,7 @@ unit_next(struct lane_queue *lane)
 		struct lane_unit *unit = container_of(lane->turns.next, struct lane_unit, turn);
 		const struct lane_entry *first =
 		    container_of(unit->entries.next, struct lane_entry, list);
-		struct lane_kind *kind = kind_find(lane, first->kind);
+		struct lane_kind *kind = first->in_few_hands ? kind_find(lane, first->kind) : NULL;
 
 		if (!kind || kind->hands < lane->kind_share)
 			return unit;
@@ -282,7 +284,8 @@ lane_take(struct lane_queue *lane)
 	lane->busy++;
 	(void)unit_settle(lane, unit);
 	struct lane_entry *entry = container_of(node, struct lane_entry, list);
-	kind_begin(lane, entry->kind);
+	if (entry->in_few_hands)
+		kind_begin(lane, entry->kind);
 	return entry;
 }
 
@@ -291,8 +294,9 @@ lane_take(struct lane_queue *lane)
 struct hand {
 	struct lane_entry *entries[LANE_TOGETHER_MAX];
 	size_t count;
-	size_t looks; /* left */
-	int64_t least_deadline_us;
+	size_t looks;     /* left */
+	int64_t hurry_us; /* whose deadline is before that is in a hurry */
+	bool is_hurried;
 };
 
 static void
@@ -306,7 +310,7 @@ unit_take_alike(struct lane_queue *lane, struct lane_unit *unit, struct hand *ha
 		next = node->next;
 		hand->looks--;
 		if (entry->kind != hand->entries[0]->kind ||
-		    entry->deadline_us < hand->least_deadline_us)
+		    (entry->deadline_us < hand->hurry_us) != hand->is_hurried)
 			continue;
 		list_remove(node);
 		unit_queue(lane, unit, -1);
@@ -326,9 +330,8 @@ lane_take_alike(struct lane_queue *lane, struct hand *hand)
 	if (first->kind == 0 || !lane->plan.gather || lane->queued == 0)
 		return;
 	hand->looks = TOGETHER_LOOKS_MAX;
-	hand->least_deadline_us = clock_boot_us(lane->plan.clock) + TOGETHER_LEFT_US;
-	if (first->deadline_us < hand->least_deadline_us)
-		return;
+	hand->hurry_us = clock_boot_us(lane->plan.clock) + TOGETHER_LEFT_US;
+	hand->is_hurried = first->deadline_us < hand->hurry_us;
 	unit_take_alike(lane, first->internal, hand);
 	for (struct list *node = lane->turns.next, *next; node != &lane->turns; node = next) {
 		next = node->next;
@@ -354,11 +357,17 @@ lane_put_back(struct lane_queue *lane, struct hand *hand)
 		if (!unit)
 			continue;
 		entry->kind = 0;
+		entry->in_few_hands = false;
 		entry->internal = unit;
 		list_add_first(&unit->entries, &entry->list);
 		unit_queue(lane, unit, 1);
-		if (unit_settle(lane, unit))
+		(void)unit_settle(lane, unit);
+		if (unit->in_turn) {
+			/* It may stand back because of what was its next entry. */
+			list_remove(&unit->turn);
+			list_add_first(&lane->turns, &unit->turn);
 			lane_call(lane);
+		}
 		hand->entries[i] = NULL;
 	}
 	(void)pthread_mutex_unlock(&lane->lock);
@@ -375,7 +384,7 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 {
 	const int64_t began_us = clock_boot_us(lane->plan.clock);
 	struct lane_unit *unit = hand->entries[0]->internal;
-	const uint64_t kind = hand->entries[0]->kind;
+	const uint64_t kind = hand->entries[0]->in_few_hands ? hand->entries[0]->kind : 0;
 	const bool is_gathered = hand->count > 1 && !is_stopping;
 	int64_t done = 0, now_us = began_us;
 
@@ -408,7 +417,8 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 	lane->busy--;
 	unit->busy--;
 	(void)unit_settle(lane, unit);
-	kind_end(lane, kind);
+	if (kind != 0)
+		kind_end(lane, kind);
 }
 
 static void *

@@ -37,6 +37,8 @@ struct lane_entry {
 	int64_t deadline_us; /* boottime: past it, expire() instead of work() */
 	/* Those of one kind that wait at the same time may be gathered for; 0: goes alone. */
 	uint64_t kind;
+	/* Two workers at most (or a quarter of more than eight) are at work on that kind. */
+	bool in_few_hands;
 	struct lane_unit *internal;
 };
 

@@ -39,10 +39,13 @@ typedef status rpc_handler(
 
 /* Calls of one method and organisation that wait on QUERY at the same time: what they are about to
  * read is read for all of them at once. What is gathered may be old by as long as the calls before
- * it in the same hand take, and never older than the call. */
+ * it in the same hand take, and never older than the call. A WRITE is done for all of them, in one
+ * transaction (rpc_commit_together()). */
 struct rpc_gathering {
-	const char *method;       /* a READ */
-	const char *unless_field; /* calls whose request has this text do more, and go alone */
+	const char *method;
+	const char *unless_field; /* or NULL: who has this text does more, and goes alone */
+	bool of_anybody;          /* not of one organisation alone */
+	bool in_few_hands;        /* the others wait to be gathered for (struct lane_entry) */
 	/* Sets gathered in calls that something was read for; their handlers do without as well.
 	 * false: nothing could be read, and each call is to try by itself. calls have one
 	 * connection and arena between them, and no more than these is there later. */

@@ -11,6 +11,13 @@ pace_init(struct pace *pace, int a_second, int at_once)
 		atomic_init(&pace->until_us[i], 0);
 }
 
+bool
+pace_is_spent(const struct pace *pace, uint64_t source, int64_t now_us)
+{
+	return atomic_load(&pace->until_us[source % PACE_SOURCES]) + pace->each_us - now_us >
+	       pace->ahead_us;
+}
+
 int64_t
 pace_take(struct pace *pace, uint64_t source, int64_t now_us)
 {

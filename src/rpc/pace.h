@@ -10,6 +10,7 @@
 #define USHER_RPC_PACE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PACE_SOURCES 1024 /* told apart by their hash; those of one slot share its pace */
@@ -24,6 +25,8 @@ struct pace {
 /* A pace of none a second holds nobody up. */
 void pace_init(struct pace *pace, int a_second, int at_once);
 
+/* Would one more have to wait? */
+bool pace_is_spent(const struct pace *pace, uint64_t source, int64_t now_us);
 /* One more for that source: how long it has to wait for it, PACE_WAIT_US_MAX at most; 0: not. */
 int64_t pace_take(struct pace *pace, uint64_t source, int64_t now_us);
 

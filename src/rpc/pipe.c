@@ -1,5 +1,6 @@
 #include "rpc/pipe.h"
 
+#include "base/network.h"
 #include "base/rand.h"
 #include "base/str.h"
 
@@ -43,8 +44,7 @@ bucket_of(struct pipe_table *table, uint32_t id)
 static atomic_int *
 count_of(struct pipe_table *table, const char *address)
 {
-	return &table->by_address[hash_bytes(slice_text(address), table->seed) %
-				  PIPE_ADDRESS_COUNTS];
+	return &table->by_address[address_site_hash(address, table->seed) % PIPE_ADDRESS_COUNTS];
 }
 
 static void

@@ -35,9 +35,8 @@ struct pipe_table {
 	size_t buckets;
 	int pipes_max;
 	atomic_int pipes;
-	/* By a hash of the address: all but a quarter may be one's. Two addresses may share a
-	 * count.
-	 */
+	/* By a hash of the address (of IPv6, the /64): all but a quarter may be one's. Two may
+	 * share a count. */
 	uint64_t seed;
 	atomic_int by_address[PIPE_ADDRESS_COUNTS];
 };

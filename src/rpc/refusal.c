@@ -8,13 +8,7 @@
 static uint64_t
 refusal_source(const struct task *task)
 {
-	const struct slice text = slice_text(task->client_ip);
-	struct network address;
-
-	if (!address_parse(text, &address))
-		return hash_bytes(text, task->server->id_seed);
-	const struct network site = address_site(&address);
-	return hash_bytes(slice_of(site.address, sizeof(site.address)), task->server->id_seed);
+	return address_site_hash(task->client_ip, task->server->id_seed);
 }
 
 static bool
@@ -47,8 +41,14 @@ task_turn_away(struct task *task)
 {
 	struct rpc_server *server = task->server;
 
-	/* Others may have the same address: their connections are looked at. */
-	if (!is_full(server) || atomic_load(&task->work->pipe->refused) == 0)
+	/* A login that has run out must not keep anybody from logging in. */
+	if (task->at == WHO_CALLER && task->row->is_public)
+		return false;
+	/* Others may have the same address, and their own connections; or share the connection of
+	 * an intermediary, and have an address each. */
+	if (!is_full(server) || atomic_load(&task->work->pipe->refused) == 0 ||
+	    !pace_is_spent(
+		&server->refusals, refusal_source(task), clock_boot_us(server->settings.clock)))
 		return false;
 	(void)atomic_fetch_add(&server->turned_away, 1);
 	task_refuse_later(task,

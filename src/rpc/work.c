@@ -55,7 +55,8 @@ works_new(struct rpc_server *server)
 	/* Twice: all that a lane held may be parked by now, and it be full again. */
 	for (int i = LANE_CPU; i < LANE_COUNT; i++)
 		count += 2 * ((size_t)server->settings.lanes[i].queue_max +
-				 (size_t)server->settings.lanes[i].workers);
+				 (size_t)server->settings.lanes[i].workers *
+				     (i == LANE_QUERY ? LANE_TOGETHER_MAX : 1));
 	/* Made when they are first needed. */
 	server->works = calloc(count, sizeof(*server->works));
 	if (!server->works)

@@ -348,9 +348,11 @@ run_together(struct task *const *tasks, size_t count, struct store_conn *conn, s
 static bool
 are_alike(const struct task *a, const struct task *b)
 {
-	return a->job == b->job &&
-	       (a->job == TASK_FILL || (a->row == b->row && uuid_equals(&a->who[WHO_CALLER].org_id,
-								&b->who[WHO_CALLER].org_id)));
+	if (a->job != b->job || a->job == TASK_FILL)
+		return a->job == b->job;
+	return a->row == b->row &&
+	       (a->row->gathering->of_anybody ||
+		   uuid_equals(&a->who[WHO_CALLER].org_id, &b->who[WHO_CALLER].org_id));
 }
 
 bool

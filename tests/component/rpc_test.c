@@ -5,6 +5,7 @@
 #include "gen/meta/envelope.h"
 #include "gen/pb/usher/v1/envelope.pb-c.h"
 #include "rpc/server.h"
+#include "tests/lib/fake_clock.h"
 #include "wire/envelope.h"
 
 #include <arpa/inet.h>
@@ -591,6 +592,7 @@ fake_start(const struct rpc_settings *wanted)
 		settings.refusals_a_second = wanted->refusals_a_second;
 		settings.refusals_at_once = wanted->refusals_at_once;
 		settings.refusals_waiting_max = wanted->refusals_waiting_max;
+		settings.clock = wanted->clock;
 	}
 	assert_int_equal(rpc_server_new(&settings, &fake->server).code, ST_OK);
 	assert_int_equal(rpc_server_add(fake->server, &service, fake).code, ST_OK);
@@ -1306,21 +1308,39 @@ connections_of_one_address_share_its_pace_of_refusals(void **state)
 	fake_stop(fake);
 }
 
+static enum status_code
+code_of(struct client *client, const char *name, const struct client_options *options)
+{
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct client_result result = {.status = STATUS_OK};
+
+	request.key = (char *)"x";
+	client_call(client, method(name), options, &request.base, &result);
+	client_result_done(&result);
+	return result.status.code;
+}
+
+/* Three wait, and no more may. */
 static void
-when_no_more_refusals_may_wait_who_has_none_waiting_is_looked_at(void **state)
+when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 {
 	struct rpc_settings settings;
-	struct client_options bad = as("bad"), unknown = as("cpu:a"), known = as("key:a");
+	struct fake_clock clock;
+	struct client_options bad = as("bad"), unknown = as("cpu:a"), known = as("key:a"),
+			      through = as("cpu:b");
 	struct client *other = NULL;
-	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 	int64_t waiting = 0, turned_away;
 
 	(void)state;
 	methods_name();
+	fake_clock_init(&clock);
 	rpc_settings_default(&settings);
+	settings.clock = &clock.clock;
 	settings.refusals_a_second = 1;
 	settings.refusals_at_once = 1;
 	settings.refusals_waiting_max = 3;
+	through.via = slice_text("via:z");
+	through.client_ip = "203.0.113.7";
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Keyed", &bad, 4, counts);
@@ -1331,21 +1351,19 @@ when_no_more_refusals_may_wait_who_has_none_waiting_is_looked_at(void **state)
 	assert_int_equal(atomic_load(&fake->verifies), 0);
 	rpc_server_refusals(fake->server, &waiting, &turned_away);
 	assert_int_equal(turned_away, 1);
-	/* Memory knows it; another connection; when they wait no more. */
-	result = call_with(fake, "Keyed", "x", &known);
-	assert_int_equal(result.status.code, ST_OK);
-	client_result_done(&result);
+	/* Memory knows it; it is for a method that is open to all; it has another address, behind
+	 * this connection; it has another connection, at this address. */
+	assert_int_equal(code_of(fake->client, "Keyed", &known), ST_OK);
+	assert_int_equal(code_of(fake->client, "Fast", &unknown), ST_OK);
+	assert_int_equal(code_of(fake->client, "Keyed", &through), ST_OK);
 	const struct client_settings client = {.url = rpc_server_url(fake->server, 0)};
 	assert_int_equal(client_new(&client, &other).code, ST_OK);
-	result = (struct client_result){.status = STATUS_OK};
-	request.key = (char *)"x";
-	client_call(other, method("Keyed"), &unknown, &request.base, &result);
-	assert_int_equal(result.status.code, ST_OK);
-	client_result_done(&result);
+	assert_int_equal(code_of(other, "Keyed", &unknown), ST_OK);
+	/* And when they wait no more. */
+	fake_clock_advance(&clock, 2 * US_PER_S);
 	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away), waiting == 0));
-	result = call_with(fake, "Keyed", "x", &unknown);
-	assert_int_equal(result.status.code, ST_OK);
-	client_result_done(&result);
+	assert_int_equal(code_of(fake->client, "Keyed", &unknown), ST_OK);
+	assert_int_equal(turned_away, 1);
 	client_free(&other);
 	fake_stop(fake);
 }
@@ -2121,7 +2139,7 @@ a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void 
 	settings.refusals_waiting_max = 1;
 	struct fake *fake = fake_patient(&settings);
 	const int fd = deaf_client(fake);
-	deaf_calls(fd, 4000, "20000");
+	deaf_calls(fd, 5000, "20000");
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
 	assert_answered(fake);
 	(void)close(fd);
@@ -2603,7 +2621,7 @@ main(void)
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
 	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
 	    cmocka_unit_test(connections_of_one_address_share_its_pace_of_refusals),
-	    cmocka_unit_test(when_no_more_refusals_may_wait_who_has_none_waiting_is_looked_at),
+	    cmocka_unit_test(when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),
 	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),

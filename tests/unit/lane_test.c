@@ -19,9 +19,9 @@ struct fixture {
 	struct lane_queue *lane;
 	sem_t begun, gate;
 	pthread_mutex_t lock; /* of what several workers write */
-	char began[256];      /* units in the order in which they came to a worker */
+	char began[1024];     /* units in the order in which they came to a worker */
 	size_t began_count;
-	char done[256]; /* and in which they were served */
+	char done[1024]; /* and in which they were served */
 	size_t done_count;
 	char refused[256];
 	size_t refused_count;
@@ -87,6 +87,16 @@ put_until(struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t
 	const bool taken = lane_put(fixture->lane, entry, &retry_after_ms);
 	assert_true(taken || retry_after_ms > 0);
 	return taken;
+}
+
+static bool
+put_in_few_hands(struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t kind)
+{
+	uint32_t retry_after_ms;
+
+	*entry = (struct lane_entry){
+	    .unit = (uint64_t)unit, .kind = kind, .in_few_hands = true, .deadline_us = INT64_MAX};
+	return lane_put(fixture->lane, entry, &retry_after_ms);
 }
 
 static bool
@@ -292,6 +302,15 @@ so_many_are_gathered_for_at_once_and_no_more(void **state)
 	assert_int_equal(fixture.done[at - expected], ')');
 }
 
+/* What came to a worker so far. */
+static void
+copy_begun(struct fixture *fixture, char out[1024])
+{
+	(void)pthread_mutex_lock(&fixture->lock);
+	memcpy(out, fixture->began, sizeof(fixture->began));
+	(void)pthread_mutex_unlock(&fixture->lock);
+}
+
 static void
 of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for(void **state)
 {
@@ -303,22 +322,92 @@ of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for(void **state)
 	setup_lane(&fixture, 8, QUEUE);
 	fixture.gathers = true;
 	for (int i = 0; i < 6; i++) {
-		taken = put_kind(&fixture, &alike[i], (char)('a' + i), 1) && taken;
+		taken = put_in_few_hands(&fixture, &alike[i], (char)('a' + i), 1) && taken;
 		if (i < 2)
 			begun = has_begun(&fixture) && begun;
 	}
 	/* The others came first: if they might have a worker, they would. */
 	taken = put(&fixture, &other, 'z') && taken;
 	begun = has_begun(&fixture) && begun;
-	(void)pthread_mutex_lock(&fixture.lock);
 	char at_work[sizeof(fixture.began)];
-	memcpy(at_work, fixture.began, sizeof(at_work));
-	(void)pthread_mutex_unlock(&fixture.lock);
+	copy_begun(&fixture, at_work);
 	/* Before anything can fail: those at the gate are waited for. */
 	finish(&fixture);
 	assert_true(taken && begun);
 	assert_string_equal(at_work, "abz");
 	assert_non_null(strstr(fixture.done, "(cdef)"));
+}
+
+/* On all workers there are, what is not in few hands. */
+static void
+others_of_a_kind_have_all_workers(void **state)
+{
+	static struct fixture fixture;
+	static struct lane_entry alike[4];
+	bool begun = true, taken = true;
+
+	(void)state;
+	setup_lane(&fixture, 4, QUEUE);
+	fixture.gathers = true;
+	for (int i = 0; i < 4; i++) {
+		taken = put_kind(&fixture, &alike[i], (char)('a' + i), 1) && taken;
+		begun = has_begun(&fixture) && begun;
+	}
+	finish(&fixture);
+	assert_true(taken && begun);
+}
+
+/* With one unit at each of the two workers, and more of both than a hand holds. */
+static void
+who_stood_back_comes_before_those_that_were_served(void **state)
+{
+	enum { MANY = LANE_TOGETHER_MAX + 8 };
+	static struct fixture fixture;
+	static struct lane_entry u[MANY], w[MANY], v;
+	bool begun = true, taken = true;
+
+	(void)state;
+	setup_lane(&fixture, 2, 4 * MANY);
+	taken = put_in_few_hands(&fixture, &u[0], 'u', 1);
+	begun = has_begun(&fixture);
+	taken = put_in_few_hands(&fixture, &w[0], 'w', 1) && taken;
+	begun = has_begun(&fixture) && begun;
+	for (int i = 1; i < MANY; i++)
+		taken = put_in_few_hands(&fixture, &u[i], 'u', 1) &&
+			put_in_few_hands(&fixture, &w[i], 'w', 1) && taken;
+	taken = put_in_few_hands(&fixture, &v, 'v', 1) && taken;
+	fixture.gathers = true;
+	for (int i = 0; i < 2 * MANY; i++)
+		(void)sem_post(&fixture.gate);
+	finish(&fixture);
+	assert_true(taken && begun);
+	/* In the first hand or the second one: who was served goes behind it. */
+	const char *first = strchr(fixture.done, '(');
+	assert_non_null(first);
+	const char *second = strchr(first + 1, '(');
+	const char *third = second ? strchr(second + 1, '(') : NULL;
+	const char *found = strchr(first, 'v');
+	assert_non_null(found);
+	assert_true(!third || found < third);
+}
+
+static void
+those_in_a_hurry_are_gathered_for_with_each_other(void **state)
+{
+	static struct fixture fixture;
+	static struct lane_entry first, a[4];
+	const int64_t soon_us = clock_boot_us(&clock_system) + 150 * US_PER_MS;
+
+	(void)state;
+	setup(&fixture, &first);
+	fixture.gathers = true;
+	assert_true(put_until(&fixture, &a[0], 'a', 1, soon_us));
+	assert_true(put_kind(&fixture, &a[1], 'b', 1));
+	assert_true(put_until(&fixture, &a[2], 'c', 1, soon_us));
+	assert_true(put_kind(&fixture, &a[3], 'd', 1));
+	finish(&fixture);
+	assert_non_null(strstr(fixture.done, "(ac)"));
+	assert_non_null(strstr(fixture.done, "(bd)"));
 }
 
 static void
@@ -363,6 +452,9 @@ main(void)
 	    cmocka_unit_test(those_of_a_kind_are_gathered_for_and_worked_on_in_turn),
 	    cmocka_unit_test(so_many_are_gathered_for_at_once_and_no_more),
 	    cmocka_unit_test(of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for),
+	    cmocka_unit_test(others_of_a_kind_have_all_workers),
+	    cmocka_unit_test(who_stood_back_comes_before_those_that_were_served),
+	    cmocka_unit_test(those_in_a_hurry_are_gathered_for_with_each_other),
 	    cmocka_unit_test(what_could_not_be_gathered_for_goes_again_each_for_itself),
 	    cmocka_unit_test(who_has_little_time_left_is_not_waited_for),
 	};

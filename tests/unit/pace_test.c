@@ -43,7 +43,11 @@ a_pause_gives_back_what_was_at_once(void **state)
 	for (int i = 0; i < 4; i++)
 		(void)pace_take(pace, 7, 0);
 	/* 400 ms of work were taken; 100 of them are over. */
+	assert_true(pace_is_spent(pace, 7, 100 * MS));
+	assert_false(pace_is_spent(pace, 8, 100 * MS));
 	assert_int_equal(pace_take(pace, 7, 100 * MS), 100 * MS);
+	assert_true(pace_is_spent(pace, 7, 299 * MS));
+	assert_false(pace_is_spent(pace, 7, 300 * MS));
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pace_take(pace, 7, 10000 * MS), 0);
 	assert_int_equal(pace_take(pace, 7, 10000 * MS), 100 * MS);
