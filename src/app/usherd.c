@@ -25,6 +25,7 @@
 #include "store/feed.h"
 #include "store/lease.h"
 #include "svc/auth/auth.h"
+#include "svc/auth/refresh.h"
 #include "svc/common/page.h"
 #include "svc/context/env.h"
 #include "svc/context/gather.h"
@@ -240,6 +241,7 @@ add_services(struct node *node)
 	}
 	rpc_server_gather(node->server, &context_gathering_resolve);
 	rpc_server_gather(node->server, &context_gathering_get);
+	rpc_server_gather(node->server, &auth_gathering_refresh);
 	return added ? STATUS_OK : REFUSE(ST_INVALID_ARGUMENT, "services names none");
 }
 

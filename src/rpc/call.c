@@ -102,6 +102,37 @@ rpc_commit_query(struct rpc_call *call, enum statement statement, const struct p
 }
 
 status
+rpc_commit_together(struct rpc_call *const *calls, size_t count, enum statement statement,
+    const struct param *params, size_t params_count, int xid_column, size_t payload_bytes_max,
+    struct rows *rows, struct revision *revision)
+{
+	struct store_conn *conn = calls[0]->conn;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct run *run = calls[i]->internal;
+
+		assert(!calls[i]->method->idempotent_by_key && !calls[i]->method->audit);
+		TRY(task_reserve(run->task, payload_bytes_max));
+	}
+	TRY(store_begin(conn));
+	return store_commit_query(
+	    conn, statement, params, params_count, xid_column, rows, revision);
+}
+
+void
+rpc_is_committed(struct rpc_call *call, const struct revision *revision)
+{
+	struct run *run = call->internal;
+
+	/* Nothing has been sent. */
+	run->in_transaction = false;
+	run->task->server->settings.backend.rollback(call->conn);
+	call->revision = *revision;
+	if (run->task->batch)
+		batch_item_committed(run->task);
+}
+
+status
 rpc_commit_refusal(struct rpc_call *call, status refusal)
 {
 	struct run *run = call->internal;

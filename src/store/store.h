@@ -56,6 +56,7 @@ enum param_type {
 	PARAM_DOUBLE,
 	PARAM_TEXTS, /* text[] */
 	PARAM_UUIDS, /* uuid[] */
+	PARAM_BLOBS, /* bytea[] */
 	PARAM_INTS,  /* int8[] */
 };
 
@@ -121,7 +122,11 @@ p_uuids(const struct uuid *uuids, size_t count)
 {
 	return (struct param){.type = PARAM_UUIDS, .uuid = uuids, .count = count};
 }
-
+static inline struct param
+p_blobs(const struct slice *blobs, size_t count)
+{
+	return (struct param){.type = PARAM_BLOBS, .texts = blobs, .count = count};
+}
 static inline struct param
 p_ints(const int64_t *numbers, size_t count)
 {

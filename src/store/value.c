@@ -28,6 +28,7 @@ static const struct {
     [STMT_TYPE_TEXT_ARRAY] = {1009, "text[]", PARAM_TEXTS},
     [STMT_TYPE_UUID_ARRAY] = {2951, "uuid[]", PARAM_UUIDS},
     [STMT_TYPE_INT8_ARRAY] = {1016, "int8[]", PARAM_INTS},
+    [STMT_TYPE_BYTES_ARRAY] = {1001, "bytea[]", PARAM_BLOBS},
 };
 
 Oid
@@ -64,7 +65,7 @@ put_u64(char *at, uint64_t number)
 static struct slice
 array_item(const struct param *param, size_t i, uint64_t *room)
 {
-	if (param->type == PARAM_TEXTS)
+	if (param->type == PARAM_TEXTS || param->type == PARAM_BLOBS)
 		return param->texts[i];
 	if (param->type == PARAM_UUIDS)
 		return slice_of(param->uuid[i].bytes, UUID_BYTES);
@@ -169,6 +170,8 @@ encode_one(const struct param *param, enum stmt_type type, struct arena *arena, 
 		return STATUS_OK;
 	case PARAM_TEXTS:
 		return encode_array(param, value_oid(STMT_TYPE_TEXT), arena, out);
+	case PARAM_BLOBS:
+		return encode_array(param, value_oid(STMT_TYPE_BYTES), arena, out);
 	case PARAM_UUIDS:
 		return encode_array(param, value_oid(STMT_TYPE_UUID), arena, out);
 	case PARAM_INTS:

@@ -642,8 +642,10 @@ rotate(struct store_conn *conn, const struct uuid *successor, struct rows *rows,
     struct revision *revision)
 {
 	const struct uuid id = {{9}};
-	const struct param params[] = {p_uuid(&id), p_bytes(slice_text("hash")), p_uuid(successor),
-	    p_bytes(slice_text("sealed")), p_bytes(slice_text("another")), p_int(US_PER_S)};
+	const struct slice hash = slice_text("hash"), sealed = slice_text("sealed"),
+			   another = slice_text("another");
+	const struct param params[] = {p_uuids(&id, 1), p_blobs(&hash, 1), p_uuids(successor, 1),
+	    p_blobs(&sealed, 1), p_blobs(&another, 1), p_int(US_PER_S)};
 
 	TRY(store_begin(conn));
 	return store_commit_query(

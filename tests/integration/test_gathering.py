@@ -196,3 +196,49 @@ def test_what_is_revoked_or_changed_meanwhile_is_never_seen_afterwards(
             done = True
         for caller in busy:
             caller.result()
+
+
+def _refresh(client: usher.Client, token: str) -> tuple[str, str]:
+    """The session and the successor; nothing when it is refused."""
+    try:
+        reply = client.auth.refresh(refresh_token=token)
+    except usher.Unauthenticated:
+        return "", ""
+    return reply.session_id, reply.refresh_token
+
+
+def test_refreshes_are_committed_together_and_each_token_has_its_own_successor(
+    system: System, client: usher.Client, org_a: Organisation
+):
+    """One that comes twice at once has one successor; one that is no good takes nobody with it."""
+    logins = [org_a.login(client) for _ in range(USERS)]
+    tokens = {login.session_id: login.refresh_token for login in logins}
+    rng = random.Random(1)
+    with ThreadPoolExecutor(2 * USERS) as pool:
+
+        def ask(presented: list[str]) -> list[tuple[str, str]]:
+            return list(pool.map(lambda token: _refresh(client, token), presented))
+
+        for _ in range(2 * ROUNDS):
+            asked = [(s, token) for s, token in tokens.items() for _ in range(rng.choice([1, 1, 2]))]
+            asked += [("", token[:-7] + "0000000") for token in rng.sample(list(tokens.values()), 3)]
+            rng.shuffle(asked)
+            found = ask([token for _, token in asked])
+            assert [session_id for session_id, _ in found] == [session_id for session_id, _ in asked]
+            successors = set(found) - {("", "")}
+            assert len(successors) == len(tokens)
+            before, tokens = tokens, dict(successors)
+            # Not used yet: the predecessor gives the same one again.
+            repeated = ask(list(before.values()))
+            assert dict(repeated) == tokens
+        # Once the successor is used its predecessor is a sign of theft, of its own session alone.
+        stolen = next(iter(tokens))
+        used = dict(ask(list(tokens.values())))
+        after = ask([before[stolen] if s == stolen else token for s, token in used.items()])
+        assert [session_id for session_id, _ in after] == [s if s != stolen else "" for s in used]
+        assert _refresh(client, used[stolen]) == ("", "")
+    together = system.database.sql(
+        "SELECT count(*) FROM (SELECT FROM usher.refresh_tokens GROUP BY xmin::text"
+        " HAVING count(DISTINCT session_id) > 1) AS transactions"
+    )
+    assert int(together) > 0

@@ -69,6 +69,24 @@ rpc_commit_query(struct rpc_call *call, enum statement statement, const struct p
 }
 
 FAKE status
+rpc_commit_together(struct rpc_call *const *calls, size_t count, enum statement statement,
+    const struct param *params, size_t params_count, int xid_column, size_t payload_bytes_max,
+    struct rows *rows, struct revision *revision)
+{
+	(void)count, (void)payload_bytes_max;
+	TRY(store_begin(calls[0]->conn));
+	return store_commit_query(
+	    calls[0]->conn, statement, params, params_count, xid_column, rows, revision);
+}
+
+FAKE void
+rpc_is_committed(struct rpc_call *call, const struct revision *revision)
+{
+	store_rollback(call->conn);
+	call->revision = *revision;
+}
+
+FAKE status
 rpc_commit_refusal(struct rpc_call *call, status refusal)
 {
 	((struct fake_call *)call)->refusal_committed = true;

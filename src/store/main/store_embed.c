@@ -68,6 +68,7 @@ static const struct {
     {"text[]", "TEXT_ARRAY"},
     {"uuid[]", "UUID_ARRAY"},
     {"int8[]", "INT8_ARRAY"},
+    {"bytea[]", "BYTES_ARRAY"},
 };
 
 static const char *const scopes[] = {"org", "account", "directory", "platform", "job"};
@@ -208,7 +209,7 @@ add_field(const struct reader *at, struct fields *fields, const char *text, size
 		fail(at,
 		    "\"%.*s\" is none of our types (text uuid int8 int4 bool timestamptz bytea "
 		    "jsonb "
-		    "float8 text[] uuid[] int8[])",
+		    "float8 text[] uuid[] int8[] bytea[])",
 		    (int)type_bytes, text + type_at);
 	fields->count++;
 }

@@ -19,6 +19,17 @@ struct auth_subject {
 MUST_USE status auth_session_open(const struct auth_env *env, struct rpc_call *call,
     const struct auth_subject *subject, Usher__V1__Tokens *reply);
 
+/* Tokens for a session: an access token is signed, the refresh token is given.
+ * Errors: as keyring_issue(); INTERNAL (random source). */
+MUST_USE status auth_tokens_fill(const struct auth_env *env, struct rpc_call *call,
+    const struct uuid *session_id, const struct auth_subject *subject, const char *refresh_token,
+    Usher__V1__Tokens *reply);
+
+/* End a session in the call's transaction, also one that has ended: a repeat waits for a barrier
+ * like the first. */
+MUST_USE status auth_session_revoke(
+    struct rpc_call *call, const struct uuid *session_id, const char *reason);
+
 /* The boottime at which a call that must not tell what it found is answered. */
 int64_t auth_failure_at_us(const struct auth_env *env, const struct rpc_call *call);
 
