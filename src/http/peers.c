@@ -172,8 +172,9 @@ peer_open(struct http_server *server, struct MHD_Connection *connection, void **
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_peer *peer = calloc(1, sizeof(*peer));
 	const size_t limit = server->config.connections_per_address_max;
+	struct http_source *source;
 	uint8_t prefix[16];
-	bool joined;
+	bool joined, over;
 
 	/* Without a peer, exchange_begin() gives up and the connection is closed. */
 	if (!peer)
@@ -184,17 +185,18 @@ peer_open(struct http_server *server, struct MHD_Connection *connection, void **
 	peer->waits_since_us = clock_boot_us(&clock_system);
 	peer->deadline_us = peer->waits_since_us + server->config.request_timeout_ms * US_PER_MS;
 	pthread_mutex_lock(&server->peers_lock);
-	joined = peer_join_source(server, peer, prefix);
+	source = source_find(server, prefix);
+	/* Another event loop may have let one in since it was admitted. */
+	over = limit != 0 && source && source->connections >= limit && !peer->is_proxy;
+	server->figures.refused += over;
+	joined = !over && peer_join_source(server, peer, prefix);
 	if (joined) {
 		list_add_last(&server->peers, &peer->node);
 		server->figures.open++;
-		/* Another event loop may have let one in since it was admitted. */
-		if (limit != 0 && peer->source->connections > limit && !peer->is_proxy) {
-			peer_cut(server, peer);
-			server->figures.refused++;
-		}
 	}
 	pthread_mutex_unlock(&server->peers_lock);
+	if (over)
+		shutdown(peer->fd, SHUT_RDWR);
 	if (joined)
 		*context = peer;
 	else
