@@ -309,7 +309,7 @@ unit_take_alike(struct lane_queue *lane, struct lane_unit *unit, struct hand *ha
 			break;
 		next = node->next;
 		hand->looks--;
-		if (entry->kind != hand->entries[0]->kind ||
+		if (entry->kind != hand->entries[0]->kind || entry->goes_alone ||
 		    (entry->deadline_us < hand->hurry_us) != hand->is_hurried)
 			continue;
 		list_remove(node);
@@ -327,7 +327,7 @@ lane_take_alike(struct lane_queue *lane, struct hand *hand)
 {
 	const struct lane_entry *first = hand->entries[0];
 
-	if (first->kind == 0 || !lane->plan.gather || lane->queued == 0)
+	if (first->kind == 0 || first->goes_alone || !lane->plan.gather || lane->queued == 0)
 		return;
 	hand->looks = TOGETHER_LOOKS_MAX;
 	hand->hurry_us = clock_boot_us(lane->plan.clock) + TOGETHER_LEFT_US;
@@ -356,8 +356,7 @@ lane_put_back(struct lane_queue *lane, struct hand *hand)
 			unit = unit_make(lane, entry->unit);
 		if (!unit)
 			continue;
-		entry->kind = 0;
-		entry->in_few_hands = false;
+		entry->goes_alone = true;
 		entry->internal = unit;
 		list_add_first(&unit->entries, &entry->list);
 		unit_queue(lane, unit, 1);

@@ -39,6 +39,7 @@ struct lane_entry {
 	uint64_t kind;
 	/* Two workers at most (or a quarter of more than eight) are at work on that kind. */
 	bool in_few_hands;
+	bool goes_alone; /* the lane's: nothing could be had for it together with others */
 	struct lane_unit *internal;
 };
 

@@ -37,10 +37,10 @@ enum effect {
 typedef status rpc_handler(
     const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply);
 
-/* Calls of one method and organisation that wait on QUERY at the same time: what they are about to
- * read is read for all of them at once. What is gathered may be old by as long as the calls before
- * it in the same hand take, and never older than the call. A WRITE is done for all of them, in one
- * transaction (rpc_commit_together()). */
+/* Calls of one method (and organisation) that wait on QUERY at the same time: what they are about
+ * to read is read for all of them at once. What is gathered may be old by as long as the calls
+ * before it in the same hand take, and never older than the call. A WRITE is done for all of them,
+ * in one transaction (rpc_commit_together()). */
 struct rpc_gathering {
 	const char *method;
 	const char *unless_field; /* or NULL: who has this text does more, and goes alone */

@@ -130,8 +130,12 @@ void
 rpc_server_gather(struct rpc_server *server, const struct rpc_gathering *gathering)
 {
 	for (size_t i = 0; i < server->rows_count; i++)
-		if (strcmp(server->rows[i].method->name, gathering->method) == 0)
+		if (strcmp(server->rows[i].method->name, gathering->method) == 0) {
+			/* What a batch's item has committed its handler says. */
+			assert(server->rows[i].method->effect == EFFECT_READ ||
+			       !server->rows[i].method->batchable);
 			server->rows[i].gathering = gathering;
+		}
 }
 
 /* The rows stay where they are from here on. */

@@ -4,6 +4,8 @@
 #include "wire/unpack.h"
 
 #define RETRY_MS_DATABASE 1000
+/* Who has less than that left is read for by itself. */
+#define TOGETHER_US_MIN (20 * US_PER_MS)
 
 /* As it was said; nobody vouches for it. */
 static struct slice
@@ -310,7 +312,7 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 		backend->give_back(backend->self, &conn);
 }
 
-/* For calls, what their handlers are about to read. */
+/* For calls, what their handlers are about to read, or to write. */
 static bool
 run_together(struct task *const *tasks, size_t count, struct store_conn *conn, struct arena *arena)
 {
@@ -363,6 +365,8 @@ worker_gather(
 	const struct rpc_backend *backend = &server->settings.backend;
 	struct task *tasks[LANE_TOGETHER_MAX];
 	struct store_conn *conn = NULL;
+	/* A statement that ends for want of time ends for all of them. */
+	const int64_t soon_us = clock_boot_us(server->settings.clock) + TOGETHER_US_MIN;
 	int64_t deadline_us = INT64_MAX;
 	size_t n = 0;
 	bool is_done;
@@ -370,12 +374,15 @@ worker_gather(
 	for (size_t i = 0; i < count; i++) {
 		struct task *task = container_of(entries[i], struct task, entry);
 
-		if (n > 0 && !are_alike(tasks[0], task))
+		if (task->deadline_us < soon_us || (n > 0 && !are_alike(tasks[0], task)))
 			continue;
 		tasks[n++] = task;
 		if (task->deadline_us < deadline_us)
 			deadline_us = task->deadline_us;
 	}
+	/* Each by itself. */
+	if (n < 2)
+		return true;
 	if (backend->lease(backend->self, deadline_us, &conn).code != ST_OK)
 		return false;
 	is_done = tasks[0]->job == TASK_FILL ? identify_together(tasks, n, conn, &worker->arena)

@@ -391,6 +391,35 @@ who_stood_back_comes_before_those_that_were_served(void **state)
 	assert_true(!third || found < third);
 }
 
+/* Nothing can be had for them together: they are in few hands all the same. */
+static void
+what_could_not_be_gathered_for_stays_in_few_hands(void **state)
+{
+	static struct fixture fixture;
+	static struct lane_entry alike[8], other;
+	bool begun = true, taken = true;
+
+	(void)state;
+	setup_lane(&fixture, 8, QUEUE);
+	for (int i = 0; i < 8; i++) {
+		taken = put_in_few_hands(&fixture, &alike[i], (char)('a' + i), 1) && taken;
+		if (i < 2)
+			begun = has_begun(&fixture) && begun;
+	}
+	/* One is done, and of those that wait one more is worked on, behind a gathering in vain. */
+	(void)sem_post(&fixture.gate);
+	begun = has_begun(&fixture) && begun;
+	taken = put(&fixture, &other, 'z') && taken;
+	begun = has_begun(&fixture) && begun;
+	char at_work[sizeof(fixture.began)];
+	copy_begun(&fixture, at_work);
+	finish(&fixture);
+	assert_true(taken && begun);
+	assert_int_equal(strlen(at_work), 4);
+	assert_int_equal(at_work[3], 'z');
+	assert_int_equal(fixture.done_count, strlen("abcdefghz") + strlen("(cdefgh)"));
+}
+
 static void
 those_in_a_hurry_are_gathered_for_with_each_other(void **state)
 {
@@ -454,6 +483,7 @@ main(void)
 	    cmocka_unit_test(of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for),
 	    cmocka_unit_test(others_of_a_kind_have_all_workers),
 	    cmocka_unit_test(who_stood_back_comes_before_those_that_were_served),
+	    cmocka_unit_test(what_could_not_be_gathered_for_stays_in_few_hands),
 	    cmocka_unit_test(those_in_a_hurry_are_gathered_for_with_each_other),
 	    cmocka_unit_test(what_could_not_be_gathered_for_goes_again_each_for_itself),
 	    cmocka_unit_test(who_has_little_time_left_is_not_waited_for),
