@@ -28,9 +28,9 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 Envelopes = list[envelope_pb2.Request]
 
 
-def forged_key() -> str:
+def forged(kind: str = "live") -> str:
     """With a right checksum, as anybody can make it who knows the form."""
-    text = f"ush_live_{uuid.uuid4().hex}_" + "".join(secrets.choice(ALPHABET) for _ in range(43))
+    text = f"ush_{kind}_{uuid.uuid4().hex}_" + "".join(secrets.choice(ALPHABET) for _ in range(43))
     number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=32).digest()[:8])
     for _ in range(6):
         number, digit = divmod(number, 62)
@@ -60,7 +60,11 @@ def forged_tokens(client: usher.Client, org: Organisation) -> Envelopes:
 
 
 def forged_keys(client: usher.Client, org: Organisation) -> Envelopes:
-    return [envelope("ContextService/Resolve", forged_key(), message="x") for _ in range(5000)]
+    return [envelope("ContextService/Resolve", forged(), message="x") for _ in range(5000)]
+
+
+def forged_refreshes(client: usher.Client, org: Organisation) -> Envelopes:
+    return [envelope("AuthService/Refresh", refresh_token=forged("refresh")) for _ in range(5000)]
 
 
 def wrong_passwords(client: usher.Client, org: Organisation) -> Envelopes:
@@ -76,7 +80,8 @@ def batches(client: usher.Client, org: Organisation) -> Envelopes:
 
 
 FLOODS = pytest.mark.parametrize(
-    "flood", [forged_tokens, forged_keys, wrong_passwords, list_users, batches]
+    "flood",
+    [forged_tokens, forged_keys, forged_refreshes, wrong_passwords, list_users, batches],
 )
 Flood = Callable[[usher.Client, Organisation], Envelopes]
 
@@ -116,7 +121,7 @@ FLOOD_S_MIN = 1.5
 LANE_MS_MAX = 5000.0 * SLOWER
 
 
-MADE_EACH_TIME = ["a query", "a write", "a list", "a password", "a batch"]
+MADE_EACH_TIME = ["a query", "a write", "a list", "a refresh", "a password", "a batch"]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +130,13 @@ def lanes(client: usher.Client, org_b: Organisation) -> dict[str, Callable[[], o
     refused has no share."""
     calls = client.using(timeout=2 * LANE_MS_MAX / 1000, attempts=1)
     owner = org_b.owner(calls)
-    count = 5 * TURNS
+    count = 6 * TURNS
+    refresh_token = org_b.login(calls).refresh_token
+
+    def refresh() -> None:
+        nonlocal refresh_token
+        refresh_token = calls.auth.refresh(refresh_token=refresh_token).refresh_token
+
     tokens = iter([org_b.login(calls).access_token for _ in range(count)])
     keys = iter(
         [
@@ -140,6 +151,7 @@ def lanes(client: usher.Client, org_b: Organisation) -> dict[str, Callable[[], o
         "a query": lambda: owner.org.get_org(org_id=org_b.org_id),
         "a write": lambda: owner.context.put_profile(profile={"company": "B"}),
         "a list": lambda: owner.user.list_users(),
+        "a refresh": refresh,
         "a password": lambda: org_b.login(calls),
         "a batch": lambda: org_b.keyed(calls).batch([resolve] * 100),
     }

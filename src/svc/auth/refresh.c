@@ -30,8 +30,9 @@ struct rotation {
 	struct refresh refresh; /* is_usable: the successor is in its place */
 };
 
-/* What a call is to tell of a rotation that was committed together with others'. */
+/* What is known of a call's token when those that waited were worked on together. */
 struct rotated {
+	bool is_genuine, is_rotated;
 	struct revision revision;
 	struct uuid session_id;
 	struct auth_subject subject;
@@ -92,10 +93,11 @@ rotation_draw(struct rpc_call *call, struct slice presented, struct rotation *ou
 }
 
 #define ROTATE_PARAMS 6
+#define KNOWN_PARAMS 2 /* the first of them */
 
 /* The statement's parameters, in the arena. */
 static status
-rotate_params(const struct auth_env *env, const struct rotation *rotations, size_t count,
+rotate_params(const struct auth_env *env, struct rotation *const *rotations, size_t count,
     struct arena *arena, struct param params[ROTATE_PARAMS])
 {
 	struct uuid *ids = arena_alloc(arena, count * sizeof(*ids));
@@ -107,7 +109,7 @@ rotate_params(const struct auth_env *env, const struct rotation *rotations, size
 	if (!ids || !successors || !digests || !sealed || !successor_digests)
 		return ARENA_EXHAUSTED;
 	for (size_t i = 0; i < count; i++) {
-		const struct rotation *one = &rotations[i];
+		const struct rotation *one = rotations[i];
 
 		ids[i] = one->presented.id;
 		digests[i] = slice_of(one->presented.digest.bytes, CRYPT_DIGEST_BYTES);
@@ -126,13 +128,13 @@ rotate_params(const struct auth_env *env, const struct rotation *rotations, size
 
 /* The rows are those of tokens that have their successor now. */
 static void
-rotations_read(const struct rows *rows, struct rotation *rotations)
+rotations_read(const struct rows *rows, struct rotation *const *rotations)
 {
 	for (int row = 0; row < rows->count; row++) {
 		struct refresh *refresh =
-		    &rotations[row_int(rows, row, AUTH_REFRESH_ROTATE_PLACE) - 1].refresh;
+		    &rotations[row_int(rows, row, AUTH_REFRESH_ROTATE_PLACE) - 1]->refresh;
 
-		refresh->is_usable = true;
+		refresh->is_genuine = refresh->is_usable = true;
 		refresh->session_id = row_uuid(rows, row, AUTH_REFRESH_ROTATE_SESSION_ID);
 		refresh->subject = (struct auth_subject){
 		    .account_id = row_uuid(rows, row, AUTH_REFRESH_ROTATE_ACCOUNT_ID),
@@ -140,14 +142,6 @@ rotations_read(const struct rows *rows, struct rotation *rotations)
 		    .user_id = row_uuid(rows, row, AUTH_REFRESH_ROTATE_USER_ID),
 		};
 	}
-}
-
-/* Several that ask for each other's rows in another order would wait for each other. */
-static int
-by_id(const void *a, const void *b)
-{
-	return memcmp(((const struct rotation *)a)->presented.id.bytes,
-	    ((const struct rotation *)b)->presented.id.bytes, UUID_BYTES);
 }
 
 static void
@@ -159,56 +153,107 @@ rotated_release(void *gathered)
 
 /* Without memory for it the call asks again by itself, and gets the same successor. */
 static void
-rotated_keep(const struct rotation *rotation, const struct revision *revision)
+rotated_keep(
+    struct rpc_call *call, const struct rotation *rotation, const struct revision *revision)
 {
-	struct rotated *rotated = rotation->refresh.is_usable ? malloc(sizeof(*rotated)) : NULL;
+	struct rotated *rotated = calloc(1, sizeof(*rotated));
 
-	if (!rotated)
+	call->gathered = rotated;
+	if (!rotated || !rotation)
 		return;
-	*rotated = (struct rotated){
-	    .revision = *revision,
-	    .session_id = rotation->refresh.session_id,
-	    .subject = rotation->refresh.subject,
-	};
-	memcpy(rotated->successor, rotation->successor_text, sizeof(rotated->successor));
-	rotation->call->gathered = rotated;
+	rotated->is_genuine = rotation->refresh.is_genuine;
+	rotated->is_rotated = rotation->refresh.is_usable;
+	rotated->revision = *revision;
+	rotated->session_id = rotation->refresh.session_id;
+	rotated->subject = rotation->refresh.subject;
+	if (rotated->is_rotated)
+		memcpy(rotated->successor, rotation->successor_text, sizeof(rotated->successor));
+}
+
+/* A hand of calls. */
+struct together {
+	struct rotation **rotations;
+	size_t count;
+	struct revision revision; /* of those that are rotated */
+};
+
+/* Several that ask for each other's rows in another order would wait for each other, which the
+ * database ends after a second: then each goes alone. */
+static int
+by_id(const void *a, const void *b)
+{
+	return memcmp((*(struct rotation *const *)a)->presented.id.bytes,
+	    (*(struct rotation *const *)b)->presented.id.bytes, UUID_BYTES);
+}
+
+/* What is wrong with a token is said at once. */
+static status
+together_draw(struct together *together, struct rpc_call *const *calls,
+    const ProtobufCMessage *const *requests, size_t count)
+{
+	struct arena *arena = calls[0]->arena;
+	struct rotation *rotations = arena_alloc(arena, count * sizeof(*rotations));
+
+	together->rotations = arena_alloc(arena, count * sizeof(struct rotation *));
+	if (!rotations || !together->rotations)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < count; i++) {
+		const Usher__V1__RefreshRequest *req =
+		    (const Usher__V1__RefreshRequest *)requests[i];
+		const status st =
+		    rotation_draw(calls[i], slice_text(req->refresh_token), &rotations[i]);
+
+		if (st.code == ST_OK)
+			together->rotations[together->count++] = &rotations[i];
+		else if (st.code == ST_UNAUTHENTICATED)
+			rotated_keep(calls[i], NULL, NULL);
+	}
+	qsort(together->rotations, together->count, sizeof(struct rotation *), by_id);
+	return STATUS_OK;
+}
+
+static status
+together_rotate(const struct auth_env *env, struct together *together, struct arena *arena)
+{
+	struct rpc_call **calls = arena_alloc(arena, together->count * sizeof(struct rpc_call *));
+	struct param params[ROTATE_PARAMS];
+	ROWS_AUTO rows = {0};
+	ROWS_AUTO known = {0};
+
+	if (!calls)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < together->count; i++)
+		calls[i] = together->rotations[i]->call;
+	TRY(rotate_params(env, together->rotations, together->count, arena, params));
+	TRY(rpc_commit_together(calls, together->count, STMT_AUTH_REFRESH_ROTATE, params,
+	    ROTATE_PARAMS, AUTH_REFRESH_ROTATE_XID, TOKENS_BYTES_MAX, &rows, &together->revision));
+	rotations_read(&rows, together->rotations);
+	if ((size_t)rows.count == together->count)
+		return STATUS_OK;
+	/* Who sends forged ones must not cost the others of the hand the time of each. */
+	TRY(store_query(calls[0]->conn, STMT_AUTH_REFRESH_KNOWN, params, KNOWN_PARAMS, &known));
+	for (int row = 0; row < known.count; row++)
+		together->rotations[row_int(&known, row, AUTH_REFRESH_KNOWN_PLACE) - 1]
+		    ->refresh.is_genuine = true;
+	return STATUS_OK;
 }
 
 static bool
 rotate_together(const void *env, struct rpc_call *const *calls,
     const ProtobufCMessage *const *requests, size_t count)
 {
-	struct arena *arena = calls[0]->arena;
-	struct rotation *rotations = arena_alloc(arena, count * sizeof(*rotations));
-	struct rpc_call **with = arena_alloc(arena, count * sizeof(struct rpc_call *));
-	struct param params[ROTATE_PARAMS];
-	struct revision revision = {0};
-	ROWS_AUTO rows = {0};
-	size_t n = 0;
+	struct together together = {0};
 
-	if (!rotations || !with)
+	if (together_draw(&together, calls, requests, count).code != ST_OK)
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		const Usher__V1__RefreshRequest *req =
-		    (const Usher__V1__RefreshRequest *)requests[i];
-
-		/* What is wrong with it, its handler says. */
-		n += rotation_draw(calls[i], slice_text(req->refresh_token), &rotations[n]).code ==
-		     ST_OK;
-	}
-	if (n < 2)
+	/* One is rotated by itself. */
+	if (together.count < 2)
 		return true;
-	qsort(rotations, n, sizeof(*rotations), by_id);
-	for (size_t i = 0; i < n; i++)
-		with[i] = rotations[i].call;
-	if (rotate_params(env, rotations, n, arena, params).code != ST_OK ||
-	    rpc_commit_together(with, n, STMT_AUTH_REFRESH_ROTATE, params, ROTATE_PARAMS,
-		AUTH_REFRESH_ROTATE_XID, TOKENS_BYTES_MAX, &rows, &revision)
-		    .code != ST_OK)
+	if (together_rotate(env, &together, calls[0]->arena).code != ST_OK)
 		return false;
-	rotations_read(&rows, rotations);
-	for (size_t i = 0; i < n; i++)
-		rotated_keep(&rotations[i], &revision);
+	for (size_t i = 0; i < together.count; i++)
+		rotated_keep(
+		    together.rotations[i]->call, together.rotations[i], &together.revision);
 	return true;
 }
 
@@ -227,10 +272,10 @@ rotate_alone(const struct auth_env *env, struct rotation *rotation)
 	struct rpc_call *call = rotation->call;
 	ROWS_AUTO rows = {0};
 
-	TRY(rotate_params(env, rotation, 1, call->arena, params));
+	TRY(rotate_params(env, &rotation, 1, call->arena, params));
 	TRY(rpc_commit_query(call, STMT_AUTH_REFRESH_ROTATE, params, ROTATE_PARAMS,
 	    AUTH_REFRESH_ROTATE_XID, TOKENS_BYTES_MAX, &rows));
-	rotations_read(&rows, rotation);
+	rotations_read(&rows, &rotation);
 	return STATUS_OK;
 }
 
@@ -269,6 +314,28 @@ refresh_repeat(struct rpc_call *call, const struct secret *secret, struct slice 
 	return secret_unseal_successor(presented, out->successor_sealed, call->arena, successor);
 }
 
+static status
+refresh_alone(const struct auth_env *env, struct rpc_call *call,
+    const Usher__V1__RefreshRequest *req, Usher__V1__Tokens *reply)
+{
+	const struct rotated *rotated = call->gathered;
+	struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
+
+	if (!rotation)
+		return ARENA_EXHAUSTED;
+	TRY(rotation_draw(call, slice_text(req->refresh_token), rotation));
+	rpc_before_wait(call);
+	if (!rotated)
+		TRY(rotate_alone(env, rotation));
+	const struct refresh *refresh = &rotation->refresh;
+	const char *successor = rotation->successor_text;
+	if (!refresh->is_usable)
+		TRY(refresh_repeat(call, &rotation->presented, rotation->presented_text,
+		    &rotation->refresh, &successor));
+	return auth_tokens_fill(
+	    env, call, &refresh->session_id, &refresh->subject, successor, reply);
+}
+
 /* Refresh: trade a refresh token for new tokens; safe to repeat until the successor is used.
  * Errors: UNAUTHENTICATED (unknown, expired, revoked, or reused). */
 status
@@ -277,22 +344,11 @@ auth_refresh(const struct auth_env *env, struct rpc_call *call,
 {
 	const struct rotated *rotated = call->gathered;
 
-	if (rotated) {
-		rpc_is_committed(call, &rotated->revision);
-		return auth_tokens_fill(
-		    env, call, &rotated->session_id, &rotated->subject, rotated->successor, reply);
-	}
-	struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
-	if (!rotation)
-		return ARENA_EXHAUSTED;
-	TRY(rotation_draw(call, slice_text(req->refresh_token), rotation));
-	rpc_before_wait(call);
-	TRY(rotate_alone(env, rotation));
-	const struct refresh *refresh = &rotation->refresh;
-	const char *successor = rotation->successor_text;
-	if (!refresh->is_usable)
-		TRY(refresh_repeat(call, &rotation->presented, rotation->presented_text,
-		    &rotation->refresh, &successor));
+	if (rotated && !rotated->is_genuine)
+		return refresh_refuse();
+	if (!rotated || !rotated->is_rotated)
+		return refresh_alone(env, call, req, reply);
+	rpc_is_committed(call, &rotated->revision);
 	return auth_tokens_fill(
-	    env, call, &refresh->session_id, &refresh->subject, successor, reply);
+	    env, call, &rotated->session_id, &rotated->subject, rotated->successor, reply);
 }

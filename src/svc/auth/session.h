@@ -20,7 +20,8 @@ MUST_USE status auth_session_open(const struct auth_env *env, struct rpc_call *c
     const struct auth_subject *subject, Usher__V1__Tokens *reply);
 
 /* Tokens for a session: an access token is signed, the refresh token is given.
- * Errors: as keyring_issue(); INTERNAL (random source). */
+ * Errors: as keyring_issue() and keyring_refresh(); RESOURCE_EXHAUSTED (arena), INTERNAL (random
+ * source). */
 MUST_USE status auth_tokens_fill(const struct auth_env *env, struct rpc_call *call,
     const struct uuid *session_id, const struct auth_subject *subject, const char *refresh_token,
     Usher__V1__Tokens *reply);
