@@ -336,8 +336,13 @@ read_results(struct store_conn *conn, int64_t limit_us, struct outcome *outcome)
 		}
 	}
 	result = next_result(conn, limit_us);
-	if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
+	if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
 		outcome->unheard = true;
+		/* A statement's time may run out behind the last command, before the Sync. */
+		if (PQresultStatus(result) == PGRES_FATAL_ERROR && st.code == ST_OK &&
+		    !outcome->committed)
+			st = read_error(conn, COMMAND_PLAIN, result);
+	}
 	PQclear(result);
 	return st;
 }
