@@ -128,8 +128,6 @@ rpc_is_committed(struct rpc_call *call, const struct revision *revision)
 	run->in_transaction = false;
 	run->task->server->settings.backend.rollback(call->conn);
 	call->revision = *revision;
-	if (run->task->batch)
-		batch_item_committed(run->task);
 }
 
 status

@@ -418,7 +418,6 @@ dispatch_to_lane(struct task *task, enum lane lane)
 	task->entry.unit = unit_of(task);
 	task->entry.deadline_us = task->deadline_us;
 	task->entry.kind = kind_of(task, lane);
-	task->entry.goes_alone = false;
 	task->entry.in_few_hands =
 	    task->entry.kind != 0 && (task->job == TASK_FILL || task->row->gathering->in_few_hands);
 	work_detach(task->work);

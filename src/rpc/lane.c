@@ -14,6 +14,8 @@
 /* A gathering has the time of who has least: who has less than that left goes with others that are
  * in a hurry. */
 #define TOGETHER_LEFT_US (200 * US_PER_MS)
+/* And who has less than that left goes alone: what ends for want of time ends for all. */
+#define TOGETHER_LEFT_US_MIN (20 * US_PER_MS)
 /* So many are looked at to find others of a kind. */
 #define TOGETHER_LOOKS_MAX (2 * LANE_TOGETHER_MAX)
 /* One in so many workers is at work on a kind in few hands: the rest of it waits to be gathered
@@ -241,6 +243,7 @@ lane_put(struct lane_queue *lane, struct lane_entry *entry, uint32_t *retry_afte
 	struct lane_entry *displaced = NULL;
 	bool taken = false;
 
+	entry->goes_alone = false;
 	(void)pthread_mutex_lock(&lane->lock);
 	struct lane_unit *unit = unit_find(lane, entry->unit);
 	const bool has_room = room_make(lane, unit ? unit->queued : 0, &displaced);
@@ -296,6 +299,7 @@ struct hand {
 	size_t count;
 	size_t looks;     /* left */
 	int64_t hurry_us; /* whose deadline is before that is in a hurry */
+	int64_t alone_us; /* and before that goes alone */
 	bool is_hurried;
 };
 
@@ -310,6 +314,7 @@ unit_take_alike(struct lane_queue *lane, struct lane_unit *unit, struct hand *ha
 		next = node->next;
 		hand->looks--;
 		if (entry->kind != hand->entries[0]->kind || entry->goes_alone ||
+		    entry->deadline_us < hand->alone_us ||
 		    (entry->deadline_us < hand->hurry_us) != hand->is_hurried)
 			continue;
 		list_remove(node);
@@ -330,8 +335,12 @@ lane_take_alike(struct lane_queue *lane, struct hand *hand)
 	if (first->kind == 0 || first->goes_alone || !lane->plan.gather || lane->queued == 0)
 		return;
 	hand->looks = TOGETHER_LOOKS_MAX;
-	hand->hurry_us = clock_boot_us(lane->plan.clock) + TOGETHER_LEFT_US;
+	const int64_t now_us = clock_boot_us(lane->plan.clock);
+	hand->hurry_us = now_us + TOGETHER_LEFT_US;
+	hand->alone_us = now_us + TOGETHER_LEFT_US_MIN;
 	hand->is_hurried = first->deadline_us < hand->hurry_us;
+	if (first->deadline_us < hand->alone_us)
+		return;
 	unit_take_alike(lane, first->internal, hand);
 	for (struct list *node = lane->turns.next, *next; node != &lane->turns; node = next) {
 		next = node->next;
@@ -365,10 +374,10 @@ lane_put_back(struct lane_queue *lane, struct hand *hand)
 			/* It may stand back because of what was its next entry. */
 			list_remove(&unit->turn);
 			list_add_first(&lane->turns, &unit->turn);
-			lane_call(lane);
 		}
 		hand->entries[i] = NULL;
 	}
+	lane_call(lane);
 	(void)pthread_mutex_unlock(&lane->lock);
 	for (size_t i = 1; i < hand->count; i++)
 		if (hand->entries[i])

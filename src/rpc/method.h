@@ -47,7 +47,7 @@ struct rpc_gathering {
 	bool of_anybody;          /* not of one organisation alone */
 	bool in_few_hands;        /* the others wait to be gathered for (struct lane_entry) */
 	/* Sets gathered in calls that something was read for; their handlers do without as well.
-	 * false: nothing could be read, and each call is to try by itself. calls have one
+	 * false: each call that it is not set in is to try by itself. calls have one
 	 * connection and arena between them, and no more than these is there later. */
 	bool (*gather)(const void *env, struct rpc_call *const *calls,
 	    const ProtobufCMessage *const *requests, size_t count);

@@ -4,8 +4,6 @@
 #include "wire/unpack.h"
 
 #define RETRY_MS_DATABASE 1000
-/* Who has less than that left is read for by itself. */
-#define TOGETHER_US_MIN (20 * US_PER_MS)
 
 /* As it was said; nobody vouches for it. */
 static struct slice
@@ -144,6 +142,11 @@ run_answer(struct run *run, struct rpc_call *call, status st, const ProtobufCMes
 	    call->effect == EFFECT_RESTRICT && !call->no_barrier && call->revision.xid != 0;
 	if (restricts || call->not_before_us > 0) {
 		task_answer_later(task, &answer, call->not_before_us, restricts);
+		return;
+	}
+	/* Who sends forged refresh tokens is told at the pace of other credentials. */
+	if (st.code == ST_UNAUTHENTICATED && task->row->is_public && !answer.has_revision) {
+		task_refuse_paced(task, st);
 		return;
 	}
 	if (!task->batch)
@@ -365,8 +368,6 @@ worker_gather(
 	const struct rpc_backend *backend = &server->settings.backend;
 	struct task *tasks[LANE_TOGETHER_MAX];
 	struct store_conn *conn = NULL;
-	/* A statement that ends for want of time ends for all of them. */
-	const int64_t soon_us = clock_boot_us(server->settings.clock) + TOGETHER_US_MIN;
 	int64_t deadline_us = INT64_MAX;
 	size_t n = 0;
 	bool is_done;
@@ -374,15 +375,12 @@ worker_gather(
 	for (size_t i = 0; i < count; i++) {
 		struct task *task = container_of(entries[i], struct task, entry);
 
-		if (task->deadline_us < soon_us || (n > 0 && !are_alike(tasks[0], task)))
+		if (n > 0 && !are_alike(tasks[0], task))
 			continue;
 		tasks[n++] = task;
 		if (task->deadline_us < deadline_us)
 			deadline_us = task->deadline_us;
 	}
-	/* Each by itself. */
-	if (n < 2)
-		return true;
 	if (backend->lease(backend->self, deadline_us, &conn).code != ST_OK)
 		return false;
 	is_done = tasks[0]->job == TASK_FILL ? identify_together(tasks, n, conn, &worker->arena)
@@ -427,6 +425,7 @@ worker_refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
 
 	(void)env;
 	identify_fill_end(task);
+	task_ungather(task);
 	if (task->job == TASK_REFUSAL)
 		task_refuse(task, task->refusal);
 	else

@@ -376,6 +376,8 @@ fails(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Proto
 		return rpc_refuse_field(call, "value", "must be %d", 5);
 	if (strcmp(in->key, "rate") == 0)
 		return rpc_refuse_rate(call, 1500001, "TOO_FAST", "slow down");
+	if (strcmp(in->key, "forged") == 0)
+		return REFUSE_FOR(ST_UNAUTHENTICATED, "FORGED", "no");
 	return REFUSE(ST_INTERNAL, "table usher.secret is missing");
 }
 
@@ -1365,6 +1367,27 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 	assert_int_equal(code_of(fake->client, "Keyed", &unknown), ST_OK);
 	assert_int_equal(turned_away, 1);
 	client_free(&other);
+	fake_stop(fake);
+}
+
+/* A secret that a handler looks at, as Refresh does. */
+static void
+what_a_handler_finds_forged_keeps_the_pace_too(void **state)
+{
+	struct rpc_settings settings;
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.refusals_a_second = 1;
+	settings.refusals_at_once = 2;
+	struct fake *fake = fake_start(&settings);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	for (int i = 0; i < 3; i++) {
+		struct client_result result = call_with(fake, "Fails", "forged", NULL);
+		assert_refused(&result, ST_UNAUTHENTICATED, "FORGED");
+	}
+	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
 	fake_stop(fake);
 }
 
@@ -2621,6 +2644,7 @@ main(void)
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
 	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
 	    cmocka_unit_test(connections_of_one_address_share_its_pace_of_refusals),
+	    cmocka_unit_test(what_a_handler_finds_forged_keeps_the_pace_too),
 	    cmocka_unit_test(when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 import usher
 from usher import Code
 from usher.v1 import context_pb2, envelope_pb2
-from usher_testing import SLOWER, Organisation, System
+from usher_testing import SLOWER, Organisation, System, forged_secret
 
 USERS = 12
 CALLERS = 6
@@ -221,7 +222,10 @@ def test_refreshes_are_committed_together_and_each_token_has_its_own_successor(
 
         for _ in range(2 * ROUNDS):
             asked = [(s, token) for s, token in tokens.items() for _ in range(rng.choice([1, 1, 2]))]
-            asked += [("", token[:-7] + "0000000") for token in rng.sample(list(tokens.values()), 3)]
+            some, another, third = rng.sample(list(tokens.values()), 3)
+            # No token; one that there is not; one with another's secret.
+            asked += [("", some[:-7] + "0000000"), ("", forged_secret("refresh"))]
+            asked += [("", forged_secret("refresh", uuid.UUID(another.split("_")[2]))), ("", third[:-1])]
             rng.shuffle(asked)
             found = ask([token for _, token in asked])
             assert [session_id for session_id, _ in found] == [session_id for session_id, _ in asked]

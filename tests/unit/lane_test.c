@@ -417,6 +417,8 @@ what_could_not_be_gathered_for_stays_in_few_hands(void **state)
 	assert_true(taken && begun);
 	assert_int_equal(strlen(at_work), 4);
 	assert_int_equal(at_work[3], 'z');
+	/* In the order in which they came. */
+	assert_string_equal(fixture.began + 2, "czdefgh");
 	assert_int_equal(fixture.done_count, strlen("abcdefghz") + strlen("(cdefgh)"));
 }
 

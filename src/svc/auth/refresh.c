@@ -175,6 +175,7 @@ struct together {
 	struct rotation **rotations;
 	size_t count;
 	struct revision revision; /* of those that are rotated */
+	bool is_known;            /* of the others too, whether they are genuine */
 };
 
 /* Several that ask for each other's rows in another order would wait for each other, which the
@@ -231,7 +232,9 @@ together_rotate(const struct auth_env *env, struct together *together, struct ar
 	if ((size_t)rows.count == together->count)
 		return STATUS_OK;
 	/* Who sends forged ones must not cost the others of the hand the time of each. */
-	TRY(store_query(calls[0]->conn, STMT_AUTH_REFRESH_KNOWN, params, KNOWN_PARAMS, &known));
+	together->is_known =
+	    store_query(calls[0]->conn, STMT_AUTH_REFRESH_KNOWN, params, KNOWN_PARAMS, &known)
+		.code == ST_OK;
 	for (int row = 0; row < known.count; row++)
 		together->rotations[row_int(&known, row, AUTH_REFRESH_KNOWN_PLACE) - 1]
 		    ->refresh.is_genuine = true;
@@ -252,8 +255,9 @@ rotate_together(const void *env, struct rpc_call *const *calls,
 	if (together_rotate(env, &together, calls[0]->arena).code != ST_OK)
 		return false;
 	for (size_t i = 0; i < together.count; i++)
-		rotated_keep(
-		    together.rotations[i]->call, together.rotations[i], &together.revision);
+		if (together.is_known || together.rotations[i]->refresh.is_usable)
+			rotated_keep(
+			    together.rotations[i]->call, together.rotations[i], &together.revision);
 	return true;
 }
 
