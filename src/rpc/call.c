@@ -120,7 +120,7 @@ rpc_commit_together(struct rpc_call *const *calls, size_t count, enum statement 
 }
 
 void
-rpc_is_committed(struct rpc_call *call, const struct revision *revision)
+rpc_note_committed(struct rpc_call *call, const struct revision *revision)
 {
 	struct run *run = call->internal;
 

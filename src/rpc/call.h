@@ -112,13 +112,13 @@ MUST_USE status rpc_commit_query(struct rpc_call *call, enum statement statement
     const struct param *params, size_t params_count, int xid_column, size_t payload_bytes_max,
     struct rows *rows);
 /* The same for calls that are gathered for, on the connection that they have: what is done is done
- * for all of them. rows and revision are the caller's, who hands to rpc_is_committed() what each of
- * them is to tell. */
+ * for all of them. rows and revision are the caller's, who hands to rpc_note_committed() what each
+ * of them is to tell. */
 MUST_USE status rpc_commit_together(struct rpc_call *const *calls, size_t count,
     enum statement statement, const struct param *params, size_t params_count, int xid_column,
     size_t payload_bytes_max, struct rows *rows, struct revision *revision);
 /* A handler's, of whose call that has been done: there is nothing to commit any more. */
-void rpc_is_committed(struct rpc_call *call, const struct revision *revision);
+void rpc_note_committed(struct rpc_call *call, const struct revision *revision);
 /* Commit what the call has written although it is refused: attempts that count, a session that
  * ends. The refusal's row of audit is part of it, for a method that is audited, and always when
  * something is taken away (call->effect is RESTRICT). Answers refusal, or why it did not commit. */

@@ -80,7 +80,7 @@ rpc_commit_together(struct rpc_call *const *calls, size_t count, enum statement 
 }
 
 FAKE void
-rpc_is_committed(struct rpc_call *call, const struct revision *revision)
+rpc_note_committed(struct rpc_call *call, const struct revision *revision)
 {
 	store_rollback(call->conn);
 	call->revision = *revision;

@@ -23,7 +23,6 @@ struct refresh {
 /* A presented token, and the successor that is drawn for it. */
 struct rotation {
 	struct rpc_call *call;
-	struct slice presented_text;
 	struct secret presented, successor;
 	char successor_text[SECRET_TEXT_BYTES_MAX];
 	struct slice sealed;
@@ -83,7 +82,7 @@ rotation_draw(struct rpc_call *call, struct slice presented, struct rotation *ou
 {
 	struct uuid id;
 
-	*out = (struct rotation){.call = call, .presented_text = presented};
+	*out = (struct rotation){.call = call};
 	if (!secret_parse(presented, SECRET_REFRESH, &out->presented))
 		return refresh_refuse();
 	TRY(uuid_make(call->clock, call->rand, &id));
@@ -303,41 +302,42 @@ refresh_refuse_reuse(struct rpc_call *call, const struct refresh *refresh)
 
 /* It could not be rotated: it has a successor already, or it is no good. */
 static status
-refresh_repeat(struct rpc_call *call, const struct secret *secret, struct slice presented,
-    struct refresh *out, const char **successor)
+refresh_repeat(const struct auth_env *env, struct rpc_call *call, const struct secret *secret,
+    struct slice presented, Usher__V1__Tokens *reply)
 {
+	struct refresh refresh;
+	const char *successor = NULL;
+
 	TRY(rpc_begin(call));
-	TRY(refresh_find(call, secret, out));
-	if (!out->is_genuine)
+	TRY(refresh_find(call, secret, &refresh));
+	if (!refresh.is_genuine)
 		return refresh_refuse();
-	if (out->is_superseded)
-		return refresh_refuse_reuse(call, out);
+	if (refresh.is_superseded)
+		return refresh_refuse_reuse(call, &refresh);
 	/* Without a successor it was not usable a moment ago, though it may be again by now. */
-	if (!out->is_usable || !out->has_successor)
+	if (!refresh.is_usable || !refresh.has_successor)
 		return refresh_refuse();
-	return secret_unseal_successor(presented, out->successor_sealed, call->arena, successor);
+	TRY(secret_unseal_successor(presented, refresh.successor_sealed, call->arena, &successor));
+	return auth_tokens_fill(env, call, &refresh.session_id, &refresh.subject, successor, reply);
 }
 
+/* Nobody has looked at it together with others. */
 static status
 refresh_alone(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__RefreshRequest *req, Usher__V1__Tokens *reply)
 {
-	const struct rotated *rotated = call->gathered;
+	const struct slice presented = slice_text(req->refresh_token);
 	struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
 
 	if (!rotation)
 		return ARENA_EXHAUSTED;
-	TRY(rotation_draw(call, slice_text(req->refresh_token), rotation));
+	TRY(rotation_draw(call, presented, rotation));
 	rpc_before_wait(call);
-	if (!rotated)
-		TRY(rotate_alone(env, rotation));
-	const struct refresh *refresh = &rotation->refresh;
-	const char *successor = rotation->successor_text;
-	if (!refresh->is_usable)
-		TRY(refresh_repeat(call, &rotation->presented, rotation->presented_text,
-		    &rotation->refresh, &successor));
-	return auth_tokens_fill(
-	    env, call, &refresh->session_id, &refresh->subject, successor, reply);
+	TRY(rotate_alone(env, rotation));
+	if (!rotation->refresh.is_usable)
+		return refresh_repeat(env, call, &rotation->presented, presented, reply);
+	return auth_tokens_fill(env, call, &rotation->refresh.session_id,
+	    &rotation->refresh.subject, rotation->successor_text, reply);
 }
 
 /* Refresh: trade a refresh token for new tokens; safe to repeat until the successor is used.
@@ -346,13 +346,21 @@ status
 auth_refresh(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__RefreshRequest *req, Usher__V1__Tokens *reply)
 {
+	const struct slice presented = slice_text(req->refresh_token);
 	const struct rotated *rotated = call->gathered;
+	struct secret secret;
 
-	if (rotated && !rotated->is_genuine)
-		return refresh_refuse();
-	if (!rotated || !rotated->is_rotated)
+	if (!rotated)
 		return refresh_alone(env, call, req, reply);
-	rpc_is_committed(call, &rotated->revision);
+	if (!rotated->is_genuine)
+		return refresh_refuse();
+	if (!rotated->is_rotated) {
+		rpc_before_wait(call);
+		if (!secret_parse(presented, SECRET_REFRESH, &secret))
+			return refresh_refuse();
+		return refresh_repeat(env, call, &secret, presented, reply);
+	}
+	rpc_note_committed(call, &rotated->revision);
 	return auth_tokens_fill(
 	    env, call, &rotated->session_id, &rotated->subject, rotated->successor, reply);
 }
