@@ -1,5 +1,6 @@
 /* A lane's queue: who gets a place, and who gives one up. */
 #include "rpc/lane.h"
+#include "tests/lib/fake_clock.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -14,9 +15,14 @@
 
 #define QUEUE 16
 #define BEGUN_WAIT_S 60
+/* Who has so much time left is gathered for with others that are in a hurry, */
+#define HURRY_US (150 * US_PER_MS)
+/* and who has less than that goes alone. */
+#define ALONE_US (20 * US_PER_MS)
 
 struct fixture {
 	struct lane_queue *lane;
+	struct fake_clock clock;
 	sem_t begun, gate;
 	pthread_mutex_t lock; /* of what several workers write */
 	char began[1024];     /* units in the order in which they came to a worker */
@@ -89,6 +95,15 @@ put_until(struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t
 	return taken;
 }
 
+/* With so much time left; the clock stands still. */
+static bool
+put_with_left(
+    struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t kind, int64_t left_us)
+{
+	return put_until(
+	    fixture, entry, unit, kind, clock_boot_us(&fixture->clock.clock) + left_us);
+}
+
 static bool
 put_in_few_hands(struct fixture *fixture, struct lane_entry *entry, char unit, uint64_t kind)
 {
@@ -118,7 +133,7 @@ setup_lane(struct fixture *fixture, int workers, int queue_max)
 	    .name = "test",
 	    .workers = workers,
 	    .queue_max = queue_max,
-	    .clock = &clock_system,
+	    .clock = &fixture->clock.clock,
 	    .env = fixture,
 	    .work = work,
 	    .expire = expire,
@@ -127,6 +142,7 @@ setup_lane(struct fixture *fixture, int workers, int queue_max)
 	};
 
 	memset(fixture, 0, sizeof(*fixture));
+	fake_clock_init(&fixture->clock);
 	(void)sem_init(&fixture->begun, 0, 0);
 	(void)sem_init(&fixture->gate, 0, 0);
 	(void)pthread_mutex_init(&fixture->lock, NULL);
@@ -171,6 +187,29 @@ has_begun(struct fixture *fixture)
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += BEGUN_WAIT_S;
 	return sem_timedwait(&fixture->begun, &until) == 0;
+}
+
+/* What came to a worker so far. */
+static void
+copy_begun(struct fixture *fixture, char out[1024])
+{
+	(void)pthread_mutex_lock(&fixture->lock);
+	memcpy(out, fixture->began, sizeof(fixture->began));
+	(void)pthread_mutex_unlock(&fixture->lock);
+}
+
+/* a, b, c ... of one kind, of which the first two come to a worker. */
+static bool
+put_so_that_two_begin(struct fixture *fixture, struct lane_entry *alike, int count)
+{
+	bool fine = true;
+
+	for (int i = 0; i < count; i++) {
+		fine = put_in_few_hands(fixture, &alike[i], (char)('a' + i), 1) && fine;
+		if (i < 2)
+			fine = has_begun(fixture) && fine;
+	}
+	return fine;
 }
 
 static void
@@ -237,10 +276,8 @@ one_unit_leaves_a_quarter_of_the_workers_to_others(void **state)
 	/* a was first: if it might have the last worker too, it would. */
 	const bool taken = put(&fixture, &b, 'b');
 	begun = has_begun(&fixture) && begun;
-	(void)pthread_mutex_lock(&fixture.lock);
 	char at_work[sizeof(fixture.began)];
-	memcpy(at_work, fixture.began, sizeof(at_work));
-	(void)pthread_mutex_unlock(&fixture.lock);
+	copy_begun(&fixture, at_work);
 	/* Before anything can fail: those at the gate are waited for. */
 	finish(&fixture);
 	assert_true(taken && begun);
@@ -302,38 +339,24 @@ so_many_are_gathered_for_at_once_and_no_more(void **state)
 	assert_int_equal(fixture.done[at - expected], ')');
 }
 
-/* What came to a worker so far. */
-static void
-copy_begun(struct fixture *fixture, char out[1024])
-{
-	(void)pthread_mutex_lock(&fixture->lock);
-	memcpy(out, fixture->began, sizeof(fixture->began));
-	(void)pthread_mutex_unlock(&fixture->lock);
-}
-
 static void
 of_one_kind_two_are_worked_on_at_once_and_the_rest_is_gathered_for(void **state)
 {
 	static struct fixture fixture;
 	static struct lane_entry alike[6], other;
-	bool begun = true, taken = true;
 
 	(void)state;
 	setup_lane(&fixture, 8, QUEUE);
 	fixture.gathers = true;
-	for (int i = 0; i < 6; i++) {
-		taken = put_in_few_hands(&fixture, &alike[i], (char)('a' + i), 1) && taken;
-		if (i < 2)
-			begun = has_begun(&fixture) && begun;
-	}
+	bool fine = put_so_that_two_begin(&fixture, alike, 6);
 	/* The others came first: if they might have a worker, they would. */
-	taken = put(&fixture, &other, 'z') && taken;
-	begun = has_begun(&fixture) && begun;
+	fine = put(&fixture, &other, 'z') && fine;
+	fine = has_begun(&fixture) && fine;
 	char at_work[sizeof(fixture.began)];
 	copy_begun(&fixture, at_work);
 	/* Before anything can fail: those at the gate are waited for. */
 	finish(&fixture);
-	assert_true(taken && begun);
+	assert_true(fine);
 	assert_string_equal(at_work, "abz");
 	assert_non_null(strstr(fixture.done, "(cdef)"));
 }
@@ -397,24 +420,19 @@ what_could_not_be_gathered_for_stays_in_few_hands(void **state)
 {
 	static struct fixture fixture;
 	static struct lane_entry alike[8], other;
-	bool begun = true, taken = true;
 
 	(void)state;
 	setup_lane(&fixture, 8, QUEUE);
-	for (int i = 0; i < 8; i++) {
-		taken = put_in_few_hands(&fixture, &alike[i], (char)('a' + i), 1) && taken;
-		if (i < 2)
-			begun = has_begun(&fixture) && begun;
-	}
+	bool fine = put_so_that_two_begin(&fixture, alike, 8);
 	/* One is done, and of those that wait one more is worked on, behind a gathering in vain. */
 	(void)sem_post(&fixture.gate);
-	begun = has_begun(&fixture) && begun;
-	taken = put(&fixture, &other, 'z') && taken;
-	begun = has_begun(&fixture) && begun;
+	fine = has_begun(&fixture) && fine;
+	fine = put(&fixture, &other, 'z') && fine;
+	fine = has_begun(&fixture) && fine;
 	char at_work[sizeof(fixture.began)];
 	copy_begun(&fixture, at_work);
 	finish(&fixture);
-	assert_true(taken && begun);
+	assert_true(fine);
 	assert_int_equal(strlen(at_work), 4);
 	assert_int_equal(at_work[3], 'z');
 	/* In the order in which they came. */
@@ -427,14 +445,13 @@ those_in_a_hurry_are_gathered_for_with_each_other(void **state)
 {
 	static struct fixture fixture;
 	static struct lane_entry first, a[4];
-	const int64_t soon_us = clock_boot_us(&clock_system) + 150 * US_PER_MS;
 
 	(void)state;
 	setup(&fixture, &first);
 	fixture.gathers = true;
-	assert_true(put_until(&fixture, &a[0], 'a', 1, soon_us));
+	assert_true(put_with_left(&fixture, &a[0], 'a', 1, HURRY_US));
 	assert_true(put_kind(&fixture, &a[1], 'b', 1));
-	assert_true(put_until(&fixture, &a[2], 'c', 1, soon_us));
+	assert_true(put_with_left(&fixture, &a[2], 'c', 1, HURRY_US));
 	assert_true(put_kind(&fixture, &a[3], 'd', 1));
 	finish(&fixture);
 	assert_non_null(strstr(fixture.done, "(ac)"));
@@ -466,10 +483,27 @@ who_has_little_time_left_is_not_waited_for(void **state)
 	setup(&fixture, &first);
 	fixture.gathers = true;
 	assert_true(put_kind(&fixture, &a[0], 'a', 1));
-	assert_true(
-	    put_until(&fixture, &a[1], 'a', 1, clock_boot_us(&clock_system) + 150 * US_PER_MS));
+	assert_true(put_with_left(&fixture, &a[1], 'a', 1, HURRY_US));
 	finish(&fixture);
-	assert_null(strchr(fixture.done, '('));
+	assert_string_equal(fixture.done, "-aa");
+}
+
+/* Whether its turn comes before that of others or it is found among them. */
+static void
+who_has_next_to_no_time_left_goes_alone(void **state)
+{
+	static struct fixture fixture;
+	static struct lane_entry first, a[4];
+
+	(void)state;
+	setup(&fixture, &first);
+	fixture.gathers = true;
+	assert_true(put_with_left(&fixture, &a[0], 'a', 1, ALONE_US - 1));
+	assert_true(put_with_left(&fixture, &a[1], 'b', 1, ALONE_US));
+	assert_true(put_with_left(&fixture, &a[2], 'c', 1, ALONE_US - 1));
+	assert_true(put_with_left(&fixture, &a[3], 'd', 1, ALONE_US));
+	finish(&fixture);
+	assert_string_equal(fixture.done, "-a(bd)bdc");
 }
 
 int
@@ -489,6 +523,7 @@ main(void)
 	    cmocka_unit_test(those_in_a_hurry_are_gathered_for_with_each_other),
 	    cmocka_unit_test(what_could_not_be_gathered_for_goes_again_each_for_itself),
 	    cmocka_unit_test(who_has_little_time_left_is_not_waited_for),
+	    cmocka_unit_test(who_has_next_to_no_time_left_goes_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
