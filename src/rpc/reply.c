@@ -24,6 +24,18 @@ message_outside(const struct task *task, status st, char text[MESSAGE_TEXT_BYTES
 	return text;
 }
 
+/* Was it let in nowhere? The figures count those. */
+static bool
+is_turned_away(const char *reason)
+{
+	static const char *const reasons[] = {"OVERLOADED", "TOO_MANY_CALLS", "TOO_MANY_REFUSALS"};
+
+	for (size_t i = 0; reason && i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strcmp(reason, reasons[i]) == 0)
+			return true;
+	return false;
+}
+
 static void
 log_call(const struct task *task, const struct answer *answer)
 {
@@ -37,13 +49,9 @@ log_call(const struct task *task, const struct answer *answer)
 	/* What memory can't say is left to another message, which is logged. */
 	const bool is_left = task->envelope.memory_only && answer->st.reason &&
 			     strcmp(answer->st.reason, NOT_IN_MEMORY_REASON) == 0;
-	/* Those that were let in nowhere too: a flood of them must not become one of lines. The
-	 * lanes count them. */
-	const bool is_frequent =
-	    is_left || (task->in_callback && answer->st.code == ST_OK) ||
-	    (answer->st.reason && strcmp(answer->st.reason, "OVERLOADED") == 0) ||
-	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_CALLS") == 0) ||
-	    (answer->st.reason && strcmp(answer->st.reason, "TOO_MANY_REFUSALS") == 0);
+	/* A flood of them must not become one of lines. */
+	const bool is_frequent = is_left || (task->in_callback && answer->st.code == ST_OK) ||
+				 is_turned_away(answer->st.reason);
 	char org[UUID_TEXT_BYTES] = "";
 
 	if (is_frequent && server->settings.log_inline_every > 1 &&
