@@ -1251,6 +1251,15 @@ a_padded_refusal_takes_its_time_and_no_worker(void **state)
 	assert_int_equal(atomic_load(&fake->rollbacks), 0);
 }
 
+/* An address hears of so many refused credentials at once, and of one more each second. */
+static void
+settings_paced(struct rpc_settings *settings, int refusals_at_once)
+{
+	rpc_settings_default(settings);
+	settings->refusals_a_second = 1;
+	settings->refusals_at_once = refusals_at_once;
+}
+
 /* Who guesses hears of it later and later; a good credential on the same connection does not. Each
  * that waits holds a context: beyond a bound they are told at once all the same. */
 static void
@@ -1261,9 +1270,7 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 
 	(void)state;
 	methods_name();
-	rpc_settings_default(&settings);
-	settings.refusals_a_second = 1;
-	settings.refusals_at_once = 4;
+	settings_paced(&settings, 4);
 	settings.refusals_waiting_max = 3;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
@@ -1289,9 +1296,7 @@ connections_of_one_address_share_its_pace_of_refusals(void **state)
 
 	(void)state;
 	methods_name();
-	rpc_settings_default(&settings);
-	settings.refusals_a_second = 1;
-	settings.refusals_at_once = 2;
+	settings_paced(&settings, 2);
 	struct fake *fake = fake_start(&settings);
 	const struct client_settings client = {.url = rpc_server_url(fake->server, 0)};
 	assert_int_equal(client_new(&client, &other).code, ST_OK);
@@ -1336,10 +1341,8 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 	(void)state;
 	methods_name();
 	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
+	settings_paced(&settings, 1);
 	settings.clock = &clock.clock;
-	settings.refusals_a_second = 1;
-	settings.refusals_at_once = 1;
 	settings.refusals_waiting_max = 3;
 	through.via = slice_text("via:z");
 	through.client_ip = "203.0.113.7";
@@ -1378,9 +1381,7 @@ what_a_handler_finds_forged_keeps_the_pace_too(void **state)
 
 	(void)state;
 	methods_name();
-	rpc_settings_default(&settings);
-	settings.refusals_a_second = 1;
-	settings.refusals_at_once = 2;
+	settings_paced(&settings, 2);
 	struct fake *fake = fake_start(&settings);
 	const int64_t began_us = clock_boot_us(&clock_system);
 	for (int i = 0; i < 3; i++) {
@@ -1400,9 +1401,7 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 
 	(void)state;
 	methods_name();
-	rpc_settings_default(&settings);
-	settings.refusals_a_second = 1;
-	settings.refusals_at_once = 1;
+	settings_paced(&settings, 1);
 	settings.drain_us = US_PER_MS;
 	bad.timeout_ms = 2000;
 	struct fake *fake = fake_start(&settings);
