@@ -209,8 +209,7 @@ identify(struct task *task, struct arena *arena)
 		else
 			task->who[task->at] = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
 		/* Memory does not know it. */
-		if (st.code == ST_OK && step != CREDENTIAL_KNOWN && !task->envelope.memory_only &&
-		    task_turn_away(task))
+		if (st.code == ST_OK && step != CREDENTIAL_KNOWN && task_turn_away(task))
 			return;
 		if (!identify_take(task, st, step))
 			return;

@@ -41,6 +41,9 @@ task_turn_away(struct task *task)
 {
 	struct rpc_server *server = task->server;
 
+	/* What asks memory alone costs no look: it hears at once that it is not there. */
+	if (task->envelope.memory_only)
+		return false;
 	/* A login that has run out must not keep anybody from logging in. */
 	if (task->at == WHO_CALLER && task->row->is_public)
 		return false;

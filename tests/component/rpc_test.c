@@ -1838,21 +1838,28 @@ memory_request(const struct memory_item *item, Usher__V1__Pair *payload, uint8_t
 	out->payload.len = usher__v1__pair__pack(payload, room);
 }
 
-static Usher__V1__Response *
-exchange(nng_socket socket, Usher__V1__Request *request)
+static void
+send_request(nng_socket socket, const Usher__V1__Request *request)
 {
 	const size_t size = usher__v1__request__get_packed_size(request);
 	uint8_t *bytes = malloc(size);
-	void *data = NULL;
-	size_t got = 0;
 
 	(void)usher__v1__request__pack(request, bytes);
 	assert_int_equal(nng_send(socket, bytes, size, 0), 0);
+	free(bytes);
+}
+
+static Usher__V1__Response *
+exchange(nng_socket socket, const Usher__V1__Request *request)
+{
+	void *data = NULL;
+	size_t got = 0;
+
+	send_request(socket, request);
 	assert_int_equal(nng_recv(socket, &data, &got, NNG_FLAG_ALLOC), 0);
 	Usher__V1__Response *response = usher__v1__response__unpack(NULL, got, data);
 	assert_non_null(response);
 	nng_free(data, got);
-	free(bytes);
 	return response;
 }
 
@@ -1967,6 +1974,21 @@ a_batch_for_memory_alone_leaves_out_what_memory_does_not_have(void **state)
 }
 
 static void
+assert_item_answered_so(nng_socket socket, const struct memory_item *item, bool memory_only)
+{
+	Usher__V1__Request request;
+	Usher__V1__Pair payload;
+	uint8_t room[64];
+
+	memory_request(item, &payload, room, &request);
+	request.memory_only = memory_only;
+	Usher__V1__Response *response = exchange(socket, &request);
+	assert_answered_so(response, item);
+	assert_int_equal(response->memory_only, memory_only);
+	usher__v1__response__free_unpacked(response, NULL);
+}
+
+static void
 a_call_for_memory_alone_does_nothing_that_memory_can_not(void **state)
 {
 	static const struct memory_item items[] = {
@@ -1980,23 +2002,49 @@ a_call_for_memory_alone_does_nothing_that_memory_can_not(void **state)
 	struct fake *fake = *state;
 	nng_socket socket = plain_client(fake);
 
-	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
-		Usher__V1__Request request;
-		Usher__V1__Pair payload;
-		uint8_t room[64];
-
-		memory_request(&items[i], &payload, room, &request);
-		request.memory_only = true;
-		Usher__V1__Response *response = exchange(socket, &request);
-		assert_answered_so(response, &items[i]);
-		assert_true(response->memory_only);
-		usher__v1__response__free_unpacked(response, NULL);
-	}
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+		assert_item_answered_so(socket, &items[i], true);
 	assert_int_equal(atomic_load(&fake->handled), 1);
 	assert_int_equal(atomic_load(&fake->begins) + atomic_load(&fake->begun) +
 			     atomic_load(&fake->audits) + atomic_load(&fake->leases),
 	    0);
 	nng_close(socket);
+}
+
+/* As many refusals wait as may, of this connection too. */
+static void
+a_call_for_memory_alone_is_not_turned_away_for_others_refusals(void **state)
+{
+	static const struct memory_item bad = {
+	    "test.v1.Echo/Keyed", "bad", "1", .code = ST_UNAUTHENTICATED};
+	static const struct memory_item turned_away = {"test.v1.Echo/Keyed", "cpu:a", "2",
+	    .code = ST_RESOURCE_EXHAUSTED, .reason = "TOO_MANY_REFUSALS"};
+	static const struct memory_item not_there = {"test.v1.Echo/Keyed", "cpu:a", "3", NOT_THERE};
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	Usher__V1__Request request;
+	Usher__V1__Pair payload;
+	uint8_t room[64];
+	int64_t waiting = 0, count;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 1);
+	settings.clock = &clock.clock;
+	settings.refusals_waiting_max = 1;
+	struct fake *fake = fake_start(&settings);
+	nng_socket socket = plain_client(fake);
+	assert_item_answered_so(socket, &bad, false);
+	memory_request(&bad, &payload, room, &request);
+	send_request(socket, &request);
+	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &count), waiting == 1));
+	assert_item_answered_so(socket, &turned_away, false);
+	assert_item_answered_so(socket, &not_there, true);
+	fake_clock_advance(&clock, 2 * US_PER_S);
+	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &count), waiting == 0));
+	nng_close(socket);
+	fake_stop(fake);
 }
 
 static void
@@ -2663,6 +2711,7 @@ main(void)
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
 	    WITH_SERVER(a_batch_for_memory_alone_leaves_out_what_memory_does_not_have),
 	    WITH_SERVER(a_call_for_memory_alone_does_nothing_that_memory_can_not),
+	    cmocka_unit_test(a_call_for_memory_alone_is_not_turned_away_for_others_refusals),
 	    cmocka_unit_test(
 		a_large_batch_for_memory_alone_is_worked_on_in_a_lane_and_waits_for_nothing),
 	    WITH_SERVER(a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits),
