@@ -54,6 +54,15 @@ source_find(struct http_server *server, const uint8_t prefix[16])
 	return NULL;
 }
 
+/* Has it as many as an address may have? A proxy may have more; nobody has come from NULL. */
+static bool
+source_is_full(const struct http_server *server, const struct http_source *source)
+{
+	const size_t limit = server->config.connections_per_address_max;
+
+	return limit != 0 && source && source->connections >= limit;
+}
+
 static void
 source_leave(struct http_source *source)
 {
@@ -128,17 +137,14 @@ enum MHD_Result
 peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes)
 {
 	struct http_server *server = cls;
-	size_t limit = server->config.connections_per_address_max;
 	char text[ADDRESS_TEXT_BYTES];
-	struct http_source *source;
 	uint8_t prefix[16];
 	bool admitted;
 
 	(void)bytes;
 	peer_name(address, text, prefix);
 	pthread_mutex_lock(&server->peers_lock);
-	source = source_find(server, prefix);
-	admitted = limit == 0 || !source || source->connections < limit || is_proxy(server, text);
+	admitted = !source_is_full(server, source_find(server, prefix)) || is_proxy(server, text);
 	if (admitted && server->figures.open >= server->config.connections_max)
 		admitted = peers_make_room(server, false);
 	server->figures.refused += !admitted;
@@ -146,11 +152,11 @@ peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes)
 	return admitted ? MHD_YES : MHD_NO;
 }
 
+/* source: what was found of that prefix, or NULL. */
 static bool
-peer_join_source(struct http_server *server, struct http_peer *peer, const uint8_t prefix[16])
+peer_join_source(struct http_server *server, struct http_peer *peer, struct http_source *source,
+    const uint8_t prefix[16])
 {
-	struct http_source *source = source_find(server, prefix);
-
 	if (!source) {
 		source = calloc(1, sizeof(*source));
 		if (!source)
@@ -171,7 +177,6 @@ peer_open(struct http_server *server, struct MHD_Connection *connection, void **
 	const union MHD_ConnectionInfo *fd =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_peer *peer = calloc(1, sizeof(*peer));
-	const size_t limit = server->config.connections_per_address_max;
 	struct http_source *source;
 	uint8_t prefix[16];
 	bool joined, over;
@@ -187,9 +192,9 @@ peer_open(struct http_server *server, struct MHD_Connection *connection, void **
 	pthread_mutex_lock(&server->peers_lock);
 	source = source_find(server, prefix);
 	/* Another event loop may have let one in since it was admitted. */
-	over = limit != 0 && source && source->connections >= limit && !peer->is_proxy;
+	over = source_is_full(server, source) && !peer->is_proxy;
 	server->figures.refused += over;
-	joined = !over && peer_join_source(server, peer, prefix);
+	joined = !over && peer_join_source(server, peer, source, prefix);
 	if (joined) {
 		list_add_last(&server->peers, &peer->node);
 		server->figures.open++;
