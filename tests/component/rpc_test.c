@@ -32,8 +32,8 @@ struct fake {
 	struct rpc_server *server;
 	struct client *client;
 	atomic_bool trust;
-	atomic_int fills, verifies, leases, begins, commits, rollbacks, audits, handled, begun,
-	    changes;
+	atomic_int fills, parks, verifies, leases, begins, commits, rollbacks, audits, handled,
+	    begun, changes;
 	atomic_bool filled;
 	pthread_mutex_t lock;
 	struct cache_waiter *filling;
@@ -163,6 +163,7 @@ fake_fill_begin(void *self, const struct credential_ask *ask, struct cache_waite
 		fake->filling = waiter;
 	else
 		list_add_last(&fake->parked, &waiter->parked);
+	(void)atomic_fetch_add(&fake->parks, !first);
 	(void)pthread_mutex_unlock(&fake->lock);
 	return first;
 }
@@ -799,7 +800,8 @@ calls_behind_one_fill_are_parked_and_answered(void **state)
 
 	atomic_store(&fake->fill_waits, true);
 	call_many(fake, "Keyed", &fill, 20, counts);
-	WAIT_FOR(atomic_load(&fake->fills) == 1);
+	/* All of them: who comes when the fill is over would begin another one. */
+	WAIT_FOR(atomic_load(&fake->fills) == 1 && atomic_load(&fake->parks) == 19);
 	/* The parked ones hold no worker: another's query goes through. */
 	struct client_options key = as("key:b");
 	struct client_result other = call_with(fake, "Keyed", "miss", &key);
