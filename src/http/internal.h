@@ -31,7 +31,8 @@ struct http_server {
 	pthread_cond_t changed; /* an exchange ended, or the server stops */
 	struct list exchanges;  /* given to the handler, not yet completed */
 	size_t busy;
-	bool stopping;
+	bool stopping; /* the handler is given nothing more */
+	bool drained;  /* nothing is waited for: the sweeper ends */
 	pthread_t sweeper;
 	struct files_watch files; /* the sweeper's */
 	int listen_fd;            /* the library's, until it is stopped */

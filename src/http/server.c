@@ -59,7 +59,7 @@ sweeper_run(void *cls)
 		pause_ms = SWEEP_MS_MAX;
 	(void)pthread_setname_np(pthread_self(), "http-sweeper");
 	pthread_mutex_lock(&server->lock);
-	while (!server->stopping) {
+	while (!server->drained) {
 		struct timespec until;
 
 		peers_sweep(server);
@@ -235,7 +235,7 @@ static void
 sweeper_stop(struct http_server *server)
 {
 	pthread_mutex_lock(&server->lock);
-	server->stopping = true;
+	server->drained = true;
 	pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->lock);
 	pthread_join(server->sweeper, NULL);
@@ -330,18 +330,18 @@ http_server_stop(struct http_server **server_pointer)
 	if (!server)
 		return;
 	*server_pointer = NULL;
-	int fd = MHD_quiesce_daemon(server->daemon);
-	sweeper_stop(server);
-
+	/* MHD_quiesce_daemon() would close the door first; but in 0.9.75 it ends the process when
+	 * an event loop takes the listener out of its epoll set at the same time. So it stays open,
+	 * and who comes in now is answered like those who are in. */
 	pthread_mutex_lock(&server->lock);
+	server->stopping = true;
 	server_drain(server, server->config.drain_timeout_ms);
 	/* The library panics when it is stopped with a suspended connection. */
 	server_give_up(server);
 	server_drain(server, 1000);
 	pthread_mutex_unlock(&server->lock);
 
+	sweeper_stop(server);
 	MHD_stop_daemon(server->daemon);
-	if (fd >= 0)
-		close(fd);
 	http_server_release(server);
 }

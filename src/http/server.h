@@ -142,8 +142,9 @@ uint16_t http_server_port(const struct http_server *server);
 /* Requests handed to the handler and not yet replied to in full. Threads: any. */
 size_t http_server_busy(const struct http_server *server);
 
-/* Accept nothing more, wait for the replies that are due, at most drain_timeout_ms, answer the rest
- * 503, close everything. Blocks; not from the handler. */
+/* Answer 503 to every further request, wait for the replies that are due, at most drain_timeout_ms,
+ * answer the rest 503, close everything. Who connects meanwhile is let in and told so. Blocks; not
+ * from the handler. */
 void http_server_stop(struct http_server **server);
 
 #endif

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
  * thread, /never is kept until the test lets it go, what it does not know is echoed. */
 struct fixture {
 	struct http_server *server;
+	uint16_t port;
 	atomic_int handled;
 	pthread_mutex_t lock;
 	pthread_cond_t kept_changed;
@@ -109,6 +112,7 @@ start_as(void **state, const struct http_config *config)
 	pthread_cond_init(&fixture->kept_changed, NULL);
 	status made = http_server_new(config, handle, fixture, &fixture->server);
 	assert_int_equal(made.code, ST_OK);
+	fixture->port = http_server_port(fixture->server);
 	*state = fixture;
 	return 0;
 }
@@ -129,6 +133,12 @@ static int
 set_up(void **state)
 {
 	return start(state, 10000, 5000);
+}
+
+static int
+set_up_patient(void **state)
+{
+	return start(state, 10000, 60000);
 }
 
 static int
@@ -183,7 +193,7 @@ dial_from(struct fixture *fixture, uint32_t host)
 	struct sockaddr_in source = {
 	    .sin_family = AF_INET, .sin_addr = {htonl((INADDR_LOOPBACK & ~0xffu) | host)}};
 	struct sockaddr_in address = {.sin_family = AF_INET,
-	    .sin_port = htons(http_server_port(fixture->server)),
+	    .sin_port = htons(fixture->port),
 	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	struct timeval patience = {.tv_sec = 5};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -674,6 +684,103 @@ stopping_waits_for_replies_that_are_due(void **state)
 	pthread_join(stopper, NULL);
 }
 
+/* Requests on new connections, until the first that is not answered 200. */
+static void
+ask_until_refused(struct fixture *fixture, char reply[REPLY_BYTES_MAX])
+{
+	do
+		ASK(&fixture, "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n", reply);
+	while (status_in(reply) == 200);
+}
+
+static void
+who_comes_while_it_stops_is_told_so_at_once(void **state)
+{
+	static const char request[] = "GET /never HTTP/1.1\r\n" HOST CLOSE "\r\n";
+	struct fixture *fixture = *state;
+	char reply[REPLY_BYTES_MAX];
+	pthread_t stopper;
+	int fd = dial(fixture), handled;
+
+	say(fd, request, sizeof(request) - 1);
+	wait_for_kept(fixture, 1);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_server, fixture), 0);
+	ask_until_refused(fixture, reply);
+	handled = atomic_load(&fixture->handled);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(status_in(reply), 503);
+		assert_has(reply, "SHUTTING_DOWN");
+		assert_has(reply, "Connection: close\r\n");
+		ask_until_refused(fixture, reply);
+	}
+	assert_int_equal(atomic_load(&fixture->handled), handled);
+	reply_text(fixture->kept[0], "in time\n");
+	hear_all(fd, reply);
+	assert_has(reply, "in time\n");
+	close(fd);
+	pthread_join(stopper, NULL);
+}
+
+/* Stands in for the C library's, for libmicrohttpd too: a thread that dawdles is as slow to take a
+ * socket out of an epoll set as one that had to give up its core just before. */
+static _Thread_local bool dawdles;
+
+int
+epoll_ctl(int set, int what, int fd, struct epoll_event *event)
+{
+	if (what == EPOLL_CTL_DEL && dawdles)
+		usleep(2000);
+	return (int)syscall(SYS_epoll_ctl, set, what, fd, event);
+}
+
+/* Until nobody listens any more. */
+static void *
+come_and_go(void *cls)
+{
+	static const char request[] = "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n";
+	const struct fixture *fixture = cls;
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	    .sin_port = htons(fixture->port),
+	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	char reply[REPLY_BYTES_MAX];
+	bool is_there = true;
+
+	while (is_there) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		is_there = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+		if (is_there) {
+			say(fd, request, sizeof(request) - 1);
+			hear_all(fd, reply);
+		}
+		close(fd);
+	}
+	return NULL;
+}
+
+static void
+stopping_goes_well_while_clients_come_and_go(void **state)
+{
+	pthread_t clients[4];
+
+	for (int round = 0; round < 20; round++) {
+		assert_int_equal(set_up(state), 0);
+		struct fixture *fixture = *state;
+
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(
+			    pthread_create(&clients[i], NULL, come_and_go, fixture), 0);
+		while (atomic_load(&fixture->handled) < 20)
+			usleep(100);
+		dawdles = true;
+		http_server_stop(&fixture->server);
+		dawdles = false;
+		for (int i = 0; i < 4; i++)
+			pthread_join(clients[i], NULL);
+		tear_down(state);
+	}
+}
+
 /* A piece now and then, always sooner than any timeout that starts again with each. */
 static void
 trickle(struct fixture *fixture, const char *before, const char *again)
@@ -908,6 +1015,7 @@ main(void)
 {
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define SERVED_NARROWLY(test) cmocka_unit_test_setup_teardown(test, set_up_narrow, tear_down)
+#define SERVED_PATIENTLY(test) cmocka_unit_test_setup_teardown(test, set_up_patient, tear_down)
 #define SERVED_HASTILY(test) cmocka_unit_test_setup_teardown(test, set_up_hasty, tear_down)
 	const struct CMUnitTest tests[] = {
 	    SERVED(a_plain_get_comes_through_whole),
@@ -926,6 +1034,8 @@ main(void)
 	    SERVED(replies_come_from_other_threads),
 	    SERVED_HASTILY(stopping_answers_what_nobody_answered_and_late_replies_do_no_harm),
 	    SERVED(stopping_waits_for_replies_that_are_due),
+	    SERVED_PATIENTLY(who_comes_while_it_stops_is_told_so_at_once),
+	    cmocka_unit_test(stopping_goes_well_while_clients_come_and_go),
 	    SERVED_HASTILY(a_request_that_trickles_is_cut_off),
 	    SERVED_HASTILY(a_handler_may_take_longer_than_reading_may),
 	    SERVED_NARROWLY(an_address_has_its_part_of_the_connections),
