@@ -52,7 +52,8 @@ outbox_unseal(const struct crypt_key *key, const struct uuid *id, struct slice s
 		    at < plain.bytes ? memchr(plain.data + at, 0, plain.bytes - at) : NULL;
 
 		if (!end)
-			return REFUSE(ST_DATA_LOSS, "a mail in the outbox is of no known form");
+			return REFUSE(
+			    ST_INVALID_ARGUMENT, "a mail in the outbox is of no known form");
 		texts[i] = (const char *)plain.data + at;
 		at = (size_t)(end - plain.data) + 1;
 	}
@@ -73,7 +74,7 @@ outbox_put(struct store_conn *conn, const struct crypt_key *key, const struct ra
 	    p_time(expires_at_us));
 }
 
-/* A mail that nobody can read or that no server would take must not stand in the way of others. */
+/* A mail that opened and that nobody could send must not stand in the way of others. */
 static status
 drop(struct store_conn *conn, const struct uuid *id, status why)
 {
@@ -98,7 +99,9 @@ drain_one(const struct outbox *outbox, struct store_conn *conn, const struct uui
 		*done = true;
 		return STORE_QUERY(conn, STMT_JOBS_OUTBOX_DONE, NULL, p_uuid(id));
 	}
-	if (st.code == ST_DATA_LOSS || st.code == ST_INVALID_ARGUMENT)
+	/* One that does not open may be another node's to send: sealed with its master key, or by a
+	 * later version. */
+	if (st.code == ST_INVALID_ARGUMENT)
 		return drop(conn, id, st);
 	log_event(LOG_WARN, "mail_waits", "why", st.message, NULL);
 	return STORE_QUERY(conn, STMT_JOBS_OUTBOX_LATER, NULL, p_uuid(id));

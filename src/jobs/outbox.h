@@ -23,7 +23,8 @@ void outbox_key_derive(const struct crypt_key *master, struct crypt_key *out);
  * Errors: RESOURCE_EXHAUSTED (arena, longer than a mail may be), INTERNAL (random source). */
 MUST_USE status outbox_seal(const struct crypt_key *key, const struct rand_source *rand,
     const struct mail *mail, struct arena *arena, struct slice *out);
-/* The inverse; texts are in the arena. Errors: DATA_LOSS, RESOURCE_EXHAUSTED. */
+/* The inverse; texts are in the arena. Errors: DATA_LOSS (as crypt_unseal()), INVALID_ARGUMENT (it
+ * opened, and is no mail), RESOURCE_EXHAUSTED. */
 MUST_USE status outbox_unseal(const struct crypt_key *key, const struct uuid *id,
     struct slice sealed, struct arena *arena, struct mail *out);
 
@@ -45,8 +46,8 @@ struct outbox {
 };
 
 /* Deliver up to OUTBOX_DRAIN_MAX mails that are due. Opens and commits a transaction of its own.
- * A mail that can't be delivered waits, longer each time; one that can't be read or is refused as
- * malformed is logged and removed. *delivered and *waiting count.
+ * A mail that can't be delivered, or does not open here, waits, longer each time; one that opens
+ * and is refused as malformed is logged and removed. *delivered and *waiting count.
  * Errors: as store_query() and store_commit(). */
 MUST_USE status outbox_drain(const struct outbox *outbox, struct store_conn *conn,
     struct arena *arena, int64_t *delivered, int64_t *waiting);

@@ -124,22 +124,110 @@ mail_leaves_with_its_transaction_once(void **state)
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox"), "0");
 }
 
+/* Let all mail be due, and run the job. */
 static void
-mail_that_can_not_leave_waits_and_one_that_is_damaged_goes(void **state)
+send_mail(void)
 {
-	int64_t later_us = clock_now_us(&clock_system) + 600 * US_PER_S;
+	handler_sql(&fixture, "UPDATE usher.mail_outbox SET next_try_at = now()");
+	must(jobs_run_now(jobs, "mail"));
+}
 
+static const char *
+mails_that_wait(void)
+{
+	return handler_sql(&fixture, "SELECT count(*) || ' tried ' || sum(attempts) || ' times' "
+				     "FROM usher.mail_outbox");
+}
+
+static void
+mail_that_can_not_leave_waits(void **state)
+{
 	(void)state;
-	put_mail("ann@example.org", later_us, true);
+	put_mail("ann@example.org", clock_now_us(&clock_system) + 600 * US_PER_S, true);
 	standard.outbox.deliver_env = (char *)"/nowhere/at/all";
 	must(jobs_run_now(jobs, "mail"));
 	assert_string_equal(handler_sql(&fixture,
 				"SELECT attempts FROM usher.mail_outbox WHERE next_try_at > now()"),
 	    "1");
-	handler_sql(
-	    &fixture, "UPDATE usher.mail_outbox SET next_try_at = now(), sealed = 'damaged'");
+}
+
+/* Nobody can tell it from damage: one that is damaged waits too, until it is swept. */
+static void
+mail_of_another_key_or_version_waits_for_who_can_open_it(void **state)
+{
+	struct crypt_key another;
+
+	(void)state;
+	must(crypt_key_make(&rand_system, &another));
+	put_mail("ann@example.org", clock_now_us(&clock_system) + 600 * US_PER_S, true);
+	standard.outbox.key = &another;
+	send_mail();
+	assert_string_equal(mails_that_wait(), "1 tried 1 times");
+	standard.outbox.key = &outbox_key;
+	handler_sql(&fixture, "UPDATE usher.mail_outbox SET sealed = set_byte(sealed, 0, 77)");
+	send_mail();
+	assert_string_equal(mails_that_wait(), "1 tried 2 times");
+	handler_sql(&fixture, "UPDATE usher.mail_outbox SET sealed = set_byte(sealed, 0, 1)");
+	send_mail();
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox"), "0");
+	assert_int_equal(count_files(".eml"), 1);
+	put_mail("ben@example.org", clock_now_us(&clock_system) + 600 * US_PER_S, true);
+	handler_sql(&fixture, "UPDATE usher.mail_outbox SET sealed = 'damaged'");
+	send_mail();
+	assert_string_equal(mails_that_wait(), "1 tried 1 times");
+	handler_sql(&fixture, "UPDATE usher.mail_outbox SET expires_at = now() - interval '1 s'");
+	must(jobs_run_now(jobs, "sweep"));
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox"), "0");
+}
+
+static void
+a_node_with_another_master_key_touches_no_mail(void **state)
+{
+	struct crypt_key master;
+	struct keyring *keyring;
+
+	(void)state;
+	must(crypt_key_make(&rand_system, &master));
+	must(keyring_new(&(struct keyring_config){.master = &master,
+			     .clock = &clock_system,
+			     .rand = &rand_system,
+			     .issuer = "x",
+			     .audience = "x"},
+	    &keyring));
+	put_mail("ann@example.org", clock_now_us(&clock_system) + 600 * US_PER_S, true);
+	outbox_key_derive(&master, &outbox_key);
+	standard.keyring = keyring;
+	assert_int_equal(jobs_run_now(jobs, "keyring").code, ST_DATA_LOSS);
+	must(jobs_run_now(jobs, "mail"));
+	assert_string_equal(mails_that_wait(), "1 tried 0 times");
+	outbox_key_derive(fixture.master, &outbox_key);
+	standard.keyring = fixture.keyring;
+	keyring_free(&keyring);
+	must(jobs_run_now(jobs, "mail"));
+	assert_int_equal(count_files(".eml"), 1);
+}
+
+static void
+mail_that_opens_and_is_none_goes(void **state)
+{
+	struct uuid id;
+	struct slice sealed;
+	struct store_conn *conn;
+	struct arena arena;
+
+	(void)state;
+	must(arena_init(&arena, 4096, 1u << 20));
+	must(uuid_make(&clock_system, &rand_system, &id));
+	must(crypt_seal(&outbox_key, &rand_system, slice_of(id.bytes, UUID_BYTES),
+	    slice_text("no mail"), &arena, &sealed));
+	must(store_lease(fixture.store, clock_boot_us(&clock_system) + 60 * US_PER_S, &conn));
+	must(STORE_QUERY(conn, STMT_JOBS_OUTBOX_PUT, NULL, p_uuid(&id), p_bytes(sealed),
+	    p_time(clock_now_us(&clock_system) + 600 * US_PER_S)));
+	store_return(&conn);
+	arena_done(&arena);
 	must(jobs_run_now(jobs, "mail"));
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.mail_outbox"), "0");
+	assert_int_equal(count_files(".eml"), 0);
 }
 
 static void
@@ -401,7 +489,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(mail_leaves_with_its_transaction_once),
-	    TEST(mail_that_can_not_leave_waits_and_one_that_is_damaged_goes),
+	    TEST(mail_that_can_not_leave_waits),
+	    TEST(mail_of_another_key_or_version_waits_for_who_can_open_it),
+	    TEST(a_node_with_another_master_key_touches_no_mail),
+	    TEST(mail_that_opens_and_is_none_goes),
 	    TEST(what_has_expired_is_swept_and_the_rest_stays),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
 	    TEST(a_long_job_holds_up_no_brief_one),
