@@ -125,9 +125,9 @@ jobs_add(struct jobs *jobs, const struct job *job)
 	return STATUS_OK;
 }
 
-/* In a transaction of the runner's, if nobody else is at it. */
+/* A transaction of the runner's. *claimed: nobody else is at it. */
 static status
-run_for_cluster(const struct job *job, struct job_run *run)
+run_claimed(const struct job *job, struct job_run *run, bool *claimed)
 {
 	struct revision revision;
 	ROWS_AUTO claim = {0};
@@ -136,8 +136,11 @@ run_for_cluster(const struct job *job, struct job_run *run)
 
 	TRY(store_begin(run->conn));
 	st = STORE_QUERY(run->conn, STMT_JOBS_CLAIM, &claim, p_int((int64_t)key));
-	if (st.code == ST_OK && row_bool(&claim, 0, JOBS_CLAIM_CLAIMED))
-		st = job->run(job->env, run);
+	if (st.code == ST_OK) {
+		*claimed = row_bool(&claim, 0, JOBS_CLAIM_CLAIMED);
+		if (*claimed)
+			st = job->run(job->env, run);
+	}
 	if (st.code != ST_OK) {
 		store_rollback(run->conn);
 		return st;
@@ -145,21 +148,63 @@ run_for_cluster(const struct job *job, struct job_run *run)
 	return store_commit(run->conn, &revision);
 }
 
-static status
-run_leased(struct jobs *jobs, const struct job *job, struct job_run *run)
+static int64_t
+deadline(struct jobs *jobs, const struct job *job)
 {
-	int64_t deadline_us =
-	    clock_boot_us(jobs->clock) + (jobs_are_stopping(jobs) ? STOP_US : RUN_DEADLINE_US);
+	int64_t timeout_us = job->timeout_us ? job->timeout_us : RUN_DEADLINE_US;
+
+	return clock_boot_us(jobs->clock) + (jobs_are_stopping(jobs) ? STOP_US : timeout_us);
+}
+
+/* Part by part, to the end even if some fail: the first of those is *failed. */
+static status
+run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, const char **failed)
+{
+	status first = STATUS_OK;
+	bool claimed = true;
+
+	do {
+		struct job_run part = *run;
+		status st;
+
+		store_set_deadline(part.conn, deadline(jobs, job));
+		st = run_claimed(job, &part, &claimed);
+		if (st.code == ST_OK)
+			*run = part;
+		else if (first.code == ST_OK) {
+			first = st;
+			*failed = job->parts ? job->parts[run->part] : NULL;
+		}
+		run->part++;
+	} while (claimed && job->parts && job->parts[run->part] && !store_is_lost(run->conn) &&
+		 !jobs_are_stopping(jobs));
+	return first;
+}
+
+static status
+run_leased(struct jobs *jobs, const struct job *job, struct job_run *run, const char **failed)
+{
 	status st;
 
-	TRY(store_lease(jobs->store, deadline_us, &run->conn));
-	st = job->of_cluster ? run_for_cluster(job, run) : job->run(job->env, run);
+	TRY(store_lease(jobs->store, deadline(jobs, job), &run->conn));
+	st = job->of_cluster ? run_for_cluster(jobs, job, run, failed) : job->run(job->env, run);
 	store_return(&run->conn);
 	return st;
 }
 
+/* What comes once an hour does not wait an hour for the database to be back; but what others may
+ * have to wait for is not tried again at once. */
+static int64_t
+retry_us(const struct job *job, status st)
+{
+	int64_t pause_us = st.code == ST_UNAVAILABLE || !job->retry_us ? RETRY_US : job->retry_us;
+
+	return pause_us < job->period_us ? pause_us : job->period_us;
+}
+
 static void
-note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, int64_t start_us)
+note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st, const char *failed,
+    int64_t start_us)
 {
 	struct job_figures *figures = &slot->figures;
 	bool failed_before, is_meant;
@@ -178,19 +223,19 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 		figures->last_error[0] = '\0';
 	} else {
 		figures->errors++;
-		snprintf(figures->last_error, sizeof(figures->last_error), "%s",
-		    st.message ? st.message : "");
+		snprintf(figures->last_error, sizeof(figures->last_error), "%s%s%s",
+		    failed ? failed : "", failed ? ": " : "", st.message ? st.message : "");
 	}
 	if (st.code == ST_OK && run->more)
 		slot->due_us = clock_boot_us(jobs->clock);
-	/* What comes once an hour does not wait an hour for the database to be back. */
-	if (st.code != ST_OK && slot->job.period_us > RETRY_US)
-		slot->due_us = clock_boot_us(jobs->clock) + RETRY_US;
+	if (st.code != ST_OK)
+		slot->due_us = clock_boot_us(jobs->clock) + retry_us(&slot->job, st);
 	pthread_mutex_unlock(&jobs->lock);
 	/* A database that is away would fill the log: the first failure is enough. */
 	if (st.code != ST_OK && !failed_before && !is_meant)
-		log_event(LOG_WARN, "job_failed", "job", slot->job.name, "code",
-		    status_code_name(st.code), "why", st.message, NULL);
+		log_event(LOG_WARN, "job_failed", "job", slot->job.name, "part",
+		    failed ? failed : "", "code", status_code_name(st.code), "why", st.message,
+		    NULL);
 }
 
 static status
@@ -199,13 +244,14 @@ run_slot(struct runner *runner, struct slot *slot)
 	struct jobs *jobs = runner->jobs;
 	struct job_run run = {.arena = &runner->arena};
 	int64_t start_us = clock_boot_us(jobs->clock);
+	const char *failed = NULL;
 	status st;
 
 	pthread_mutex_lock(&jobs->lock);
 	slot->due_us = start_us + slot->job.period_us;
 	pthread_mutex_unlock(&jobs->lock);
-	st = run_leased(jobs, &slot->job, &run);
-	note(jobs, slot, &run, st, start_us);
+	st = run_leased(jobs, &slot->job, &run, &failed);
+	note(jobs, slot, &run, st, failed, start_us);
 	arena_reset(&runner->arena);
 	return st;
 }

@@ -1,8 +1,9 @@
 /* jobs.h - everything that runs by itself: one shape, two threads, figures for each.
  *
  * A job runs every period, for one bounded batch; when it says that there is more, it runs again at
- * once, after the others had their turn. A job of the cluster runs in a transaction that the runner
- * opens and commits, and only if this node gets the job's advisory lock: the others pass.
+ * once, after the others had their turn. A job of the cluster runs in transactions that the runner
+ * opens and commits, one for each of its parts, and only if this node gets the job's advisory lock:
+ * the others pass.
  * Jobs that may take long have a thread of their own, so that receipts and mail need not wait.
  * Threads: jobs_add() before jobs_start(); jobs_wake() and jobs_get_figures() from any.
  * Blocks: jobs_stop(), until the jobs that run have ended; one that takes longer than a second
@@ -27,14 +28,20 @@ struct job_run {
 	int64_t done;        /* what the run did, in the job's own unit */
 	int64_t backlog;     /* what it knows to be left */
 	bool more;           /* run again soon */
+	size_t part;         /* which of the job's */
 };
 
 struct job {
 	const char *name;  /* "receipts" */
 	const char *about; /* what it does, for people */
 	int64_t period_us;
+	int64_t retry_us;   /* after a failure, unless the database is away; 0: a second */
+	int64_t timeout_us; /* of a transaction; 0: 30 s */
 	bool of_cluster;
 	bool is_long; /* on the thread of those that may take long */
+	/* Of a job of the cluster: run() is called for each, in a transaction of its own, and one
+	 * that fails undoes and holds up no other. NULL behind the last; NULL: it is all one. */
+	const char *const *parts;
 	status (*run)(void *env, struct job_run *run);
 	void *env;
 };

@@ -6,9 +6,11 @@
  *                                   leases of nodes that died
  *     sweep       of the cluster    expired rows, a bounded batch of each table
  *     retention   of the cluster    addresses in audit, and receipts, that are older than settings
- * say mail        of each node      the outbox, when mail is configured keyring     of each node a
- * signing key before the last one ceases to sign Lifetime: everything in standard_jobs, and it
- * itself, is borrowed and outlives the jobs. */
+ *                                   say
+ *     mail        of each node      the outbox, when mail is configured
+ *     keyring     of each node      a signing key before the last one ceases to sign
+ *
+ * Lifetime: everything in standard_jobs, and it itself, is borrowed and outlives the jobs. */
 #ifndef USHER_JOBS_STANDARD_H
 #define USHER_JOBS_STANDARD_H
 

@@ -1,9 +1,10 @@
-/* Receipts and the blocks that they name, on a real server. */
+/* Receipts and the blocks that they name, and the partitions for them, on a real server. */
 #include "jobs/jobs.h"
 #include "jobs/standard.h"
 #include "tests/lib/postgres.h"
 #include "tests/lib/scratch.h"
 
+#include <libpq-fe.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,6 +157,133 @@ rows_that_came_before_their_partition_hold_up_no_other(void **state)
 	assert_ok(jobs_run_now(f->jobs, "partitions"));
 }
 
+/* ---- partitions beside those who use the table */
+
+/* Somebody's transaction, which holds what sql takes until it is finished. */
+static PGconn *
+hold(struct fixture *f, const char *sql)
+{
+	PGconn *pg =
+	    PQsetdbLogin(postgres.socket, NULL, NULL, NULL, f->database, "usher_owner", NULL);
+
+	PQclear(PQexec(pg, "BEGIN"));
+	PQclear(PQexec(pg, sql));
+	assert_int_equal(PQtransactionStatus(pg), PQTRANS_INTRANS);
+	return pg;
+}
+
+/* The month after the next, of both. */
+#define LAST_MONTH                                                                                 \
+	"to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '2 months', 'YYYYMM')"
+#define LAST_PARTITIONS                                                                            \
+	"SELECT count(*) FROM pg_inherits WHERE inhrelid::regclass::text IN"                       \
+	" ('usher.turns_' || " LAST_MONTH ", 'usher.reads_' || " LAST_MONTH ")"
+
+static void
+forget_last_month(struct fixture *f)
+{
+	assert_sql(f, LAST_PARTITIONS, "2");
+	run_sql(f, "DO $$ BEGIN EXECUTE 'DROP TABLE usher.turns_' || " LAST_MONTH
+		   " || ', usher.reads_' || " LAST_MONTH "; END $$");
+	assert_sql(f, LAST_PARTITIONS, "0");
+}
+
+static void
+a_month_is_made_while_others_read_and_write_the_table(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *other;
+
+	forget_last_month(f);
+	other = hold(f, "LOCK TABLE ONLY usher.turns, ONLY usher.reads IN ROW EXCLUSIVE MODE");
+	assert_ok(jobs_run_now(f->jobs, "partitions"));
+	assert_sql(f, LAST_PARTITIONS, "2");
+	PQfinish(other);
+}
+
+static void
+a_partition_is_what_its_table_is(void **state)
+{
+	struct fixture *f = *state;
+
+	forget_last_month(f);
+	assert_ok(jobs_run_now(f->jobs, "partitions"));
+	/* Of this month, made by PARTITION OF, and of the last: as many constraints, indexes and
+	 * triggers, and the same columns with the same defaults. */
+	assert_sql(f,
+	    "WITH parts AS (SELECT c.oid, left(c.relname, 5) AS of, right(c.relname, 6) AS month"
+	    " FROM pg_class c WHERE c.relispartition AND c.relkind = 'r' AND c.relname ~ '[0-9]$'),"
+	    " made AS (SELECT p.of, p.month,"
+	    " (SELECT array_agg((a.attname, a.atttypid, a.attnotnull, a.attstorage,"
+	    "   pg_get_expr(d.adbin, d.adrelid))::text ORDER BY a.attnum) FROM pg_attribute a"
+	    "   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+	    "   WHERE a.attrelid = p.oid AND a.attnum > 0) AS columns,"
+	    " (SELECT array_agg(replace(pg_get_indexdef(i.indexrelid), p.month, '') ORDER BY 1)"
+	    "   FROM pg_index i WHERE i.indrelid = p.oid AND i.indisvalid) AS indexes,"
+	    " (SELECT array_agg(pg_get_constraintdef(c.oid) || c.convalidated ORDER BY 1)"
+	    "   FROM pg_constraint c WHERE c.conrelid = p.oid) AS constraints,"
+	    " (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = p.oid) AS triggers FROM parts p)"
+	    " SELECT count(DISTINCT (of, columns, indexes, constraints, triggers)) || ' of '"
+	    " || count(DISTINCT (of, month)) FROM made",
+	    "2 of 6");
+}
+
+static struct job_figures
+figures_of_partitions(struct fixture *f)
+{
+	struct job_figures figures;
+
+	assert_true(jobs_get_figures_of(f->jobs, slice_text("partitions"), &figures));
+	return figures;
+}
+
+/* What a call does, and whether anybody stands in the way of all who use the table. */
+static void
+write_a_turn(struct fixture *f)
+{
+	run_sql(f, "WITH made AS (INSERT INTO usher.conversations (org_id, id, chatbot_id, user_id)"
+		   " VALUES ('" ORG "', (left(usher.uuid_floor(now())::text, 13)"
+		   " || right(gen_random_uuid()::text, 23))::uuid, '" GONE "', '" ANN "')"
+		   " RETURNING org_id, id)"
+		   " INSERT INTO usher.turns (org_id, conversation_id, seq, role, body, tokens)"
+		   " SELECT org_id, id, 1, 1, 'x', 1 FROM made");
+	assert_sql(f,
+	    "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'"
+	    " AND relation IN ('usher.turns'::regclass, 'usher.reads'::regclass)",
+	    "0");
+}
+
+/* A backup has read locks on everything for hours. */
+static void
+a_backup_holds_up_the_partitions_and_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	struct job_figures figures;
+	PGconn *backup;
+
+	run_sql(f, "INSERT INTO usher.chatbots (org_id, id, display_name) VALUES"
+		   " ('" ORG "', '" GONE "', 'a bot')");
+	forget_last_month(f);
+	backup = hold(f, "LOCK TABLE usher.turns, usher.reads IN ACCESS SHARE MODE");
+	assert_ok(jobs_start(f->jobs));
+	while (figures_of_partitions(f).runs == 0)
+		write_a_turn(f);
+	figures = figures_of_partitions(f);
+	assert_string_equal(
+	    figures.last_error, "turns: another transaction is in the way; try again");
+	/* It does not come back at once. */
+	usleep(2500 * 1000);
+	assert_int_equal(figures_of_partitions(f).runs, 1);
+	assert_sql(f, LAST_PARTITIONS, "0");
+	PQfinish(backup);
+	jobs_wake(f->jobs, "partitions");
+	while (figures_of_partitions(f).runs == 1)
+		write_a_turn(f);
+	assert_int_equal(figures_of_partitions(f).errors, 1);
+	assert_sql(f, LAST_PARTITIONS, "2");
+	jobs_stop(f->jobs);
+}
+
 static int
 start(void **state)
 {
@@ -183,6 +311,11 @@ main(void)
 		a_block_that_two_users_share_outlives_one_of_them, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		rows_that_came_before_their_partition_hold_up_no_other, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_month_is_made_while_others_read_and_write_the_table, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_partition_is_what_its_table_is, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_backup_holds_up_the_partitions_and_nobody_else, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
