@@ -573,6 +573,70 @@ a_profile_is_stamped_with_who_wrote_each_field(void **state)
 	expect(put(&ann, "profile_data", &profile, 0, &reply), ST_INVALID_ARGUMENT, NULL);
 }
 
+/* What somebody was told, by their receipt. */
+static Usher__V1__ContextBlock *
+replay(const char *read_id)
+{
+	const char *hex;
+	uint8_t content[4096];
+	Usher__V1__ContextBlock *block;
+
+	drain();
+	hex = handler_sql(&fixture,
+	    "SELECT encode(b.content, 'hex') FROM usher.reads r JOIN usher.blocks b "
+	    "ON b.org_id = r.org_id AND b.user_id = r.user_id AND b.hash = r.block_hash "
+	    "WHERE r.read_id = '%s'",
+	    read_id);
+	assert_non_null(hex);
+	assert_in_range(strlen(hex), 2, 2 * sizeof(content));
+	assert_true(hex_decode(slice_text(hex), content, strlen(hex) / 2));
+	block = usher__v1__context_block__unpack(NULL, strlen(hex) / 2, content);
+	assert_non_null(block);
+	return block;
+}
+
+static const char *
+item_text(const Usher__V1__ContextBlock *block, const char *name)
+{
+	for (size_t i = 0; i < block->n_segments; i++)
+		for (size_t j = 0; j < block->segments[i]->n_items; j++)
+			if (strcmp(block->segments[i]->items[j]->name, name) == 0)
+				return block->segments[i]->items[j]->text;
+	return "";
+}
+
+static void
+a_receipt_leads_to_the_items_that_were_answered(void **state)
+{
+	/* The model sees the same with each of the first four, and with each of the last two. */
+	static const char *const texts[] = {"a\nb", "a\r\nb", "a\vb",
+	    "a\xe2\x80\xa8"
+	    "b",
+	    "a\x01"
+	    "b",
+	    "a\x02"
+	    "b"};
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__Profile profile = USHER__V1__PROFILE__INIT;
+	Usher__V1__GetProfileReply put_reply;
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	req.with_items = true;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		Usher__V1__ContextBlock *block;
+
+		profile.about = (char *)texts[i];
+		assert_ok(put(&ann, "about", &profile, 0, &put_reply));
+		changed(CHANGE_PROFILE, ANN);
+		assert_ok(call_as(&key, "Resolve", &req, &reply));
+		assert_string_equal(item_text(reply.context, "profile.about"), texts[i]);
+		block = replay(reply.read_id);
+		assert_string_equal(item_text(block, "profile.about"), texts[i]);
+		usher__v1__context_block__free_unpacked(block, NULL);
+	}
+}
+
 static struct handler_outcome
 append(const char *conversation, const char *text, int64_t expect_seq,
     Usher__V1__AppendTurnsReply *reply)
@@ -798,6 +862,7 @@ main(void)
 	    TEST(a_key_is_made_shown_once_listed_and_revoked),
 	    TEST(nobody_gives_a_key_what_they_have_not),
 	    TEST(a_profile_is_stamped_with_who_wrote_each_field),
+	    TEST(a_receipt_leads_to_the_items_that_were_answered),
 	    TEST(twenty_that_append_at_once_leave_one_conversation_without_gaps),
 	    TEST(turns_are_listed_from_the_newest_back),
 	    TEST(a_chatbot_is_made_once),

@@ -132,6 +132,40 @@ who_stands_behind_a_text_makes_another_version_of_the_block(void **state)
 	assert_memory_not_equal(a.hash, b.hash, sizeof(a.hash));
 }
 
+static void
+texts_that_are_rendered_alike_make_versions_of_their_own(void **state)
+{
+	/* A line break; what stands there as U+FFFD. */
+	static const char *const alike[][4] = {
+	    {"a\nb", "a\r\nb", "a\vb",
+		"a\xe2\x80\xa8"
+		"b"},
+	    {"a\x01"
+	     "b",
+		"a\x02"
+		"b",
+		"a\x7f"
+		"b",
+		"a\xef\xbf\xbd"
+		"b"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < 4; j++)
+			for (size_t k = 0; k < j; k++) {
+				struct block_parents one = full, other = full;
+				struct block a, b;
+
+				one.about.text = alike[i][j];
+				other.about.text = alike[i][k];
+				assert_int_equal(block_build(&arena, &one, &a).code, ST_OK);
+				assert_int_equal(block_build(&arena, &other, &b).code, ST_OK);
+				assert_string_equal(a.etag, b.etag);
+				assert_memory_not_equal(a.hash, b.hash, sizeof(a.hash));
+			}
+}
+
 /* Every line of a segment begins with its heading, one of its labels, or two blanks. */
 static void
 assert_stays_inside(const char *text, const char *heading, const char *const *labels)
@@ -371,6 +405,7 @@ main(void)
 	    cmocka_unit_test(segments_have_their_fixed_order_and_golden_bytes),
 	    cmocka_unit_test(etags_follow_the_bytes_alone),
 	    cmocka_unit_test(who_stands_behind_a_text_makes_another_version_of_the_block),
+	    cmocka_unit_test(texts_that_are_rendered_alike_make_versions_of_their_own),
 	    cmocka_unit_test(no_text_of_a_user_fakes_an_item_or_a_heading),
 	    cmocka_unit_test(json_stays_json_on_one_line),
 	    cmocka_unit_test(control_characters_do_not_reach_the_prompt_and_the_rest_does),

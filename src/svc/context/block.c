@@ -256,7 +256,22 @@ heading_tokens(enum block_section section)
 	return block_tokens(slice_text(sections[section].heading));
 }
 
-/* Texts and who stands behind them. */
+/* What stands there as itself when the block is stored: items that render alike are not the same.
+ */
+static void
+add_item_to_hash(struct strbuf *bytes, const Usher__V1__ContextItem *item)
+{
+	struct crypt_digest text;
+
+	crypt_digest(slice_text(item->text), &text);
+	strbuf_add_char(bytes, (char)('0' + item->trust));
+	strbuf_add_text(bytes, item->name);
+	strbuf_add_char(bytes, '=');
+	/* As long for each text, so that no two lists of items give the same bytes. */
+	strbuf_add(bytes, text.bytes, sizeof(text.bytes));
+}
+
+/* Segments as they are rendered, and their items: name, text and who stands behind it. */
 static status
 make_hash(struct block *block)
 {
@@ -266,12 +281,13 @@ make_hash(struct block *block)
 
 	strbuf_init(&bytes, 4096);
 	for (size_t i = 0; i < block->segments_count; i++) {
-		strbuf_add_text(&bytes, block->segment_list[i]->name);
+		const Usher__V1__ContextSegment *segment = block->with_items_list[i];
+
+		strbuf_add_text(&bytes, segment->name);
 		strbuf_add_char(&bytes, '=');
-		strbuf_add_text(&bytes, block->segment_list[i]->etag);
-		for (size_t j = 0; j < block->with_items_list[i]->n_items; j++)
-			strbuf_add_char(
-			    &bytes, (char)('0' + block->with_items_list[i]->items[j]->trust));
+		strbuf_add_text(&bytes, segment->etag);
+		for (size_t j = 0; j < segment->n_items; j++)
+			add_item_to_hash(&bytes, segment->items[j]);
 		strbuf_add_char(&bytes, '\n');
 	}
 	st = strbuf_status(&bytes);

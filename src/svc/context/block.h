@@ -83,7 +83,9 @@ struct block_turn {
 
 /* The stable segments, rendered in full. What every call reads stands together at the beginning. */
 struct block {
-	uint8_t hash[BLOCK_HASH_BYTES]; /* of texts and trust: names this version */
+	/* Names this version: of what is rendered, and of each item's name, text and trust, since
+	 * texts that differ may be rendered alike ("a\nb", "a\r\nb"). */
+	uint8_t hash[BLOCK_HASH_BYTES];
 	/* Those that have items, ready to be packed. */
 	Usher__V1__ContextSegment *segment_list[BLOCK_STABLE_SECTIONS];
 	size_t segments_count;
