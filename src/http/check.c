@@ -245,6 +245,7 @@ check_framing(struct exchange *exchange, const struct header_walk *walk, bool is
 	if (walk->codings && strcasecmp(walk->coding, "chunked") != 0)
 		return refuse(501, "TRANSFER_CODING_UNKNOWN",
 		    "the only Transfer-Encoding known here is chunked");
+	exchange->is_chunked = walk->codings > 0;
 	if (walk->lengths && !is_digits(walk->length))
 		return malformed("Content-Length is not a number");
 	if (walk->lengths &&

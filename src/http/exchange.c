@@ -338,20 +338,23 @@ exchange_answer(struct exchange *exchange, uint32_t http_status, struct MHD_Resp
 	exchange_release(exchange);
 }
 
+/* Is this reply the last on its connection? */
 static bool
-server_is_stopping(struct http_server *server)
+exchange_closes(const struct exchange *exchange)
 {
+	struct http_server *server = exchange->server;
+
 	pthread_mutex_lock(&server->lock);
 	bool stopping = server->stopping;
 	pthread_mutex_unlock(&server->lock);
-	return stopping;
+	return stopping || exchange->is_chunked;
 }
 
 void
 http_reply(struct http_request *request, const struct http_response *response)
 {
 	struct exchange *exchange = container_of(request, struct exchange, request);
-	bool close = server_is_stopping(exchange->server);
+	bool close = exchange_closes(exchange);
 	struct MHD_Response *made = http_response_make(response, exchange->id, close);
 	uint32_t http_status = response->status;
 
@@ -370,7 +373,7 @@ http_reply_problem(struct http_request *request, uint32_t http_status, status fa
     uint32_t retry_after_s, const struct http_header *headers, size_t headers_count)
 {
 	struct exchange *exchange = container_of(request, struct exchange, request);
-	bool close = server_is_stopping(exchange->server);
+	bool close = exchange_closes(exchange);
 
 	exchange_answer(exchange, http_status,
 	    http_problem_make(

@@ -108,6 +108,9 @@ struct exchange {
 	char *target;            /* a copy: the library picks the query to pieces */
 	size_t target_bytes;
 	uint64_t content_length;
+	/* The library reads chunks loosely: what another reader takes for the rest of this request
+	 * must not become the next one, so the connection ends with it. */
+	bool is_chunked;
 	struct strbuf body;
 	char id[33];
 	char *text; /* what the request's members point to */

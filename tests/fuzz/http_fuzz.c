@@ -215,6 +215,7 @@ check_framing(const struct exchange *exchange, bool is_http_1_0)
 	assert(http_request_header_count(request, "Transfer-Encoding") <= 1);
 	assert(!length || !coding);
 	assert(!coding || (strcasecmp(coding, "chunked") == 0 && !is_http_1_0));
+	assert(exchange->is_chunked == (coding != NULL));
 	assert(!length || number_parse_u64(slice_text(length), &number) || *length == '0');
 	assert(exchange->content_length == number || *length == '0');
 	for (size_t i = 0; i < request->headers_count; i++)
