@@ -35,8 +35,9 @@ struct rpc_call {
 
 	/* What the handler leaves behind. */
 	uint32_t retry_after_ms;
-	struct revision revision;  /* set by the commit */
-	bool no_barrier;           /* RESTRICT that turned out to change nothing visible */
+	struct revision revision; /* set by the commit */
+	bool no_barrier;          /* RESTRICT that turned out to change nothing visible */
+	bool was_gone; /* RESTRICT of what had been taken away: see rpc_commit_refusal() */
 	const char *audit_action;  /* overrides the method's name */
 	struct uuid audit_subject; /* what the action was on; nil: nothing */
 	struct uuid audit_org;     /* overrides the principal's; nil: that */
@@ -121,7 +122,9 @@ MUST_USE status rpc_commit_together(struct rpc_call *const *calls, size_t count,
 void rpc_note_committed(struct rpc_call *call, const struct revision *revision);
 /* Commit what the call has written although it is refused: attempts that count, a session that
  * ends. The refusal's row of audit is part of it, for a method that is audited, and always when
- * something is taken away (call->effect is RESTRICT). Answers refusal, or why it did not commit. */
+ * something is taken away (call->effect is RESTRICT, not was_gone). Refused credentials behind
+ * which nothing was left to take away (was_gone) wait for a barrier all the same, and keep the pace
+ * of others. Answers refusal, or why it did not commit. */
 MUST_USE status rpc_commit_refusal(struct rpc_call *call, status refusal);
 
 /* A field-level refusal: INVALID_ARGUMENT with BadRequest naming the field.

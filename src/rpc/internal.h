@@ -255,8 +255,10 @@ size_t no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_B
 void task_answer(struct task *task, const struct answer *answer);
 void task_refuse(struct task *task, status st);
 void task_refuse_later(struct task *task, status st, uint32_t retry_after_ms);
-/* Refuse it when its time has come: a credential is no good. */
-void task_refuse_at(struct task *task, status st, int64_t not_before_us);
+/* Refuse it when its time has come, and the barrier is passed (restricts): a credential is no good.
+ */
+void task_refuse_at(
+    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
 /* Answer it when its time has come and the barrier is passed (restricts). */
 void task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
@@ -268,6 +270,8 @@ void task_wait(struct task *task, int64_t until_us);
 /* refusal.c */
 /* A credential is no good: says so when the pace of who sent it allows. */
 void task_refuse_paced(struct task *task, status st);
+/* The same of one that ended something once: behind a barrier too. */
+void task_refuse_behind_barrier(struct task *task, const struct answer *answer);
 /* Memory does not know a credential. true: it is not looked at, and the task is answered: as many
  * refusals wait as may, of that connection too. */
 bool task_turn_away(struct task *task);

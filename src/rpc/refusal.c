@@ -17,8 +17,9 @@ is_full(const struct rpc_server *server)
 	return atomic_load(&server->refusals_parked) >= server->settings.refusals_waiting_max;
 }
 
-void
-task_refuse_paced(struct task *task, status st)
+/* Counts one more against its source. When it may be told; not in the future: at once. */
+static int64_t
+refusal_due_us(struct task *task)
 {
 	struct rpc_server *server = task->server;
 	const int64_t now_us = clock_boot_us(server->settings.clock);
@@ -30,10 +31,35 @@ task_refuse_paced(struct task *task, status st)
 	/* The items of a batch are answered together, and what asks memory alone at once, for
 	 * others may wait for it: that took nobody's place in a lane. */
 	if (wait_us <= 0 || task->batch || task->envelope.memory_only ||
-	    atomic_load_explicit(&server->is_draining, memory_order_relaxed) || is_full(server))
+	    atomic_load_explicit(&server->is_draining, memory_order_relaxed))
+		return 0;
+	return now_us + wait_us;
+}
+
+void
+task_refuse_paced(struct task *task, status st)
+{
+	const struct answer answer = {.st = st};
+	const int64_t due_us = refusal_due_us(task);
+
+	if (due_us == 0 || is_full(task->server))
 		task_refuse(task, st);
 	else
-		task_refuse_at(task, st, now_us + wait_us);
+		task_refuse_at(task, &answer, due_us, false);
+}
+
+/* It counts among the refusals that wait: a place among the calls that wait would be one that those
+ * who take away something have no longer. */
+void
+task_refuse_behind_barrier(struct task *task, const struct answer *answer)
+{
+	if (is_full(task->server))
+		task_refuse_later(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too many refusals wait for their answer already"),
+		    RETRY_MS_TURNED_AWAY);
+	else
+		task_refuse_at(task, answer, refusal_due_us(task), true);
 }
 
 bool

@@ -386,15 +386,17 @@ task_answer_later(
 }
 
 void
-task_refuse_at(struct task *task, status st, int64_t not_before_us)
+task_refuse_at(
+    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
 {
-	const struct answer answer = {.st = st};
-
-	task_set_aside(task, &answer, not_before_us, &task->server->refusals_parked);
+	task_set_aside(task, answer, not_before_us, &task->server->refusals_parked);
 	(void)atomic_fetch_add(&task->work->pipe->refused, 1);
-	if (task->reply)
+	if (task->reply && !restricts)
 		work_drop_request(task->work, nng_msg_len(task->reply));
-	reply_park(task);
+	if (restricts && task->reply)
+		barrier_begin(task, &answer->revision);
+	else
+		reply_park(task);
 }
 
 static void

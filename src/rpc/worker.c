@@ -140,6 +140,10 @@ run_answer(struct run *run, struct rpc_call *call, status st, const ProtobufCMes
 	 */
 	const bool restricts =
 	    call->effect == EFFECT_RESTRICT && !call->no_barrier && call->revision.xid != 0;
+	if (restricts && call->was_gone && st.code == ST_UNAUTHENTICATED) {
+		task_refuse_behind_barrier(task, &answer);
+		return;
+	}
 	if (restricts || call->not_before_us > 0) {
 		task_answer_later(task, &answer, call->not_before_us, restricts);
 		return;

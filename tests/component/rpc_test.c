@@ -379,6 +379,11 @@ fails(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Proto
 		return rpc_refuse_rate(call, 1500001, "TOO_FAST", "slow down");
 	if (strcmp(in->key, "forged") == 0)
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "FORGED", "no");
+	if (strcmp(in->key, "ends") == 0 || strcmp(in->key, "ended") == 0) {
+		call->effect = EFFECT_RESTRICT;
+		call->was_gone = strcmp(in->key, "ended") == 0;
+		return rpc_commit_refusal(call, REFUSE_FOR(ST_UNAUTHENTICATED, "REUSED", "no"));
+	}
 	return REFUSE(ST_INTERNAL, "table usher.secret is missing");
 }
 
@@ -1391,6 +1396,69 @@ what_a_handler_finds_forged_keeps_the_pace_too(void **state)
 		assert_refused(&result, ST_UNAUTHENTICATED, "FORGED");
 	}
 	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
+	fake_stop(fake);
+}
+
+static int64_t
+refusals_waiting(struct fake *fake)
+{
+	int64_t waiting, turned_away;
+
+	rpc_server_refusals(fake->server, &waiting, &turned_away);
+	return waiting;
+}
+
+/* As a refresh token that comes again and again. The first refusal ends something; the others wait
+ * for a barrier like it, and for their turn. */
+static void
+a_refusal_that_ended_something_is_repeated_at_the_pace_behind_a_barrier(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct barrier_waiter *waiter = NULL;
+	static struct client_result result;
+	struct client_options key = as("key:a");
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 1);
+	settings.clock = &clock.clock;
+	settings.parked_max = 1;
+	settings.refusals_waiting_max = 1;
+	struct fake *fake = fake_start(&settings);
+	request.key = (char *)"ends";
+	client_call_async(
+	    fake->client, method("Fails"), NULL, &request.base, store_result, &result);
+	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+	assert_int_equal(refusals_waiting(fake), 0);
+	waiter->done(waiter, STATUS_OK);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_refused(&result, ST_UNAUTHENTICATED, "REUSED");
+	assert_int_equal(atomic_load(&fake->audits), 1);
+
+	/* This one may be told at once, the next in a second. */
+	request.key = (char *)"ended";
+	for (int i = 0; i < 2; i++) {
+		client_call_async(
+		    fake->client, method("Fails"), NULL, &request.base, store_result, &result);
+		WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+		/* It takes no place from those that take something away; and there are so many for
+		 * it. */
+		assert_int_equal(refusals_waiting(fake), 1);
+		assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
+		struct client_result full = call_with(fake, "Fails", "ended", NULL);
+		assert_refused(&full, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
+		waiter->done(waiter, STATUS_OK);
+		if (i == 1) {
+			assert_int_equal(refusals_waiting(fake), 1);
+			fake_clock_advance(&clock, US_PER_S);
+		}
+		WAIT_FOR(atomic_load(&fake->handled) >= 2000 + 1000 * i);
+		assert_true(result.has_revision);
+		assert_refused(&result, ST_UNAUTHENTICATED, "REUSED");
+	}
 	fake_stop(fake);
 }
 
@@ -2694,6 +2762,8 @@ main(void)
 	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
 	    cmocka_unit_test(connections_of_one_address_share_its_pace_of_refusals),
 	    cmocka_unit_test(what_a_handler_finds_forged_keeps_the_pace_too),
+	    cmocka_unit_test(
+		a_refusal_that_ended_something_is_repeated_at_the_pace_behind_a_barrier),
 	    cmocka_unit_test(when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),

@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -677,6 +678,34 @@ def test_naughty_strings_in_every_text_field_of_every_method(
         assert response.code not in (Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS), (
             item.payload, response.message,
         )  # fmt: skip
+
+
+REUSES = 300
+
+
+def test_a_refresh_token_that_comes_again_and_again_is_written_down_once(
+    system: System, node: Node, client: usher.Client, org_a: Organisation
+):
+    """Whoever has a superseded one can send it for ever: that is one row of audit and one line, and it
+    is told at the pace of refused credentials."""
+    first = org_a.login(client)
+    second = client.auth.refresh(refresh_token=first.refresh_token)
+    client.auth.refresh(refresh_token=second.refresh_token)
+
+    def reuse(_: int) -> str:
+        with pytest.raises(usher.Unauthenticated) as refused:
+            client.auth.refresh(refresh_token=first.refresh_token)
+        return refused.value.reason
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(32) as pool:
+        assert set(pool.map(reuse, range(REUSES))) == {"REFRESH_TOKEN_REUSED"}
+    # All but the first keep it: 100 at once, then 200 a second.
+    assert time.monotonic() - began > (REUSES - 1 - 100) / 200 - 0.01
+    assert system.database.count("audit", f"subject_id = '{first.session_id}'") == 1
+    lines = node.log.read_text().splitlines()
+    told = [line for line in lines if "event=refresh_reuse" in line and first.session_id in line]
+    assert len(told) == 1
 
 
 def test_memory_does_not_grow_with_refusals(node: Node, client: usher.Client, org_a: Organisation):

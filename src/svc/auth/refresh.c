@@ -283,15 +283,18 @@ rotate_alone(const struct auth_env *env, struct rotation *rotation)
 }
 
 /* A token whose successor is in use has been stolen, or its successor has: nobody can tell who is
- * who, so the session ends, everywhere, before the answer goes out. */
+ * who, so the session ends, everywhere, before the answer goes out. Whoever has such a token may
+ * send it for ever: that is told and written down once. */
 static status
 refresh_refuse_reuse(struct rpc_call *call, const struct refresh *refresh)
 {
 	char session[UUID_TEXT_BYTES];
 
-	uuid_format(&refresh->session_id, session);
-	log_event(LOG_WARN, "refresh_reuse", "session", session, "request", call->request_id, NULL);
 	TRY(auth_session_revoke(call, &refresh->session_id, "refresh token reused"));
+	uuid_format(&refresh->session_id, session);
+	if (!call->was_gone)
+		log_event(LOG_WARN, "refresh_reuse", "session", session, "request",
+		    call->request_id, NULL);
 	call->effect = EFFECT_RESTRICT;
 	call->audit_subject = refresh->session_id;
 	call->audit_org = refresh->subject.org_id;

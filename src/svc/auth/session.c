@@ -83,7 +83,13 @@ auth_session_open(const struct auth_env *env, struct rpc_call *call,
 status
 auth_session_revoke(struct rpc_call *call, const struct uuid *session_id, const char *reason)
 {
-	TRY(STORE_SAY(call->conn, STMT_AUTH_SESSION_REVOKE, p_uuid(session_id), p_text(reason)));
+	ROWS_AUTO rows = {0};
+
+	TRY(STORE_QUERY(
+	    call->conn, STMT_AUTH_SESSION_REVOKE, &rows, p_uuid(session_id), p_text(reason)));
+	call->was_gone = rows.count == 0;
+	if (call->was_gone)
+		return store_change(call->conn, CHANGE_NOTHING, NULL, NULL, true);
 	return store_change(call->conn, CHANGE_SESSION, session_id, NULL, true);
 }
 

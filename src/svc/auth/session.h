@@ -26,8 +26,8 @@ MUST_USE status auth_tokens_fill(const struct auth_env *env, struct rpc_call *ca
     const struct uuid *session_id, const struct auth_subject *subject, const char *refresh_token,
     Usher__V1__Tokens *reply);
 
-/* End a session in the call's transaction, also one that has ended: a repeat waits for a barrier
- * like the first. */
+/* End a session in the call's transaction. One that has ended already: call->was_gone is set, and
+ * the repeat waits for a barrier like the first. */
 MUST_USE status auth_session_revoke(
     struct rpc_call *call, const struct uuid *session_id, const char *reason);
 
