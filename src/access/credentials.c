@@ -15,8 +15,6 @@
 /* A token signed with a key that nobody here knows may send a call to the database once in so long.
  */
 #define UNKNOWN_KEY_US (5 * US_PER_S)
-/* What the cache's own lists cost with an entry. */
-#define ENTRY_OVERHEAD_BYTES 320
 
 struct credentials {
 	struct keyring *keyring;
@@ -303,7 +301,7 @@ remember_token(struct credentials *credentials, const struct crypt_digest *diges
 	token->claims = *claims;
 	token->entry.key = slice_of(token->digest.bytes, sizeof token->digest.bytes);
 	token->entry.expires_at_us = claims->expires_at_us + TOKEN_LEEWAY_S * US_PER_S;
-	token->entry.cost_bytes = sizeof *token + ENTRY_OVERHEAD_BYTES;
+	token->entry.cost_bytes = sizeof *token;
 	struct cache_entry *entry = &token->entry;
 	cache_insert(credentials->tokens, entry, generation);
 	cache_release(credentials->tokens, &entry);
@@ -380,7 +378,7 @@ entry_new(size_t networks_count)
 		return NULL;
 	atomic_init(&entry->entry.references, 1);
 	entry->entry.tags = entry->tags;
-	entry->entry.cost_bytes = bytes + ENTRY_OVERHEAD_BYTES;
+	entry->entry.cost_bytes = bytes;
 	entry->networks_count = networks_count;
 	return entry;
 }

@@ -38,7 +38,10 @@ arena_init(struct arena *arena, size_t first_bytes, size_t cap_bytes)
 	chunk = chunk_new(first_bytes);
 	if (!chunk)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
-	*arena = (struct arena){.first = chunk, .current = chunk, .cap_bytes = cap_bytes};
+	*arena = (struct arena){.first = chunk,
+	    .current = chunk,
+	    .cap_bytes = cap_bytes,
+	    .held_bytes = sizeof(*chunk) + first_bytes};
 	return STATUS_OK;
 }
 
@@ -59,6 +62,7 @@ arena_reset(struct arena *arena)
 	arena->first->next = NULL;
 	arena->current = arena->first;
 	arena->used_bytes = 0;
+	arena->held_bytes = sizeof(*arena->first) + arena->first->capacity_bytes;
 	arena->allocations = 0;
 }
 
@@ -89,6 +93,7 @@ arena_grow(struct arena *arena, size_t bytes)
 		return false;
 	arena->current->next = chunk;
 	arena->current = chunk;
+	arena->held_bytes += sizeof(*chunk) + want;
 	return true;
 }
 

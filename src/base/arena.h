@@ -18,6 +18,7 @@ struct arena {
 	struct arena_chunk *first; /* kept over resets */
 	struct arena_chunk *current;
 	size_t used_bytes; /* handed out since the last reset */
+	size_t held_bytes; /* of all chunks, used or not, with what it takes to keep them */
 	size_t cap_bytes;
 	size_t fail_after; /* fault injection: 0 = never, else the n-th allocation fails */
 	size_t allocations;

@@ -259,6 +259,14 @@ cache_generation(struct cache *cache)
 	return atomic_load_explicit(&cache->generation, memory_order_acquire);
 }
 
+/* With what the cache itself keeps for it: links, and places in the tables. */
+static size_t
+entry_cost(const struct cache_entry *entry)
+{
+	return entry->cost_bytes +
+	       (entry->tags_count + 1) * (sizeof(struct link) + sizeof(struct list));
+}
+
 /* Take the entry out of everything, on to the list of those to release. With the index's and the
  * shard's lock. */
 static void
@@ -274,7 +282,7 @@ entry_remove(struct cache *cache, struct shard *shard, struct cache_entry *entry
 	entry->internal = NULL;
 	list_remove(&entry->bucket);
 	shard->table.count--;
-	shard->bytes[entry->negative] -= entry->cost_bytes;
+	shard->bytes[entry->negative] -= entry_cost(entry);
 	list_remove(&entry->lru);
 	list_add_last(gone, &entry->lru);
 }
@@ -345,7 +353,7 @@ cache_insert(struct cache *cache, struct cache_entry *entry, uint64_t generation
 	assert(!entry->internal);
 	entry->hash = hash_bytes(entry->key, cache->seed);
 	struct shard *shard = shard_of(cache, entry->hash);
-	if (entry->cost_bytes > shard->bytes_max[entry->negative])
+	if (entry_cost(entry) > shard->bytes_max[entry->negative])
 		return;
 	list_init(&gone);
 	pthread_mutex_lock(&cache->index_lock);
@@ -360,7 +368,7 @@ cache_insert(struct cache *cache, struct cache_entry *entry, uint64_t generation
 		table_grow(&shard->table, entry_hash_of);
 		list_add_first(&shard->lru[entry->negative], &entry->lru);
 		entry->moved_at = ++shard->moves;
-		shard->bytes[entry->negative] += entry->cost_bytes;
+		shard->bytes[entry->negative] += entry_cost(entry);
 		atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
 		shard_make_room(cache, shard, entry->negative, &gone);
 		pthread_mutex_unlock(&shard->lock);

@@ -29,7 +29,7 @@ struct cache_entry {
 	bool negative; /* "there is no such thing": a budget of its own */
 
 	struct list lru;
-	size_t cost_bytes;      /* of the whole entry */
+	size_t cost_bytes;      /* of the entry's own memory; the cache adds its own */
 	struct cache_tag *tags; /* what it depends on: any of them dropped drops it */
 	size_t tags_count;
 	void *internal;

@@ -842,6 +842,94 @@ a_user_reads_their_own_context(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Resolve, and what memory has of it then. */
+static struct context_entry *
+entry_of(const struct context_ask *ask)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+	struct context_entry *entry;
+	char *external = NULL;
+
+	changed(CHANGE_USER, ANN);
+	changed(CHANGE_CHATBOT, BOT);
+	if (ask->external_id) {
+		external = test_malloc(strlen(ask->external_id) + sizeof("ext:"));
+		snprintf(external, strlen(ask->external_id) + sizeof("ext:"), "ext:%s",
+		    ask->external_id);
+		req.user_id = external;
+		expect(call_as(&key, "Resolve", &req, &reply), ST_NOT_FOUND, NULL);
+		test_free(external);
+	} else {
+		assert_ok(call_as(&key, "Resolve", &req, &reply));
+	}
+	entry = context_memory_find(memory, ask);
+	assert_non_null(entry);
+	return entry;
+}
+
+/* What is charged is what was taken: the entry, all of its arena, and, by the cache, its links. */
+static void
+assert_charged(const char *what, const struct context_ask *ask)
+{
+	struct context_entry *entry = entry_of(ask);
+	const struct arena *arena = &entry->arena;
+	struct cache_stats stats;
+
+	print_message("%s: %zu bytes charged, %zu held, %zu used\n", what, entry->cache.cost_bytes,
+	    arena->held_bytes, arena->used_bytes);
+	assert_int_equal(entry->cache.cost_bytes, sizeof(*entry) + arena->held_bytes);
+	context_memory_get_stats(memory, &stats);
+	assert_int_equal(stats.entries, 1);
+	assert_true(stats.bytes > (int64_t)entry->cache.cost_bytes);
+	/* In one piece, and little of it in vain. */
+	assert_ptr_equal(arena->first, arena->current);
+	assert_true(arena->held_bytes <= arena->used_bytes + arena->used_bytes / 4 + 512);
+	context_entry_release(&entry);
+}
+
+static void
+a_context_is_charged_what_it_holds(void **state)
+{
+	struct context_ask ask = {.org_id = fixture.org_id,
+	    .has_chatbot = true,
+	    .chatbot_id = id_of(BOT),
+	    .user_id = id_of(ANN)};
+	char stranger[400];
+
+	(void)state;
+	assert_charged("a bare user", &ask);
+	handler_sql(&fixture, "UPDATE usher.chatbots SET instructions = repeat('Be brief. ', 50)");
+	assert_charged("500 bytes of instructions", &ask);
+	handler_sql(&fixture, "UPDATE usher.chatbots SET instructions = repeat('Be brief. ', 800), "
+			      "display_name = repeat('n', 200), alias = repeat('a', 60) "
+			      "WHERE id = '" BOT "'");
+	assert_charged("8,000 bytes of instructions", &ask);
+	handler_sql(&fixture,
+	    "UPDATE usher.users SET display_name = repeat('d', 200), email = repeat('e', 200), "
+	    "external_id = repeat('x', 200), time_zone = 'America/Argentina/ComodRivadavia' "
+	    "WHERE id = '" ANN "'");
+	assert_charged("long names", &ask);
+	handler_sql(&fixture,
+	    "INSERT INTO usher.profiles (org_id, user_id, company, role, about, preferences, "
+	    "profile_data, version) SELECT org_id, id, 'Acme', 'CTO', "
+	    "repeat(repeat('a', 60) || chr(10), 10), '{\"tone\": \"brief\"}', "
+	    "jsonb_build_object('k', repeat('v', 3000)), 1 FROM usher.users WHERE id = '" ANN "'");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.user_roles (org_id, user_id, role) SELECT org_id, id, "
+	    "unnest(ARRAY['admin', 'member', 'owner']) FROM usher.users "
+	    "WHERE id = '" ANN "'");
+	assert_charged("everything", &ask);
+	context_memory_obey(memory, NULL);
+	ask.external_id = "nobody";
+	assert_charged("a user who is not there", &ask);
+	context_memory_obey(memory, NULL);
+	memset(stranger, 's', sizeof(stranger) - 1);
+	stranger[sizeof(stranger) - 1] = '\0';
+	ask.external_id = stranger;
+	assert_charged("one with a long name", &ask);
+}
+
 int
 main(void)
 {
@@ -868,6 +956,7 @@ main(void)
 	    TEST(a_chatbot_is_made_once),
 	    TEST(many_contexts_come_in_the_order_asked),
 	    TEST(a_user_reads_their_own_context),
+	    TEST(a_context_is_charged_what_it_holds),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -119,6 +119,27 @@ a_reset_keeps_the_first_chunk_only_and_the_whole_cap(void **state)
 	}
 }
 
+/* Three chunks: of 256 bytes, of 1,024 at least, of twice the one before. */
+static void
+what_is_held_is_all_chunks_used_or_not(void **state)
+{
+	size_t first = arena.held_bytes;
+	const void *one;
+
+	(void)state;
+	assert_in_range(first, 256, 256 + 64);
+	assert_non_null(arena_alloc(&arena, 256));
+	assert_int_equal(arena.held_bytes, first);
+	one = arena.current;
+	assert_non_null(arena_alloc(&arena, 16));
+	assert_ptr_not_equal(arena.current, one);
+	assert_in_range(arena.held_bytes, first + 1024, first + 1024 + 64);
+	assert_non_null(arena_alloc(&arena, 1024));
+	assert_in_range(arena.held_bytes, first + 3072, first + 3072 + 128);
+	arena_reset(&arena);
+	assert_int_equal(arena.held_bytes, first);
+}
+
 static void
 the_nth_allocation_fails_on_demand_and_only_that(void **state)
 {
@@ -180,6 +201,7 @@ main(void)
 	    TEST(an_arena_without_a_cap_survives_sizes_that_no_machine_has),
 	    TEST(a_reset_overwrites_what_was_used),
 	    TEST(a_reset_keeps_the_first_chunk_only_and_the_whole_cap),
+	    TEST(what_is_held_is_all_chunks_used_or_not),
 	    TEST(the_nth_allocation_fails_on_demand_and_only_that),
 	    TEST(copies_end_in_nul_and_keep_every_byte),
 	    TEST(a_refusal_has_its_text_or_at_least_its_format),

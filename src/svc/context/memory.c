@@ -8,9 +8,12 @@
 
 #define ABSENT_LIFE_US (60 * US_PER_S)
 #define ENTRY_ARENA_BYTES_MAX (8u << 20)
-#define ENTRY_ARENA_BYTES 3072 /* without the texts */
-#define CACHE_LINE_BYTES 64    /* of a processor */
+/* Of an entry's arena, without the texts. */
+#define USER_BYTES 2560
+#define CHATBOT_BYTES 448
+#define CACHE_LINE_BYTES 64 /* of a processor */
 #define KEY_BYTES_MAX 2400
+#define KEY_ROUNDING_BYTES 16
 /* Kinds of tags that no change has: "some user (or chatbot) of the organisation", for entries that
  * say that there is none such. */
 #define TAG_ABSENT_USER (0x100 + CHANGE_USER)
@@ -199,21 +202,55 @@ context_keep(struct rpc_call *call, struct context_entry *entry)
 	return ARENA_EXHAUSTED;
 }
 
-/* Room for an entry's texts in one piece. */
+/* How often a text stands in an entry: as a field, as a line, and in what is encoded of either. */
+struct text_use {
+	int column;
+	uint8_t times;
+};
+static const struct text_use user_texts[] = {
+    {CONTEXT_PARENTS_EXTERNAL_ID, 2},
+    {CONTEXT_PARENTS_DISPLAY_NAME, 4},
+    {CONTEXT_PARENTS_EMAIL, 2},
+    {CONTEXT_PARENTS_LOCALE, 4},
+    {CONTEXT_PARENTS_TIME_ZONE, 4},
+    {CONTEXT_PARENTS_COMPANY, 3},
+    {CONTEXT_PARENTS_ROLE, 3},
+    {CONTEXT_PARENTS_ABOUT, 3},
+    {CONTEXT_PARENTS_PREFERENCES, 3},
+    {CONTEXT_PARENTS_PROFILE_DATA, 3},
+};
+static const struct text_use chatbot_texts[] = {
+    {CONTEXT_PARENTS_CHATBOT_ALIAS, 2},
+    {CONTEXT_PARENTS_CHATBOT_NAME, 2},
+    {CONTEXT_PARENTS_INSTRUCTIONS, 4},
+};
+
 static size_t
-row_bytes(const struct rows *rows, int row)
+texts_bytes(const struct rows *rows, int row, const struct text_use *texts, size_t count)
 {
-	static const int texts[] = {CONTEXT_PARENTS_DISPLAY_NAME, CONTEXT_PARENTS_EMAIL,
-	    CONTEXT_PARENTS_EXTERNAL_ID, CONTEXT_PARENTS_INSTRUCTIONS, CONTEXT_PARENTS_CHATBOT_NAME,
-	    CONTEXT_PARENTS_COMPANY, CONTEXT_PARENTS_ROLE, CONTEXT_PARENTS_ABOUT,
-	    CONTEXT_PARENTS_PREFERENCES, CONTEXT_PARENTS_PROFILE_DATA};
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (!row_is_null(rows, row, texts[i]))
-			bytes += row_slice(rows, row, texts[i]).bytes;
-	/* A text stands there as itself, as a line and encoded. */
-	return 3 * bytes + ENTRY_ARENA_BYTES;
+	for (size_t i = 0; i < count; i++)
+		if (!row_is_null(rows, row, texts[i].column))
+			bytes += texts[i].times * row_slice(rows, row, texts[i].column).bytes;
+	return bytes;
+}
+
+/* Room for all that hangs in an entry, in one piece: what is wanted beyond comes as a piece twice
+ * as large. Only of a user who is there is anything kept. */
+static size_t
+row_bytes(const struct rows *rows, int row, struct slice key)
+{
+	size_t bytes = key.bytes <= CONTEXT_KEY_ROOM_BYTES ? 0 : key.bytes + KEY_ROUNDING_BYTES;
+
+	if (row_is_null(rows, row, CONTEXT_PARENTS_ID))
+		return bytes;
+	bytes += USER_BYTES +
+		 texts_bytes(rows, row, user_texts, sizeof(user_texts) / sizeof(user_texts[0]));
+	if (!row_is_null(rows, row, CONTEXT_PARENTS_CHATBOT_ID))
+		bytes += CHATBOT_BYTES + texts_bytes(rows, row, chatbot_texts,
+					     sizeof(chatbot_texts) / sizeof(chatbot_texts[0]));
+	return bytes;
 }
 
 static void
@@ -328,11 +365,13 @@ read_entry(struct rpc_call *call, const struct rows *rows, int row, struct conte
 	entry->has_chatbot = !row_is_null(rows, row, CONTEXT_PARENTS_CHATBOT_ID);
 	if (entry->has_chatbot) {
 		entry->chatbot_id = row_uuid(rows, row, CONTEXT_PARENTS_CHATBOT_ID);
-		TRY(read_chatbot(call, rows, row, &entry->chatbot));
-		entry->is_chatbot_disabled = entry->chatbot.disabled;
+		entry->is_chatbot_disabled = row_bool(rows, row, CONTEXT_PARENTS_CHATBOT_DISABLED);
 	}
+	/* Who is not there gets no answer that a chatbot would stand in. */
 	if (!entry->has_user)
 		return STATUS_OK;
+	if (entry->has_chatbot)
+		TRY(read_chatbot(call, rows, row, &entry->chatbot));
 	entry->user_id = row_uuid(rows, row, CONTEXT_PARENTS_ID);
 	TRY(reply_user(call, rows, row, &entry->user));
 	entry->is_user_active = entry->user.status == USHER__V1__USER_STATUS__USER_STATUS_ACTIVE;
@@ -354,7 +393,7 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 
 	if (!entry)
 		return ARENA_EXHAUSTED;
-	st = arena_init(&entry->arena, row_bytes(rows, row), ENTRY_ARENA_BYTES_MAX);
+	st = arena_init(&entry->arena, row_bytes(rows, row, key), ENTRY_ARENA_BYTES_MAX);
 	if (st.code != ST_OK) {
 		free(entry);
 		return st;
@@ -381,7 +420,7 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 	entry->cache.negative = !entry->has_user || (ask->has_chatbot && !entry->has_chatbot);
 	if (entry->cache.negative)
 		entry->cache.expires_at_us = clock_now_us(memory->clock) + ABSENT_LIFE_US;
-	entry->cache.cost_bytes = sizeof(*entry) + entry->arena.used_bytes;
+	entry->cache.cost_bytes = sizeof(*entry) + entry->arena.held_bytes;
 	*out = entry;
 	return STATUS_OK;
 }
