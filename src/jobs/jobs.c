@@ -233,8 +233,8 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 	pthread_mutex_unlock(&jobs->lock);
 	/* A database that is away would fill the log: the first failure is enough. */
 	if (st.code != ST_OK && !failed_before && !is_meant)
-		log_event(LOG_WARN, "job_failed", "job", slot->job.name, "part",
-		    failed ? failed : "", "code", status_code_name(st.code), "why", st.message,
+		log_event(LOG_WARN, "job_failed", "job", slot->job.name, "code",
+		    status_code_name(st.code), "why", st.message, failed ? "part" : NULL, failed,
 		    NULL);
 }
 

@@ -66,23 +66,27 @@ note_removed(struct job_run *run, const struct rows *rows)
 	run->backlog += removed == SWEEP_ROWS_MAX;
 }
 
+static const char *const swept[] = {"signups", "refresh_tokens", "sessions", "throttles",
+    "idempotency", "quota_usage", "read_batches", "mail_outbox", "operations", NULL};
+static const enum statement sweeps[] = {STMT_JOBS_SWEEP_SIGNUPS, STMT_JOBS_SWEEP_REFRESH_TOKENS,
+    STMT_JOBS_SWEEP_SESSIONS, STMT_JOBS_SWEEP_THROTTLES, STMT_JOBS_SWEEP_IDEMPOTENCY,
+    STMT_JOBS_SWEEP_QUOTA_USAGE, STMT_JOBS_SWEEP_READ_BATCHES, STMT_JOBS_SWEEP_MAIL_OUTBOX,
+    STMT_JOBS_SWEEP_OPERATIONS};
+_Static_assert(sizeof(swept) / sizeof(swept[0]) == sizeof(sweeps) / sizeof(sweeps[0]) + 1,
+    "a name for each statement");
+
 static status
 run_sweep(void *env, struct job_run *run)
 {
-	static const enum statement sweeps[] = {STMT_JOBS_SWEEP_SIGNUPS,
-	    STMT_JOBS_SWEEP_REFRESH_TOKENS, STMT_JOBS_SWEEP_SESSIONS, STMT_JOBS_SWEEP_THROTTLES,
-	    STMT_JOBS_SWEEP_IDEMPOTENCY, STMT_JOBS_SWEEP_QUOTA_USAGE, STMT_JOBS_SWEEP_READ_BATCHES,
-	    STMT_JOBS_SWEEP_MAIL_OUTBOX, STMT_JOBS_SWEEP_OPERATIONS};
+	ROWS_AUTO rows = {0};
 
 	(void)env;
-	for (size_t i = 0; i < sizeof(sweeps) / sizeof(sweeps[0]); i++) {
-		ROWS_AUTO rows = {0};
-
-		TRY(STORE_QUERY(run->conn, sweeps[i], &rows, p_int(SWEEP_ROWS_MAX)));
-		note_removed(run, &rows);
-	}
+	TRY(STORE_QUERY(run->conn, sweeps[run->part], &rows, p_int(SWEEP_ROWS_MAX)));
+	note_removed(run, &rows);
 	return STATUS_OK;
 }
+
+static const char *const retained[] = {"audit_addresses", "reads", NULL};
 
 static status
 run_retention(void *env, struct job_run *run)
@@ -95,16 +99,13 @@ run_retention(void *env, struct job_run *run)
 	    {STMT_JOBS_RETAIN_ADDRESSES, retention->addresses_s},
 	    {STMT_JOBS_RETAIN_READS, retention->reads_s},
 	};
+	ROWS_AUTO rows = {0};
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		ROWS_AUTO rows = {0};
-
-		if (kinds[i].seconds == 0)
-			continue;
-		TRY(STORE_QUERY(run->conn, kinds[i].statement, &rows, p_int(SWEEP_ROWS_MAX),
-		    p_int(kinds[i].seconds)));
-		note_removed(run, &rows);
-	}
+	if (kinds[run->part].seconds == 0)
+		return STATUS_OK;
+	TRY(STORE_QUERY(run->conn, kinds[run->part].statement, &rows, p_int(SWEEP_ROWS_MAX),
+	    p_int(kinds[run->part].seconds)));
+	note_removed(run, &rows);
 	return STATUS_OK;
 }
 
@@ -205,7 +206,10 @@ static const struct {
 	    .name = "sweep",
 	    .about = "removes what has expired",
 	    .period_us = 60 * US_PER_S,
+	    .retry_us = 60 * US_PER_S,
 	    .of_cluster = true,
+	    .is_long = true,
+	    .parts = swept,
 	    .run = run_sweep,
 	}},
     {NULL,
@@ -213,7 +217,10 @@ static const struct {
 	    .name = "retention",
 	    .about = "removes what is older than retention.* says",
 	    .period_us = 3600 * US_PER_S,
+	    .retry_us = 60 * US_PER_S,
 	    .of_cluster = true,
+	    .is_long = true,
+	    .parts = retained,
 	    .run = run_retention,
 	}},
     {has_outbox,

@@ -250,6 +250,32 @@ what_has_expired_is_swept_and_the_rest_stays(void **state)
 }
 
 static void
+a_table_that_can_not_be_swept_keeps_no_other_from_it(void **state)
+{
+	struct job_figures figures;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.idempotency (principal, method_id, key_hash, request_mac, "
+	    "result_sealed, expires_at) VALUES ('', 1, '', '', '', now() - interval '1 day')");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.signups (id, email, email_folded, password_hash, code_hash, "
+	    "expires_at) VALUES (gen_random_uuid(), '', '', '', '', now() - interval '2 days')");
+	handler_sql(&fixture, "ALTER TABLE usher.throttles RENAME TO away");
+	assert_int_equal(jobs_run_now(jobs, "sweep").code, ST_INTERNAL);
+	/* One before it, and one behind it. */
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.signups"), "0");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.idempotency"), "0");
+	assert_true(jobs_get_figures_of(jobs, slice_text("sweep"), &figures));
+	assert_string_equal(figures.last_error, "throttles: the database refused a statement");
+	assert_int_equal(figures.done, 2);
+	handler_sql(&fixture, "ALTER TABLE usher.away RENAME TO throttles");
+	must(jobs_run_now(jobs, "sweep"));
+	assert_true(jobs_get_figures_of(jobs, slice_text("sweep"), &figures));
+	assert_string_equal(figures.last_error, "");
+}
+
+static void
 what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever(void **state)
 {
 	(void)state;
@@ -321,11 +347,11 @@ a_long_job_holds_up_no_brief_one(void **state)
 	while (!slow.entered)
 		pthread_cond_wait(&slow.changed, &slow.lock);
 	pthread_mutex_unlock(&slow.lock);
-	before = runs_of("sweep");
-	jobs_wake(jobs, "sweep");
-	while (runs_of("sweep") == before && clock_boot_us(&clock_system) < until_us)
+	before = runs_of("mail");
+	jobs_wake(jobs, "mail");
+	while (runs_of("mail") == before && clock_boot_us(&clock_system) < until_us)
 		usleep(1000);
-	assert_true(runs_of("sweep") > before);
+	assert_true(runs_of("mail") > before);
 	assert_int_equal(runs_of("slow"), 0);
 	pthread_mutex_lock(&slow.lock);
 	slow.may_leave = true;
@@ -494,6 +520,7 @@ main(void)
 	    TEST(a_node_with_another_master_key_touches_no_mail),
 	    TEST(mail_that_opens_and_is_none_goes),
 	    TEST(what_has_expired_is_swept_and_the_rest_stays),
+	    TEST(a_table_that_can_not_be_swept_keeps_no_other_from_it),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
 	    TEST(a_long_job_holds_up_no_brief_one),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
