@@ -10,6 +10,7 @@
 #define LOCK_PAUSE_US (100 * US_PER_MS)
 /* A statement that waits for a table keeps all others from it that come later: so it gives up soon,
  * lets those through, and tries again. */
+#define LOCK_TIMEOUT_MS 2000
 #define LOCK_TIMEOUT "SET LOCAL lock_timeout = '2s'"
 #define SQLSTATE_LOCK_TIMEOUT "55P03"
 #define MICROSECONDS "(extract(epoch FROM applied_at) * 1000000)::int8::text"
@@ -17,6 +18,13 @@
 /* "usher mi": any number will do that nobody else takes. */
 #define TRY_LOCK "SELECT pg_try_advisory_lock(8463501140552806761)"
 #define UNLOCK "SELECT pg_advisory_unlock(8463501140552806761)"
+
+/* What drops indexes that are not valid, of those that a text names. */
+#define HALF_MADE                                                                                  \
+	"SELECT format('DROP INDEX CONCURRENTLY usher.%I', c.relname) "                            \
+	"FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "                                 \
+	"WHERE c.relnamespace = to_regnamespace('usher') AND c.relkind = 'i' "                     \
+	"AND NOT i.indisvalid AND $1 ~ ('\\m' || c.relname || '\\M')"
 
 /* Its rows are written by migrators alone, whatever a migration grants on all tables. */
 #define MAKE_TABLE                                                                                 \
@@ -113,12 +121,13 @@ is_ok(const PGresult *result)
 	       PQresultStatus(result) == PGRES_TUPLES_OK;
 }
 
-/* What failed, as a status; message gets the cause. */
+/* What failed, as a status; message gets the cause. ABORTED: somebody held a lock for too long. */
 static status
 describe_failure(const struct migrator *migrator, const PGresult *result, struct strbuf *message)
 {
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
 	if (!primary) {
 		conn_describe_error(PQerrorMessage(migrator->pg), message);
@@ -127,6 +136,8 @@ describe_failure(const struct migrator *migrator, const PGresult *result, struct
 	strbuf_add_text(message, primary);
 	if (detail)
 		strbuf_add_format(message, " (%s)", detail);
+	if (sqlstate && strcmp(sqlstate, SQLSTATE_LOCK_TIMEOUT) == 0)
+		return REFUSE(ST_ABORTED, "a transaction stands in a migration's way");
 	return REFUSE(ST_FAILED_PRECONDITION, "the database refused it");
 }
 
@@ -252,18 +263,14 @@ describe_migration_failure(const struct migrator *migrator, const struct migrati
 	return describe_failure(migrator, result, message);
 }
 
-/* Errors: ABORTED when somebody held a lock for longer than LOCK_TIMEOUT. */
 static status
 run_text(struct migrator *migrator, const struct migration *migration, struct strbuf *message)
 {
 	PGresult *result = PQexec(migrator->pg, migration->text);
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	status st = STATUS_OK;
 
 	if (!is_ok(result))
 		st = describe_migration_failure(migrator, migration, result, message);
-	if (sqlstate && strcmp(sqlstate, SQLSTATE_LOCK_TIMEOUT) == 0)
-		st = REFUSE(ST_ABORTED, "a transaction stands in a migration's way");
 	PQclear(result);
 	return st;
 }
@@ -299,16 +306,49 @@ apply_in_transaction(
 	return execute(migrator, "COMMIT", message);
 }
 
+/* CREATE INDEX CONCURRENTLY that was cut short leaves an index that is not valid and stays so; its
+ * IF NOT EXISTS would take it for done. So what the text names is looked for, and dropped. */
 static status
-apply(struct migrator *migrator, const struct migration *migration, struct strbuf *message)
+drop_half_made(struct migrator *migrator, const struct migration *migration, struct strbuf *message)
+{
+	PGresult *result =
+	    PQexecParams(migrator->pg, HALF_MADE, 1, NULL, &migration->text, NULL, NULL, 0);
+	status st = STATUS_OK;
+
+	if (!is_ok(result))
+		st = describe_failure(migrator, result, message);
+	for (int row = 0; st.code == ST_OK && row < PQntuples(result); row++)
+		st = execute(migrator, PQgetvalue(result, row, 0), message);
+	PQclear(result);
+	return st;
+}
+
+/* It keeps nobody from anything while it waits, so it waits in one go. */
+static status
+apply_alone(struct migrator *migrator, const struct migration *migration, int64_t until_us,
+    struct strbuf *message)
+{
+	int64_t left_ms = (until_us - clock_boot_us(&clock_system)) / US_PER_MS;
+	char set[64];
+
+	snprintf(set, sizeof(set), "SET lock_timeout = %lld",
+	    (long long)(left_ms > LOCK_TIMEOUT_MS ? left_ms : LOCK_TIMEOUT_MS));
+	TRY(execute(migrator, set, message));
+	TRY(drop_half_made(migrator, migration, message));
+	TRY(run_text(migrator, migration, message));
+	TRY(note_applied(migrator, migration, message));
+	return execute(migrator, "RESET lock_timeout", message);
+}
+
+static status
+apply(struct migrator *migrator, const struct migration *migration, int64_t until_us,
+    struct strbuf *message)
 {
 	struct strbuf ignored;
 	status st;
 
-	if (migration->no_transaction) {
-		TRY(run_text(migrator, migration, message));
-		return note_applied(migrator, migration, message);
-	}
+	if (migration->no_transaction)
+		return apply_alone(migrator, migration, until_us, message);
 	st = apply_in_transaction(migrator, migration, message);
 	if (st.code != ST_OK) {
 		/* The first failure is what counts. */
@@ -325,11 +365,11 @@ static status
 apply_patiently(struct migrator *migrator, const struct migration *migration, int64_t until_us,
     struct strbuf *message)
 {
-	status st = apply(migrator, migration, message);
+	status st = apply(migrator, migration, until_us, message);
 
 	while (st.code == ST_ABORTED && pause_until(until_us)) {
 		strbuf_reset(message);
-		st = apply(migrator, migration, message);
+		st = apply(migrator, migration, until_us, message);
 	}
 	return st;
 }

@@ -1,8 +1,9 @@
 /* migrate.h - bring a database's schema up to what this program needs.
  *
  * Migrations are the .sql files of src/store/migrations, embedded, each applied once, in order, in
- * a transaction of its own (unless its header says "-- no transaction": then it is one statement,
- * like CREATE INDEX CONCURRENTLY, that may be repeated). They run on their own connection, as the
+ * a transaction of its own (unless its header says "-- no transaction": then it is one statement
+ * that may be repeated, CREATE INDEX CONCURRENTLY IF NOT EXISTS; an index that an earlier try left
+ * half made is dropped before). They run on their own connection, as the
  * role that the settings name, under an advisory lock that is tried in a loop: a session that waits
  * for it would hold a snapshot, and CREATE INDEX CONCURRENTLY waits for those.
  * Blocks: all of it. Threads: a migrator belongs to one. */

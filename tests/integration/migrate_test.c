@@ -335,6 +335,39 @@ what_stands_in_the_way_is_waited_for_in_turns(void **state)
 	assert_int_equal(racer.applied, migrations_count);
 }
 
+#define READ_BATCHES_BY_AGE                                                                        \
+	"SELECT count(*) FROM pg_index WHERE indexrelid = "                                        \
+	"to_regclass('usher.read_batches_by_age')"
+
+/* CREATE INDEX CONCURRENTLY commits its half before it is done. */
+static void
+an_index_that_was_cut_short_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *other;
+	int applied = -1;
+
+	assert_int_equal(up(f, &applied).code, ST_OK);
+	ask(f, "DROP INDEX usher.read_batches_by_age; DELETE FROM usher.schema_migrations"
+	       " WHERE name = 'read_batches_by_age'");
+	other = PQsetdbLogin(postgres.socket, NULL, NULL, NULL, f->database, "usher_owner", NULL);
+	PQclear(PQexec(other, "BEGIN"));
+	PQclear(PQexec(other, "INSERT INTO usher.read_batches VALUES (gen_random_uuid(), 1)"));
+	assert_int_equal(PQtransactionStatus(other), PQTRANS_INTRANS);
+	assert_int_equal(up(f, &applied).code, ST_ABORTED);
+	assert_int_equal(applied, 0);
+	assert_non_null(strstr(strbuf_text(&f->message), "lock timeout"));
+	assert_int_equal(ask(f, READ_BATCHES_BY_AGE " AND NOT indisvalid"), 1);
+	PQfinish(other);
+	assert_int_equal(up(f, &applied).code, ST_OK);
+	assert_int_equal(applied, 1);
+	assert_int_equal(ask(f, READ_BATCHES_BY_AGE " AND indisvalid"), 1);
+	/* And one that was made whole is taken, when only its note is missing. */
+	ask(f, "DELETE FROM usher.schema_migrations WHERE name = 'read_batches_by_age'");
+	assert_int_equal(up(f, &applied).code, ST_OK);
+	assert_int_equal(applied, 1);
+}
+
 static void *
 race(void *arg)
 {
@@ -457,6 +490,7 @@ main(void)
 	    TEST(status_tells_what_is_applied_and_when),
 	    TEST(while_another_is_at_it_one_waits_and_then_says_so),
 	    TEST(what_stands_in_the_way_is_waited_for_in_turns),
+	    TEST(an_index_that_was_cut_short_is_made_anew),
 	    TEST(of_several_at_once_each_migration_is_applied_by_one),
 	    TEST(what_is_printed_makes_the_same_schema),
 	    TEST(a_database_is_made_once),

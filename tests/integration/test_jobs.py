@@ -113,13 +113,23 @@ def test_the_command_line_lists_and_runs(system: System, node: Node, operator: u
         system.database.sql("ALTER TABLE usher.away RENAME TO throttles")
 
 
-def test_retention_finds_what_is_due_by_its_time(system: System):
-    """Each hour it would read a month of receipts otherwise. That the planner wants the index as the table
-    grows is its own affair: here it has no other way but to read all."""
-    statement = (SOURCE / "src/store/sql/jobs/retain_reads.sql").read_text()
+@pytest.mark.parametrize(
+    ("name", "parameters", "values", "wanted"),
+    [
+        ("retain_reads", "int8, int8", "1000, 2592000", r"Bitmap Index Scan on reads_\w*read_at_idx"),
+        ("sweep_read_batches", "int8", "1000", r"Index Scan \w+ read_batches_by_age"),
+        ("sweep_mail_outbox", "int8", "1000", r"Index Scan \w+ mail_outbox_by_expiry"),
+    ],
+)
+def test_what_is_due_is_found_by_its_time(
+    system: System, name: str, parameters: str, values: str, wanted: str
+):
+    """Each time all would be read otherwise. That the planner wants the index as the table grows is its own
+    affair: here it has no other way but to read all."""
+    statement = (SOURCE / f"src/store/sql/jobs/{name}.sql").read_text()
     plan = system.database.sql(
         "SET enable_seqscan = off;"
-        f"PREPARE due (int8, int8) AS {statement};"
-        "EXPLAIN (COSTS OFF) EXECUTE due(1000, 2592000)"
+        f"PREPARE due ({parameters}) AS {statement};"
+        f"EXPLAIN (COSTS OFF) EXECUTE due({values})"
     )
-    assert re.search(r"Bitmap Index Scan on reads_\w*read_at_idx", plan), plan
+    assert re.search(wanted, plan), plan
