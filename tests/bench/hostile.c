@@ -29,6 +29,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -45,7 +46,6 @@
 #define ABOUT_BYTES 4000
 #define SMALL_BUFFER_BYTES 4096
 #define MANY_REQUESTS 40
-#define NICE 10
 #define TOKEN_BYTES_MAX 2048
 #define PAYLOAD_BYTES_MAX 16384
 #define MIB (UINT64_C(1) << 20)
@@ -567,8 +567,11 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (options.mode && strcmp(options.mode, modes[i].name) == 0)
 			mode = &modes[i];
-	/* On another machine it would take nothing of the server's. */
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
+	/* On another machine it would take nothing of the server's. A niced thread would: whoever
+	 * is woken does not always take its core at once. */
+	const struct sched_param none = {0};
+	if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+		fail("SCHED_IDLE");
 	if (!mode || !options.requests || options.rate <= 0) {
 		(void)fputs("hostile: wants --mode, --requests and --rate\n", stderr);
 		return 2;

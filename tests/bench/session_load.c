@@ -1,19 +1,18 @@
-/* Calls that change sessions and keys, a thread and a connection each, one call at a time. What a
- * call needs is made ready before the time that counts. --mode
+/* Calls that take sessions and keys away, a thread and a connection each, one call at a time. What
+ * a call needs is made ready before the time that counts. --mode
  *
- *   refresh  each thread has a session and refreshes it, for --seconds
  *   logout   --count sessions, each is ended
- *   reuse    --count sessions, in each of which a refresh token that was used is used again:
- * refused, and the session ended revoke   --count API keys, each is revoked forge    writes --count
- * envelopes with forged tokens to --out, no two alike
+ *   reuse    --count sessions, in each of which a refresh token that was used is used again: it is
+ *            refused, and the session ended
+ *   revoke   --count API keys, each is revoked
+ *   forge    writes --count envelopes with forged tokens to --out, no two alike
  *
  * --target may be several servers with commas; threads are given to them in turn. */
 #include "gen/pb/usher/v1/auth.pb-c.h"
 #include "gen/pb/usher/v1/context.pb-c.h"
 #include "gen/pb/usher/v1/user.pb-c.h"
-#include "line.h"
 #include "load.h"
-#include "tests/bench/accounts.h"
+#include "session.h"
 #include "wire/envelope.h"
 
 #include <pthread.h>
@@ -21,18 +20,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REQUEST_BYTES_MAX 8192
-#define TOKEN_BYTES_MAX 2048
 /* Of an ES256 signature's 86 characters in base64url: the last ones carry few bits. */
 #define SIGNATURE_CHARS 80
 
-#define AUTH "usher.v1.AuthService/"
 #define CONTEXT "usher.v1.ContextService/"
-
-struct session {
-	char access[TOKEN_BYTES_MAX];
-	char refresh[128];
-};
 
 struct worker {
 	pthread_t thread;
@@ -64,101 +55,19 @@ static void __attribute__((noreturn)) fail(const char *what)
 	exit(2);
 }
 
-/* The answer, to be freed; out borrows it. */
-static nng_msg *
-call(struct worker *worker, const char *method, const char *token, const void *request,
-    struct response_envelope *out)
-{
-	uint8_t packed[REQUEST_BYTES_MAX];
-	struct request_envelope envelope;
-
-	request_envelope_init(&envelope);
-	envelope.method_id = wire_method_id(slice_text(method));
-	envelope.credential = slice_text(token);
-	envelope.payload = slice_of(NULL, protobuf_c_message_get_packed_size(request));
-	const size_t bytes = envelope_request_size(&envelope);
-	if (bytes > sizeof(packed))
-		fail("a request is larger than its room");
-	(void)protobuf_c_message_pack(request, envelope_pack_request(&envelope, packed));
-	nng_msg *reply = line_call(&worker->line, packed, bytes);
-	if (envelope_parse_response(slice_of(nng_msg_body(reply), nng_msg_len(reply)), out).code !=
-	    ST_OK)
-		fail("a reply is no Response");
-	return reply;
-}
-
-static void
-complain(const char *method, const struct response_envelope *response)
-{
-	load_complain("session_load: %s: code %u, %.*s: %.*s", method, response->code,
-	    (int)response->reason.bytes, (const char *)response->reason.data,
-	    (int)response->message.bytes, (const char *)response->message.data);
-}
-
 /* A call that counts: good with that reason ("": with success). The reply is the caller's. */
 static nng_msg *
 call_counted(struct worker *worker, const char *method, const char *token, const void *request,
     const char *reason, struct response_envelope *response)
 {
-	nng_msg *reply = call(worker, method, token, request, response);
+	nng_msg *reply = session_call(&worker->line, method, token, request, response);
 	const bool is_good = slice_equals(response->reason, slice_text(reason)) &&
 			     (*reason != '\0' || response->code == ST_OK);
 
 	if (!is_good)
-		complain(method, response);
+		session_complain(method, response);
 	load_slot_ended(worker->slot, is_good, nng_msg_len(reply));
 	return reply;
-}
-
-static bool
-tokens_take(const struct response_envelope *response, struct session *out)
-{
-	Usher__V1__Tokens *tokens =
-	    usher__v1__tokens__unpack(NULL, response->payload.bytes, response->payload.data);
-	const bool is_good = response->code == ST_OK && tokens &&
-			     strlen(tokens->access_token) < sizeof(out->access) &&
-			     strlen(tokens->refresh_token) < sizeof(out->refresh);
-
-	if (is_good) {
-		(void)strcpy(out->access, tokens->access_token);
-		(void)strcpy(out->refresh, tokens->refresh_token);
-	}
-	usher__v1__tokens__free_unpacked(tokens, NULL);
-	return is_good;
-}
-
-static void
-login(struct worker *worker, unsigned account, struct session *out)
-{
-	Usher__V1__LoginRequest request = USHER__V1__LOGIN_REQUEST__INIT;
-	struct response_envelope response;
-	char email[64];
-
-	(void)snprintf(email, sizeof(email), ACCOUNT_EMAIL, account % ACCOUNTS);
-	request.email = email;
-	request.password = (char *)ACCOUNT_PASSWORD;
-	nng_msg *reply = call(worker, AUTH "Login", "", &request, &response);
-	if (!tokens_take(&response, out)) {
-		complain("Login", &response);
-		fail("no session");
-	}
-	nng_msg_free(reply);
-}
-
-/* Not counted. */
-static void
-refresh(struct worker *worker, const char *token, struct session *out)
-{
-	Usher__V1__RefreshRequest request = USHER__V1__REFRESH_REQUEST__INIT;
-	struct response_envelope response;
-
-	request.refresh_token = (char *)token;
-	nng_msg *reply = call(worker, AUTH "Refresh", "", &request, &response);
-	if (!tokens_take(&response, out)) {
-		complain("Refresh", &response);
-		fail("no successor");
-	}
-	nng_msg_free(reply);
 }
 
 static size_t
@@ -176,7 +85,7 @@ sessions_prepare(struct worker *worker)
 	if (!worker->sessions)
 		fail("no memory");
 	for (size_t i = 0; i < worker->ready_count; i++)
-		login(worker, worker->index + (unsigned)i * options.connections,
+		session_login(&worker->line, worker->index + (unsigned)i * options.connections,
 		    &worker->sessions[i]);
 }
 
@@ -188,15 +97,9 @@ reuse_prepare(struct worker *worker)
 
 	sessions_prepare(worker);
 	for (size_t i = 0; i < worker->ready_count; i++) {
-		refresh(worker, worker->sessions[i].refresh, &second);
-		refresh(worker, second.refresh, &third);
+		session_refresh(&worker->line, worker->sessions[i].refresh, &second);
+		session_refresh(&worker->line, second.refresh, &third);
 	}
-}
-
-static void
-refresh_prepare(struct worker *worker)
-{
-	login(worker, worker->index, &worker->session);
 }
 
 static void
@@ -206,7 +109,7 @@ revoke_prepare(struct worker *worker)
 	char *scopes[] = {(char *)"context.read"};
 	struct response_envelope response;
 
-	login(worker, worker->index, &worker->session);
+	session_login(&worker->line, worker->index, &worker->session);
 	worker->ready_count = share_of(worker);
 	worker->keys = calloc(worker->ready_count + 1, sizeof(*worker->keys));
 	if (!worker->keys)
@@ -215,31 +118,18 @@ revoke_prepare(struct worker *worker)
 	request.scopes = scopes;
 	request.n_scopes = 1;
 	for (size_t i = 0; i < worker->ready_count; i++) {
-		nng_msg *message = call(
-		    worker, CONTEXT "CreateApiKey", worker->session.access, &request, &response);
+		nng_msg *message = session_call(&worker->line, CONTEXT "CreateApiKey",
+		    worker->session.access, &request, &response);
 		Usher__V1__CreateApiKeyReply *reply = usher__v1__create_api_key_reply__unpack(
 		    NULL, response.payload.bytes, response.payload.data);
 		if (response.code != ST_OK || !reply || !reply->key) {
-			complain("CreateApiKey", &response);
+			session_complain("CreateApiKey", &response);
 			fail("no key");
 		}
 		(void)snprintf(worker->keys[i], sizeof(worker->keys[i]), "%s", reply->key->key_id);
 		usher__v1__create_api_key_reply__free_unpacked(reply, NULL);
 		nng_msg_free(message);
 	}
-}
-
-static void
-refresh_call(struct worker *worker, size_t number)
-{
-	Usher__V1__RefreshRequest request = USHER__V1__REFRESH_REQUEST__INIT;
-	struct response_envelope response;
-
-	(void)number;
-	request.refresh_token = worker->session.refresh;
-	nng_msg *reply = call_counted(worker, AUTH "Refresh", "", &request, "", &response);
-	(void)tokens_take(&response, &worker->session);
-	nng_msg_free(reply);
 }
 
 static void
@@ -283,10 +173,10 @@ forge(struct worker *worker)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	Usher__V1__GetMeRequest request = USHER__V1__GET_ME_REQUEST__INIT;
 	struct request_envelope envelope;
-	uint8_t packed[REQUEST_BYTES_MAX];
+	uint8_t packed[SESSION_REQUEST_BYTES_MAX];
 	FILE *out = fopen(options.out, "wx");
 
-	login(worker, 0, &worker->session);
+	session_login(&worker->line, 0, &worker->session);
 	char *signature = strrchr(worker->session.access, '.');
 	if (!out || !signature || strlen(signature + 1) < SIGNATURE_CHARS)
 		fail("no file, or no token");
@@ -313,11 +203,6 @@ worker_run(void *arg)
 
 	mode->prepare(worker);
 	(void)pthread_barrier_wait(&ready);
-	if (options.count == 0) {
-		while (load_slot_next(worker->slot))
-			mode->call(worker, 0);
-		return NULL;
-	}
 	(void)pthread_barrier_wait(&begin);
 	for (size_t i = 0; i < worker->ready_count; i++) {
 		worker->slot->sent_ns = load_now_ns();
@@ -330,15 +215,13 @@ worker_run(void *arg)
 static void
 workers_go(void)
 {
-	if (options.count > 0)
-		(void)pthread_barrier_wait(&begin);
+	(void)pthread_barrier_wait(&begin);
 }
 
 static void
 mode_choose(void)
 {
 	static const struct mode modes[] = {
-	    {"refresh", refresh_prepare, refresh_call},
 	    {"logout", sessions_prepare, logout_call},
 	    {"reuse", reuse_prepare, reuse_call},
 	    {"revoke", revoke_prepare, revoke_call},
@@ -348,8 +231,8 @@ mode_choose(void)
 	for (size_t i = 0; options.mode && i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(modes[i].name, options.mode) == 0)
 			mode = &modes[i];
-	if (!mode || (mode->call != refresh_call) != (options.count > 0))
-		fail("wants a --mode, and --count with all but refresh");
+	if (!mode || options.count == 0)
+		fail("wants a --mode and --count");
 	(void)snprintf(chatbot_id, sizeof(chatbot_id), "bot-0");
 }
 

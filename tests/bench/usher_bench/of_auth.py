@@ -88,7 +88,8 @@ def floods(bench):
 
 
 def refresh(bench):
-    """Each client refreshes a session of its own, one call at a time, as each of pgbench's does."""
+    """As many sessions at once as calls in the main row; then one a connection, as each of pgbench's
+    clients has one statement under way."""
     system = bench.main()
     system.ready(flags=CHEAP_PASSWORDS)
     system.sessions_ready(SESSIONS)
@@ -98,19 +99,39 @@ def refresh(bench):
         "\\set id random(1, 100000)\nUPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = :id;\n",
         encoding="ascii",
     )
-    ours = Peer(
-        "Refresh",
-        bench.bin / "bench_session_load",
-        system.url,
-        system.watched(),
-        ["--mode", "refresh", "--connections", DATABASE_CONNECTIONS],
+    calls = bench.options.connections * bench.options.calls
+    ours, few = (
+        Peer(
+            name,
+            bench.bin / "bench_refresh_load",
+            system.url,
+            system.watched(),
+            ["--connections", connections, "--calls", count],
+        )
+        for name, connections, count in (
+            ("Refresh", bench.options.connections, bench.options.calls),
+            (f"Refresh, {DATABASE_CONNECTIONS} sessions", DATABASE_CONNECTIONS, 1),
+        )
     )
-    theirs = Pgbench("pgbench, update of one row", system, DATABASE_CONNECTIONS, ["-f", script])
-    bench.rounds([ours, theirs], "refresh", bench.short_rounds())
+    theirs, many = (
+        Pgbench(name, system, clients, ["-f", script])
+        for name, clients in (
+            ("pgbench, update of one row", DATABASE_CONNECTIONS),
+            (f"pgbench, {calls} clients", calls),
+        )
+    )
+    bench.rounds([ours, theirs, few, many], "refresh", bench.short_rounds())
     return Result(
-        [ratio("refreshes / pgbench's update", ours, theirs, 0.4, 0.7)],
-        [ours, theirs],
-        [f"{DATABASE_CONNECTIONS} clients and as many connections to PostgreSQL each; fsync on"],
+        [
+            ratio("refreshes / pgbench's update", ours, theirs, 0.4, 0.7),
+            ratio(f"refreshes, {DATABASE_CONNECTIONS} sessions / pgbench's update", few, theirs, None, None),
+            ratio(f"refreshes / pgbench's update, {calls} clients", ours, many, None, None),
+        ],
+        [ours, theirs, few, many],
+        [
+            f"{DATABASE_CONNECTIONS} connections to PostgreSQL each, and {calls} of pgbench's with "
+            f"{calls} clients; fsync on"
+        ],
     )
 
 
