@@ -68,7 +68,8 @@ exchange_begin(void *cls, const char *target, struct MHD_Connection *connection)
 		memset(id, 0, sizeof(id));
 	hex_encode(slice_of(id, sizeof(id)), exchange->id);
 	exchange->request.id = exchange->id;
-	exchange->request.client_address = peer->address;
+	memcpy(exchange->client_address, peer->address, sizeof(exchange->client_address));
+	exchange->request.client_address = exchange->client_address;
 	exchange->request.started_us = clock_boot_us(&clock_system);
 
 	/* From here the rest of this request has its time, but no more than the connection had. */

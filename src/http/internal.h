@@ -113,7 +113,8 @@ struct exchange {
 	bool is_chunked;
 	struct strbuf body;
 	char id[33];
-	char *text; /* what the request's members point to */
+	char client_address[ADDRESS_TEXT_BYTES]; /* the peer may go before the reply comes */
+	char *text;                              /* what the request's members point to */
 	size_t text_bytes;
 };
 
