@@ -11,10 +11,16 @@ refusal_source(const struct task *task)
 	return address_site_hash(task->client_ip, task->server->id_seed);
 }
 
+/* No more may wait, of all, or of its connection: the rest of an intermediary's calls must not find
+ * it full of them. */
 static bool
-is_full(const struct rpc_server *server)
+is_full(const struct task *task)
 {
-	return atomic_load(&server->refusals_parked) >= server->settings.refusals_waiting_max;
+	const struct rpc_server *server = task->server;
+
+	return atomic_load(&server->refusals_parked) >= server->settings.refusals_waiting_max ||
+	       atomic_load(&task->work->pipe->refused) >=
+		   (unsigned)server->settings.calls_per_pipe_max / 2;
 }
 
 /* Counts one more against its source. When it may be told; not in the future: at once. */
@@ -42,7 +48,7 @@ task_refuse_paced(struct task *task, status st)
 	const struct answer answer = {.st = st};
 	const int64_t due_us = refusal_due_us(task);
 
-	if (due_us == 0 || is_full(task->server))
+	if (due_us == 0 || is_full(task))
 		task_refuse(task, st);
 	else
 		task_refuse_at(task, &answer, due_us, false);
@@ -53,7 +59,7 @@ task_refuse_paced(struct task *task, status st)
 void
 task_refuse_behind_barrier(struct task *task, const struct answer *answer)
 {
-	if (is_full(task->server))
+	if (is_full(task))
 		task_refuse_later(task,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
 			"too many refusals wait for their answer already"),
@@ -75,7 +81,7 @@ task_turn_away(struct task *task)
 		return false;
 	/* Others may have the same address, and their own connections; or share the connection of
 	 * an intermediary, and have an address each. */
-	if (!is_full(server) || atomic_load(&task->work->pipe->refused) == 0 ||
+	if (!is_full(task) || atomic_load(&task->work->pipe->refused) == 0 ||
 	    !pace_is_spent(
 		&server->refusals, refusal_source(task), clock_boot_us(server->settings.clock)))
 		return false;
