@@ -65,6 +65,16 @@ has_room(const struct work *work)
 		   atomic_load(&work->pipe->bytes) <= most - most / 4);
 }
 
+/* Whatever it is. The envelope is read as far as it can be, for the call's id. */
+static void
+task_refuse_unread(struct task *task, struct slice bytes, status st, uint32_t retry_after_ms)
+{
+	(void)envelope_parse_request(bytes, &task->envelope).code;
+	if (task->whole)
+		task->envelope.memory_only |= task->whole->envelope.memory_only;
+	task_refuse_later(task, st, retry_after_ms);
+}
+
 void
 dispatch_message(struct work *work)
 {
@@ -75,14 +85,14 @@ dispatch_message(struct work *work)
 
 	task_init(task, work, NULL, 0);
 	if (pipe_calls(work->pipe) > (unsigned)server->settings.calls_per_pipe_max) {
-		task_refuse_later(task,
+		task_refuse_unread(task, bytes,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS",
 			"too many calls are under way on this connection"),
 		    RETRY_MS_TOO_MANY);
 		return;
 	}
 	if (!has_room(work)) {
-		task_refuse_later(task,
+		task_refuse_unread(task, bytes,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
 			"requests and replies under way take too much memory"),
 		    RETRY_MS_TOO_MANY);
@@ -90,9 +100,8 @@ dispatch_message(struct work *work)
 	}
 	struct arena *arena = server_arena_take(server);
 	if (!arena) {
-		/* For the call's id; all of it is refused anyway. */
-		(void)envelope_parse_request(bytes, &task->envelope).code;
-		task_refuse(task, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call"));
+		task_refuse_unread(
+		    task, bytes, REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the call"), 0);
 		return;
 	}
 	dispatch_call(task, bytes, arena);
@@ -106,7 +115,7 @@ dispatch_item(struct task *task, struct batch *batch, size_t index, const struct
 	task_init(task, whole->work, batch, index);
 	task->whole = whole;
 	if (batch_is_full(task))
-		task_refuse(task, NOT_IN_MEMORY);
+		task_refuse_unread(task, bytes, NOT_IN_MEMORY, 0);
 	else
 		dispatch_call(task, bytes, arena);
 }
