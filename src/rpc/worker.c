@@ -37,15 +37,22 @@ run_audit(struct rpc_call *call, status outcome)
 	return run->task->server->settings.backend.audit(call->conn, &row);
 }
 
+static void
+log_audit_lost(const struct task *task, status why)
+{
+	log_event(LOG_ERROR, "audit_lost", "id", task->request_id, "action",
+	    task->row->method->name, "why", why.message, NULL);
+}
+
 /* A refusal without an effect: it stands whether its row can be written or not. */
 static void
 audit_refusal(struct rpc_call *call, status st)
 {
+	const struct run *run = call->internal;
 	const status written = run_audit(call, st);
 
 	if (written.code != ST_OK)
-		log_event(LOG_ERROR, "audit_lost", "id", call->request_id, "action",
-		    call->method->name, "why", written.message, NULL);
+		log_audit_lost(run->task, written);
 }
 
 /* Encoded once more for keeping: what is kept is what a repeat gets, byte for byte. */
@@ -229,8 +236,7 @@ task_give_up(struct task *task, status why, uint32_t retry_after_ms)
 		task_refuse_later(task, why, retry_after_ms);
 		return;
 	}
-	log_event(LOG_ERROR, "audit_lost", "id", task->request_id, "action",
-	    task->row->method->name, "why", why.message, NULL);
+	log_audit_lost(task, why);
 	task_refuse(task, task->refusal);
 }
 
@@ -425,16 +431,9 @@ worker_expire(void *env, struct lane_entry *entry)
 void
 worker_refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
 {
-	struct task *task = container_of(entry, struct task, entry);
-
 	(void)env;
-	identify_fill_end(task);
-	task_ungather(task);
-	if (task->job == TASK_REFUSAL)
-		task_refuse(task, task->refusal);
-	else
-		task_refuse_later(task,
-		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
-			"too much of this kind is waiting already"),
-		    retry_after_ms);
+	task_give_up(container_of(entry, struct task, entry),
+	    REFUSE_FOR(
+		ST_RESOURCE_EXHAUSTED, "OVERLOADED", "too much of this kind is waiting already"),
+	    retry_after_ms);
 }
