@@ -1,6 +1,7 @@
 #include "rpc/lane.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -47,7 +48,8 @@ struct lane_queue {
 	int queue_share, worker_share, kind_share;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	bool is_stopping;
+	atomic_bool is_stopping;
+	int working; /* threads that have not come to their end */
 	int queued, busy;
 	int64_t done, refused, expired;
 	int64_t mean_us; /* of one entry's work */
@@ -388,12 +390,12 @@ lane_put_back(struct lane_queue *lane, struct hand *hand)
 /* Work on what is in hand; comes back with the lock. Stopping: who still waits is told so, without
  * having been worked on. */
 static void
-lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, bool is_stopping)
+lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand)
 {
 	const int64_t began_us = clock_boot_us(lane->plan.clock);
 	struct lane_unit *unit = hand->entries[0]->internal;
 	const uint64_t kind = hand->entries[0]->in_few_hands ? hand->entries[0]->kind : 0;
-	const bool is_gathered = hand->count > 1 && !is_stopping;
+	const bool is_gathered = hand->count > 1 && !atomic_load(&lane->is_stopping);
 	int64_t done = 0, now_us = began_us;
 
 	if (is_gathered) {
@@ -404,7 +406,8 @@ lane_do(struct lane_queue *lane, struct lane_worker *worker, struct hand *hand, 
 	}
 	for (size_t i = 0; i < hand->count; i++) {
 		struct lane_entry *entry = hand->entries[i];
-		const bool is_late = now_us >= entry->deadline_us || is_stopping;
+		const bool is_late =
+		    now_us >= entry->deadline_us || atomic_load(&lane->is_stopping);
 
 		if (is_late)
 			lane->plan.expire(lane->plan.env, entry);
@@ -442,15 +445,15 @@ lane_thread(void *arg)
 		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORKER_NICE);
 	(void)pthread_mutex_lock(&lane->lock);
 	while ((entry = lane_take(lane))) {
-		const bool is_stopping = lane->is_stopping;
 		struct hand hand = {.entries = {entry}, .count = 1};
 
 		lane_take_alike(lane, &hand);
 		/* What is left may be another one's. */
 		lane_call(lane);
 		(void)pthread_mutex_unlock(&lane->lock);
-		lane_do(lane, worker, &hand, is_stopping); /* comes back with the lock */
+		lane_do(lane, worker, &hand); /* comes back with the lock */
 	}
+	lane->working--;
 	(void)pthread_mutex_unlock(&lane->lock);
 	return NULL;
 }
@@ -458,6 +461,7 @@ lane_thread(void *arg)
 static status
 lane_start(struct lane_queue *lane)
 {
+	lane->working = lane->plan.workers;
 	for (int i = 0; i < lane->plan.workers; i++) {
 		struct lane_worker *worker = &lane->workers[i];
 
@@ -529,12 +533,27 @@ lane_new(const struct lane_plan *plan, struct lane_queue **out)
 }
 
 void
-lane_stop(struct lane_queue *lane)
+lane_end(struct lane_queue *lane)
 {
 	(void)pthread_mutex_lock(&lane->lock);
-	lane->is_stopping = true;
+	atomic_store(&lane->is_stopping, true);
 	(void)pthread_cond_broadcast(&lane->work);
 	(void)pthread_mutex_unlock(&lane->lock);
+}
+
+bool
+lane_has_ended(struct lane_queue *lane)
+{
+	(void)pthread_mutex_lock(&lane->lock);
+	const bool has_ended = lane->working == 0;
+	(void)pthread_mutex_unlock(&lane->lock);
+	return has_ended;
+}
+
+void
+lane_stop(struct lane_queue *lane)
+{
+	lane_end(lane);
 	for (int i = 0; i < lane->threads_count; i++) {
 		(void)pthread_join(lane->threads[i], NULL);
 		arena_done(&lane->workers[i].arena);

@@ -64,7 +64,11 @@ struct lane_plan {
 
 /* Starts its workers. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status lane_new(const struct lane_plan *plan, struct lane_queue **out);
-/* What still waits is expired, what is worked on is waited for, what comes is refused. */
+/* What still waits is expired, by its workers; nothing more is worked on, what comes is refused. */
+void lane_end(struct lane_queue *lane);
+/* No worker is at it any longer. */
+bool lane_has_ended(struct lane_queue *lane);
+/* The same, and what is worked on is waited for. */
 void lane_stop(struct lane_queue *lane);
 /* When nobody puts anything into it any more. */
 void lane_free(struct lane_queue **lane);

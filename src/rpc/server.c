@@ -277,19 +277,37 @@ wait_for_calls(struct rpc_server *server)
 	return atomic_load(&server->calls) == 0;
 }
 
+/* Who stood between taking its entry and its connection when the database was cut is cut now. */
+#define CUT_AGAIN_US (20 * US_PER_MS)
+
+/* What still waits in a lane is answered; what runs is waited for. A database that does not answer
+ * would hold up the end until the calls' own deadlines: is_late cuts them off from it. */
+static void
+lanes_stop(struct rpc_server *server, bool is_late)
+{
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	for (int i = LANE_CPU; i < LANE_COUNT; i++)
+		if (server->lanes[i])
+			lane_end(server->lanes[i]);
+	for (int i = LANE_CPU; i < LANE_COUNT; i++) {
+		while (is_late && server->lanes[i] && !lane_has_ended(server->lanes[i])) {
+			backend->cut(backend->self);
+			(void)usleep(CUT_AGAIN_US);
+		}
+		if (server->lanes[i])
+			lane_stop(server->lanes[i]);
+	}
+}
+
 void
 rpc_server_stop(struct rpc_server *server)
 {
 	if (!server->is_open)
 		return;
 	atomic_store(&server->is_draining, true);
-	/* A database that does not answer would hold up the end until the calls' own deadlines. */
-	if (server->is_started && !wait_for_calls(server))
-		server->settings.backend.cut(server->settings.backend.self);
-	/* What still waits in a lane is answered; what runs is waited for. */
-	for (int i = LANE_CPU; i < LANE_COUNT; i++)
-		if (server->lanes[i])
-			lane_stop(server->lanes[i]);
+	const bool is_late = server->is_started && !wait_for_calls(server);
+	lanes_stop(server, is_late);
 	replies_release(server);
 	if (server->timers)
 		timers_stop(server->timers);
