@@ -24,8 +24,9 @@ struct batch {
 	struct task *whole;
 	atomic_size_t missing;     /* answers, and one while the callback goes through the items */
 	struct strbuf here;        /* Responses of items that were answered in the callback */
+	atomic_size_t apart;       /* bytes of what came from lanes */
 	atomic_bool has_committed; /* an item did something that stays */
-	bool is_too_large;         /* what was answered in the callback alone */
+	atomic_bool is_too_large;
 	size_t count;
 	struct task *spare; /* of the callback: an item's task that was not needed any longer */
 	struct batch_item items[];
@@ -58,7 +59,7 @@ batch_pack(const struct batch *batch, nng_msg **out)
 	e.memory_only = batch->whole->envelope.memory_only;
 	e.payload = slice_of(NULL, bytes);
 	const size_t size = envelope_response_size(&e);
-	if (batch->is_too_large || size > MESSAGE_BYTES_MAX)
+	if (atomic_load(&batch->is_too_large) || size > MESSAGE_BYTES_MAX)
 		return REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
 		    "the replies together would be larger than a message may be");
 	if (nng_msg_alloc(&message, size) != 0)
@@ -87,9 +88,14 @@ batch_end(struct batch *batch)
 	whole->is_unknown = atomic_load(&batch->has_committed);
 	if (st.code != ST_OK && whole->is_unknown)
 		st.code = ST_UNKNOWN;
-	for (size_t i = 0; i < batch->count; i++)
-		if (batch->items[i].message)
-			nng_msg_free(batch->items[i].message);
+	for (size_t i = 0; i < batch->count; i++) {
+		nng_msg *apart = batch->items[i].message;
+
+		if (!apart)
+			continue;
+		work_hold_more(whole->work, -(int64_t)nng_msg_len(apart));
+		nng_msg_free(apart);
+	}
 	free(batch->spare);
 	strbuf_done(&batch->here);
 	free(batch);
@@ -106,13 +112,30 @@ batch_item_done(struct batch *batch)
 		batch_end(batch);
 }
 
+/* It waits for the others, and counts as what requests and replies hold. Nothing waits for a reply
+ * that can't be sent. */
+static void
+item_keep(struct batch *batch, struct batch_item *item, nng_msg *message)
+{
+	const size_t bytes = nng_msg_len(message);
+
+	if (atomic_fetch_add(&batch->apart, bytes) + bytes > MESSAGE_BYTES_MAX) {
+		atomic_store(&batch->is_too_large, true);
+		nng_msg_free(message);
+		return;
+	}
+	work_hold_more(batch->whole->work, (int64_t)bytes);
+	item->message = message;
+}
+
 void
 batch_item_answered(struct task *task, nng_msg *message)
 {
 	struct batch *batch = task->batch;
 	struct batch_item *item = &batch->items[task->batch_index];
 
-	item->message = message;
+	if (message)
+		item_keep(batch, item, message);
 	item->is_lost = !message;
 	item->call_id = task->envelope.call_id;
 	if (task->in_callback)
@@ -149,7 +172,8 @@ batch_item_room(struct task *task, size_t bytes)
 
 	item->offset = batch->here.bytes;
 	item->bytes = bytes;
-	batch->is_too_large |= bytes > MESSAGE_BYTES_MAX - batch->here.bytes;
+	if (bytes > MESSAGE_BYTES_MAX - batch->here.bytes)
+		atomic_store(&batch->is_too_large, true);
 	return strbuf_reserve(&batch->here, bytes);
 }
 

@@ -182,6 +182,8 @@ void works_free(struct rpc_server *server);
 void work_detach(struct work *work);
 /* So much memory hangs on its call from here on. */
 void work_hold(struct work *work, size_t bytes);
+/* So much more or less beside that, from any thread, until it is taken back. */
+void work_hold_more(struct work *work, int64_t bytes);
 /* The request is no longer needed: the call holds so much from here on. */
 void work_drop_request(struct work *work, size_t bytes);
 /* Send message (taken) as the answer to the work's request. NULL: there is no memory for one; then

@@ -126,13 +126,19 @@ works_relieve(struct rpc_server *server, enum pipe_burden burden)
 }
 
 void
+work_hold_more(struct work *work, int64_t bytes)
+{
+	(void)atomic_fetch_add(&work->pipe->bytes, bytes);
+	(void)atomic_fetch_add(&work->server->bytes, bytes);
+}
+
+void
 work_hold(struct work *work, size_t bytes)
 {
 	const int64_t more = (int64_t)bytes - (int64_t)work->bytes;
 
 	work->bytes = bytes;
-	(void)atomic_fetch_add(&work->pipe->bytes, more);
-	(void)atomic_fetch_add(&work->server->bytes, more);
+	work_hold_more(work, more);
 }
 
 void
