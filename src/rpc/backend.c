@@ -49,6 +49,12 @@ real_fill_end(void *self, struct cache_waiter *waiter)
 	credentials_fill_end(((struct rpc_real *)self)->credentials, waiter);
 }
 
+static bool
+real_fill_cancel(void *self, struct cache_waiter *waiter)
+{
+	return credentials_fill_cancel(((struct rpc_real *)self)->credentials, waiter);
+}
+
 static status
 real_lease(void *self, int64_t deadline_us, struct store_conn **out)
 {
@@ -95,6 +101,7 @@ rpc_backend_real(struct rpc_real *real, struct rpc_backend *out)
 	    .credentials_fill = real_fill_together,
 	    .fill_begin = real_fill_begin,
 	    .fill_end = real_fill_end,
+	    .fill_cancel = real_fill_cancel,
 	    .lease = real_lease,
 	    .give_back = real_give_back,
 	    .set_deadline = store_set_deadline,

@@ -47,6 +47,7 @@ struct rpc_backend {
 	bool (*fill_begin)(
 	    void *self, const struct credential_ask *ask, struct cache_waiter *waiter);
 	void (*fill_end)(void *self, struct cache_waiter *waiter);
+	bool (*fill_cancel)(void *self, struct cache_waiter *waiter);
 
 	/* As in store/store.h. */
 	status (*lease)(void *self, int64_t deadline_us, struct store_conn **out);

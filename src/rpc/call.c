@@ -7,16 +7,22 @@
 #include <stdio.h>
 
 void
+task_look_at_trust(struct task *task)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+
+	if (task->trust_memory && !task->in_callback)
+		task->trust_memory = backend->may_trust_memory(
+		    backend->self, task->has_at_least ? &task->at_least : NULL);
+}
+
+void
 call_fill(struct rpc_call *call, struct run *run, struct task *task, struct store_conn *conn,
     struct arena *arena)
 {
 	const struct rpc_server *server = task->server;
-	const struct rpc_backend *backend = &server->settings.backend;
 
-	/* It may have waited for long: the lease is looked at when memory is used. */
-	if (task->trust_memory && !task->in_callback)
-		task->trust_memory = backend->may_trust_memory(
-		    backend->self, task->has_at_least ? &task->at_least : NULL);
+	task_look_at_trust(task);
 	*call = (struct rpc_call){
 	    .arena = arena,
 	    .method = task->row->method,

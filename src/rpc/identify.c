@@ -52,12 +52,59 @@ identify_next(struct task *task)
 	return true;
 }
 
+/* false: it fills for itself and for others. */
+static bool
+fill_park(struct task *task)
+{
+	struct rpc_server *server = task->server;
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	/* Under the lock, so that whoever wakes it finds it on the list. */
+	(void)pthread_mutex_lock(&server->lock);
+	const bool is_parked = !backend->fill_begin(backend->self, &task->ask, &task->waiter);
+	if (is_parked) {
+		list_add_last(&server->at_fill, &task->at_fill);
+		overdue_watch(server);
+	}
+	(void)pthread_mutex_unlock(&server->lock);
+	return is_parked;
+}
+
+void
+fills_cancel(struct rpc_server *server, int64_t before_us, struct list *out)
+{
+	const struct rpc_backend *backend = &server->settings.backend;
+
+	list_for_each_safe (parked, &server->at_fill) {
+		struct task *task = container_of(parked, struct task, at_fill);
+
+		/* Whom it does not cancel, identify_woken() is about to take. */
+		if (task->deadline_us >= before_us ||
+		    !backend->fill_cancel(backend->self, &task->waiter))
+			continue;
+		list_remove(parked);
+		list_add_last(out, parked);
+	}
+}
+
+void
+fills_give_up(struct list *cancelled)
+{
+	struct list *node;
+
+	while ((node = list_take_first(cancelled))) {
+		struct task *task = container_of(node, struct task, at_fill);
+
+		(void)atomic_fetch_sub(&task->server->fills_parked, 1);
+		task_refuse(task, REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed"));
+	}
+}
+
 /* The database knows, or somebody is asking it already. */
 static void
 identify_fill(struct task *task)
 {
 	struct rpc_server *server = task->server;
-	const struct rpc_backend *backend = &server->settings.backend;
 
 	if (dispatch_stays(task))
 		return;
@@ -71,7 +118,7 @@ identify_fill(struct task *task)
 	    atomic_fetch_add(&server->fills_parked, 1) < server->settings.parked_max;
 	task->fills_for_all = task->trust_memory && may_wait;
 	/* Parked: whoever fills it wakes us, and may have done so already. */
-	if (task->fills_for_all && !backend->fill_begin(backend->self, &task->ask, &task->waiter))
+	if (task->fills_for_all && fill_park(task))
 		return;
 	(void)atomic_fetch_sub(&server->fills_parked, 1);
 	dispatch_to_lane(task, LANE_QUERY);
@@ -151,6 +198,9 @@ identify_woken(struct cache_waiter *waiter)
 	struct task *task = container_of(waiter, struct task, waiter);
 	struct rpc_server *server = task->server;
 
+	(void)pthread_mutex_lock(&server->lock);
+	list_remove(&task->at_fill);
+	(void)pthread_mutex_unlock(&server->lock);
 	(void)atomic_fetch_sub(&server->fills_parked, 1);
 	if (clock_boot_us(server->settings.clock) >= task->deadline_us) {
 		task_refuse(task, REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed"));
@@ -194,6 +244,7 @@ identify(struct task *task, struct arena *arena)
 {
 	const struct rpc_backend *backend = &task->server->settings.backend;
 
+	task_look_at_trust(task);
 	if (needs_nobody(task)) {
 		memset(task->who, 0, sizeof(task->who));
 		task->at = WHO_COUNT;

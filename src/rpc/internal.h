@@ -85,6 +85,7 @@ struct task {
 	char request_id[REQUEST_ID_TEXT_BYTES];
 	struct lane_entry entry;
 	struct cache_waiter waiter;
+	struct list at_fill; /* in the server's list, while it is parked behind a fill */
 	struct credential_ask ask;
 
 	nng_msg *room; /* for the reply of what is being committed: task_reserve() */
@@ -144,6 +145,10 @@ struct rpc_server {
 	struct pace refusals; /* of credentials */
 	_Atomic int64_t turned_away;
 	struct list at_barrier;
+	atomic_int barriers; /* calls that wait there, or are being answered */
+	struct list at_fill; /* of tasks that are parked behind another one's fill */
+	bool is_watched;     /* overdue_due is with the timers */
+	struct timer_entry overdue_due;
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
 	struct pipe_table pipes;
@@ -215,6 +220,10 @@ bool dispatch_stays(struct task *task);
 /* identify.c */
 /* Look at the credentials that are left; goes on to dispatch_admit(), to a lane, or is parked. */
 void identify(struct task *task, struct arena *arena);
+/* Calls that are parked behind a fill and whose deadline was before then wait no longer; out takes
+ * them, to be handed to fills_give_up() without the server's lock, which is held here. */
+void fills_cancel(struct rpc_server *server, int64_t before_us, struct list *out);
+void fills_give_up(struct list *cancelled);
 /* A TASK_FILL is over, whatever came of it: wakes who is parked behind it. */
 void identify_fill_end(struct task *task);
 /* Several at once; the same lane goes on with each of them. false: nobody's has been read. */
@@ -264,7 +273,12 @@ void task_refuse_at(
 /* Answer it when its time has come and the barrier is passed (restricts). */
 void task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
-/* Stopping: nobody waits for a barrier any longer. */
+/* Calls at a barrier whose deadline was before then wait no longer; out takes them, to be handed to
+ * barriers_give_up() without the server's lock, which is held here. */
+void barriers_cancel(struct rpc_server *server, int64_t before_us, struct list *out);
+void barriers_give_up(struct list *cancelled, status why);
+/* Stopping: nobody waits for a barrier any longer. Blocks until those that are being answered are.
+ */
 void replies_release(struct rpc_server *server);
 /* A WAIT method is to be tried again then. */
 void task_wait(struct task *task, int64_t until_us);
@@ -277,6 +291,10 @@ void task_refuse_behind_barrier(struct task *task, const struct answer *answer);
 /* Memory does not know a credential. true: it is not looked at, and the task is answered: as many
  * refusals wait as may, of that connection too. */
 bool task_turn_away(struct task *task);
+
+/* overdue.c: who waits for what another one does is told so when its own time is over. */
+/* Somebody waits. The server's lock is held. */
+void overdue_watch(struct rpc_server *server);
 
 /* batch.c */
 /* Go through the items now if few enough do, or on a lane. */
@@ -296,6 +314,8 @@ bool batch_bursts(const struct task *item, size_t bytes);
 void batch_item_packed(struct task *item);
 
 /* call.c */
+/* It may have waited for long: the lease is looked at when memory is used. */
+void task_look_at_trust(struct task *task);
 void call_fill(struct rpc_call *call, struct run *run, struct task *task, struct store_conn *conn,
     struct arena *arena);
 

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define MESSAGE_TEXT_BYTES 160
 
@@ -321,6 +322,8 @@ barrier_passed(struct barrier_waiter *waiter, status result)
 	list_remove(&task->at_barrier);
 	(void)pthread_mutex_unlock(&server->lock);
 	barrier_over(task, result);
+	/* The last that this thread has to do with the server, which may be waiting for it. */
+	(void)atomic_fetch_sub(&server->barriers, 1);
 }
 
 static void
@@ -329,36 +332,68 @@ barrier_begin(struct task *task, const struct revision *revision)
 	struct rpc_server *server = task->server;
 	const struct rpc_backend *backend = &server->settings.backend;
 
+	/* It is committed, whatever becomes of the answer. */
+	task->is_unknown = true;
 	task->barrier.revision = *revision;
 	task->barrier.deadline_us = task->deadline_us;
 	task->barrier.done = barrier_passed;
+	list_init(&task->barrier.internal); /* it may be cancelled before it waits */
+	(void)atomic_fetch_add(&server->barriers, 1);
 	(void)pthread_mutex_lock(&server->lock);
 	list_add_last(&server->at_barrier, &task->at_barrier);
+	overdue_watch(server);
 	(void)pthread_mutex_unlock(&server->lock);
 	backend->barrier_wait(backend->self, &task->barrier);
 }
 
 void
-replies_release(struct rpc_server *server)
+barriers_cancel(struct rpc_server *server, int64_t before_us, struct list *out)
 {
 	const struct rpc_backend *backend = &server->settings.backend;
-	struct list released, *node;
+
+	list_for_each_safe (waiting, &server->at_barrier) {
+		struct task *task = container_of(waiting, struct task, at_barrier);
+
+		/* Whom it does not cancel, barrier_passed() is about to answer. */
+		if (task->deadline_us >= before_us ||
+		    !backend->barrier_cancel(backend->self, &task->barrier))
+			continue;
+		list_remove(waiting);
+		list_add_last(out, waiting);
+	}
+}
+
+void
+barriers_give_up(struct list *cancelled, status why)
+{
+	struct list *node;
+
+	while ((node = list_take_first(cancelled))) {
+		struct task *task = container_of(node, struct task, at_barrier);
+		struct rpc_server *server = task->server;
+
+		barrier_over(task, why);
+		(void)atomic_fetch_sub(&server->barriers, 1);
+	}
+}
+
+#define PASSING_LOOK_US (1 * US_PER_MS)
+
+void
+replies_release(struct rpc_server *server)
+{
+	struct list released;
 
 	list_init(&released);
 	(void)pthread_mutex_lock(&server->lock);
-	list_for_each_safe (waiting, &server->at_barrier) {
-		struct task *task = container_of(waiting, struct task, at_barrier);
-		/* Whom it does not cancel, barrier_passed() is about to answer. */
-		if (!backend->barrier_cancel(backend->self, &task->barrier))
-			continue;
-		list_remove(waiting);
-		list_add_last(&released, waiting);
-	}
+	barriers_cancel(server, INT64_MAX, &released);
 	(void)pthread_mutex_unlock(&server->lock);
-	while ((node = list_take_first(&released)))
-		barrier_over(container_of(node, struct task, at_barrier),
-		    REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE",
-			"done, but this server stops before every other one has obeyed"));
+	barriers_give_up(
+	    &released, REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE",
+			   "done, but this server stops before every other one has obeyed"));
+	/* Those that another thread answers just now. */
+	while (atomic_load(&server->barriers) > 0)
+		(void)usleep(PASSING_LOOK_US);
 }
 
 /* Its answer is ready; from here on it takes no part of the circle that receives. */

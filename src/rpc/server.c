@@ -77,6 +77,7 @@ rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out)
 	nng_guard();
 	list_init(&server->works_free);
 	list_init(&server->at_barrier);
+	list_init(&server->at_fill);
 	pace_init(&server->refusals, settings->refusals_a_second, settings->refusals_at_once);
 	status st = rand_fill(settings->rand, &server->id_seed, sizeof(server->id_seed));
 	if (st.code == ST_OK)

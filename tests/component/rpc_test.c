@@ -41,7 +41,10 @@ struct fake {
 	struct barrier_waiter *at_barrier;
 	sem_t gate; /* slow handlers wait here */
 	sem_t fill_gate;
-	atomic_bool fill_waits, database_away;
+	atomic_bool fill_waits, database_away, verify_distrusts;
+	/* The database does not answer until it is cut. */
+	atomic_bool lease_waits;
+	atomic_int leasing, cuts, uncut;
 	atomic_int gathers, gathered, released, keys_together; /* what was read for several */
 	atomic_bool loses; /* its connections, when something was read for several */
 	atomic_bool gather_fails, gathered_waits;
@@ -98,8 +101,12 @@ static status
 fake_verify(void *self, const struct credential_ask *ask, enum credential_step *step,
     struct principal *principal)
 {
+	struct fake *fake = self;
+
 	(void)step;
-	(void)atomic_fetch_add(&((struct fake *)self)->verifies, 1);
+	(void)atomic_fetch_add(&fake->verifies, 1);
+	if (atomic_load(&fake->verify_distrusts))
+		atomic_store(&fake->trust, false);
 	principal_make(ask->text, principal);
 	return STATUS_OK;
 }
@@ -187,7 +194,39 @@ fake_fill_end(void *self, struct cache_waiter *waiter)
 	}
 }
 
+static bool
+fake_fill_cancel(void *self, struct cache_waiter *waiter)
+{
+	struct fake *fake = self;
+	bool was_parked = false;
+
+	(void)pthread_mutex_lock(&fake->lock);
+	list_for_each_safe (node, &fake->parked) {
+		if (node != &waiter->parked)
+			continue;
+		list_remove(node);
+		was_parked = true;
+	}
+	(void)pthread_mutex_unlock(&fake->lock);
+	return was_parked;
+}
+
 static struct fake *the_fake; /* begin, commit and rollback know their connection alone */
+
+#define CUT_WAIT_MS 10000
+
+static status
+lease_wait(struct fake *fake)
+{
+	const int cuts = atomic_load(&fake->cuts);
+	int waited_ms = 0;
+
+	(void)atomic_fetch_add(&fake->leasing, 1);
+	while (atomic_load(&fake->cuts) == cuts && waited_ms++ < CUT_WAIT_MS)
+		(void)usleep(1000);
+	(void)atomic_fetch_add(&fake->uncut, atomic_load(&fake->cuts) == cuts);
+	return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "host db1 does not answer");
+}
 
 static status
 fake_lease(void *self, int64_t deadline_us, struct store_conn **out)
@@ -195,6 +234,8 @@ fake_lease(void *self, int64_t deadline_us, struct store_conn **out)
 	struct fake *fake = self;
 
 	(void)deadline_us;
+	if (atomic_load(&fake->lease_waits))
+		return lease_wait(fake);
 	if (atomic_load(&fake->database_away))
 		return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "host db1 does not answer");
 	(void)atomic_fetch_add(&fake->leases, 1);
@@ -258,7 +299,7 @@ fake_change(struct store_conn *conn, enum change_kind kind, const struct uuid *i
 static void
 fake_cut(void *self)
 {
-	(void)self;
+	(void)atomic_fetch_add(&((struct fake *)self)->cuts, 1);
 }
 
 static void
@@ -504,7 +545,9 @@ static struct rpc_method methods[] = {
     METHOD("Restrict", LANE_QUERY, EFFECT_RESTRICT, for_keys, echo, .idempotent_by_key = true),
     METHOD("Fails", LANE_QUERY, EFFECT_WRITE, open_to_all, fails, .audit = false),
     METHOD("Pads", LANE_HASH, EFFECT_WRITE, open_to_all, pads, .audit = true),
-    METHOD("Large", LANE_INLINE, EFFECT_READ, open_to_all, large, .handle_cached = large),
+    METHOD("Large", LANE_INLINE, EFFECT_READ, open_to_all, large, .handle_cached = large,
+	.batchable = true),
+    METHOD("Heavy", LANE_QUERY, EFFECT_READ, for_keys, large, .batchable = true),
     METHOD("Waits", LANE_WAIT, EFFECT_READ, open_to_all, waits, .audit = false),
     METHOD("Gathers", LANE_QUERY, EFFECT_READ, for_keys, gathers, .batchable = true),
     METHOD("Logins", LANE_QUERY, EFFECT_READ, for_logins, echo, .audit = true),
@@ -553,6 +596,7 @@ settings_small(struct rpc_settings *settings, struct fake *fake)
 	    .credentials_fill = fake_fill_together,
 	    .fill_begin = fake_fill_begin,
 	    .fill_end = fake_fill_end,
+	    .fill_cancel = fake_fill_cancel,
 	    .lease = fake_lease,
 	    .give_back = fake_give_back,
 	    .set_deadline = fake_set_deadline,
@@ -818,6 +862,47 @@ calls_behind_one_fill_are_parked_and_answered(void **state)
 }
 
 /* What another one puts into memory is of no use to them. */
+/* Whoever asks the database for all of them may have more time than they. */
+static void
+a_call_behind_a_fill_is_told_when_its_deadline_comes(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options fill = as("fill:a");
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	rpc_settings_default(&settings);
+	settings.clock = &clock.clock;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	atomic_store(&fake->fill_waits, true);
+	call_many(fake, "Keyed", &fill, 5, counts);
+	WAIT_FOR(atomic_load(&fake->fills) == 1 && atomic_load(&fake->parks) == 4);
+	fake_clock_advance(&clock, 6 * US_PER_S);
+	WAIT_FOR(atomic_load(&counts[ST_DEADLINE_EXCEEDED]) == 4);
+	assert_int_equal(atomic_load(&fake->fills), 1);
+	(void)sem_post(&fake->fill_gate);
+	/* And of those that have time one fills and the others wait, as ever. */
+	WAIT_FOR(atomic_load(&counts[ST_OK]) + atomic_load(&counts[ST_DEADLINE_EXCEEDED]) == 5);
+	fake_stop(fake);
+}
+
+/* The signature takes a while, and the lease runs out in it. */
+static void
+memory_that_may_not_be_trusted_any_more_is_not_asked(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options key = as("cpu:a");
+
+	atomic_store(&fake->verify_distrusts, true);
+	struct client_result result = call_with(fake, "Keyed", "x", &key);
+	assert_int_equal(result.status.code, ST_OK);
+	assert_string_equal(((Usher__V1__Pair *)result.reply)->value, "database 127.0.0.1");
+	client_result_done(&result);
+}
+
 static void
 calls_that_may_not_trust_memory_ask_the_database_side_by_side(void **state)
 {
@@ -1185,6 +1270,33 @@ a_restriction_is_acknowledged_behind_its_barrier(void **state)
 	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
 }
 
+/* Whoever watches the barrier may be held up by the database. */
+static void
+a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options key = as("key:a");
+	static struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	rpc_settings_default(&settings);
+	settings.clock = &clock.clock;
+	struct fake *fake = fake_start(&settings);
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
+	WAIT_FOR(barrier_is_waited_for(fake));
+	fake_clock_advance(&clock, 6 * US_PER_S);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_true(result.has_revision);
+	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
+	assert_false(barrier_is_waited_for(fake));
+	fake_stop(fake);
+}
+
 static void
 what_has_ended_already_is_refused_behind_a_barrier(void **state)
 {
@@ -1377,6 +1489,42 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 	assert_int_equal(code_of(fake->client, "Keyed", &unknown), ST_OK);
 	assert_int_equal(turned_away, 1);
 	client_free(&other);
+	fake_stop(fake);
+}
+
+/* Each address has its own pace, and all share the connection: it must not fill up with them. */
+static void
+refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
+{
+	static const char *const addresses[] = {
+	    "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.10", "203.0.113.11"};
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options bad = as("bad"), good = as("key:a");
+	int64_t waiting = 0, turned_away;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 1);
+	settings.clock = &clock.clock;
+	settings.calls_per_pipe_max = 8;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	bad.via = slice_text("via:z");
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		bad.client_ip = addresses[i];
+		for (int k = 0; k < 3; k++) {
+			call_many(fake, "Keyed", &bad, 1, counts);
+			WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away),
+			    waiting + atomic_load(&counts[ST_UNAUTHENTICATED]) ==
+				(int64_t)(3 * i) + k + 1));
+		}
+	}
+	assert_int_equal(waiting, 4);
+	assert_int_equal(code_of(fake->client, "Keyed", &good), ST_OK);
+	fake_clock_advance(&clock, 10 * US_PER_S);
+	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 15);
 	fake_stop(fake);
 }
 
@@ -1783,6 +1931,80 @@ a_batch_is_answered_in_order_each_with_its_own_code(void **state)
 	client_result_done(&wait.result);
 }
 
+#define HEAVY_COUNT 5
+
+/* One that waits, and others with a megabyte each. */
+static void
+heavy_batch(struct fake *fake, size_t heavy, struct client_item *items, struct batch_wait *wait)
+{
+	static const struct client_options whole = {.credential = {(const uint8_t *)"key:a", 5}};
+
+	items[0] = (struct client_item){.method = method("Slow"), .payload = SLICE_NONE};
+	for (size_t i = 1; i <= heavy; i++)
+		items[i] = (struct client_item){.method = method("Heavy"),
+		    .payload = slice_of("\x0a\x07"
+					"1000000",
+			9)};
+	atomic_store(&wait->done, false);
+	client_batch_async(fake->client, &whole, items, heavy + 1, batch_done, wait);
+	WAIT_FOR(atomic_load(&fake->begun) == 1);
+}
+
+static void
+replies_that_wait_for_the_rest_of_their_batch_take_room(void **state)
+{
+	static struct client_item items[HEAVY_COUNT];
+	static struct batch_wait wait;
+	struct rpc_settings settings;
+	char *text = calloc(1, 20001);
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	atomic_int *counts;
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.message_bytes_max = 2000000;
+	struct fake *fake = fake_start(&settings);
+	counts = counts_take(fake);
+	request.key = memset(text, 'x', 20000);
+	heavy_batch(fake, HEAVY_COUNT - 1, items, &wait);
+	/* Until all four are there, a large request may still find room. */
+	int sent = 0;
+	while (atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 0) {
+		client_call_async(
+		    fake->client, method("Fast"), NULL, &request.base, count_result, counts);
+		sent++;
+		WAIT_FOR(atomic_load(&counts[ST_OK]) + atomic_load(&counts[ST_UNAVAILABLE]) +
+			     atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) ==
+			 sent);
+		assert_true(sent < 5000);
+	}
+	/* Its connection held most of the room, and may have been ended for it. */
+	(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < HEAVY_COUNT; i++)
+		client_result_done(&items[i].result);
+	client_result_done(&wait.result);
+	int64_t calls, pipes;
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
+	WAIT_FOR(code_of(fake->client, "Fast", NULL) == ST_OK);
+	fake_stop(fake);
+	free(text);
+}
+
+static void
+a_batch_whose_replies_are_too_large_together_is_refused(void **state)
+{
+	struct fake *fake = *state;
+	static struct client_item items[HEAVY_COUNT + 1];
+	static struct batch_wait wait;
+
+	heavy_batch(fake, HEAVY_COUNT, items, &wait);
+	(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&wait.done));
+	assert_refused(&wait.result, ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE");
+}
+
 static void
 an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all(void **state)
 {
@@ -2034,6 +2256,13 @@ a_batch_for_memory_alone_leaves_out_what_memory_does_not_have(void **state)
 	struct client_result filled = call_with(fake, "Keyed", "9", &e);
 	assert_int_equal(filled.status.code, ST_OK);
 	client_result_done(&filled);
+	/* What comes behind a megabyte of replies is left for another message. */
+	assert_batch_from_memory(socket,
+	    (const struct memory_item[]){{"test.v1.Echo/Large", "", "400000", .code = ST_OK},
+		{"test.v1.Echo/Large", "", "400000", .code = ST_OK},
+		{"test.v1.Echo/Large", "", "400000", .code = ST_OK},
+		{"test.v1.Echo/Keyed", "key:a", "1", NOT_THERE}},
+	    4);
 	/* While memory may not be trusted, it has nothing but what is open to all. */
 	atomic_store(&fake->trust, false);
 	assert_batch_from_memory(socket,
@@ -2571,6 +2800,61 @@ a_stop_answers_what_waits_for_a_barrier(void **state)
 	fake_stop(fake);
 }
 
+/* The feed's thread is about to answer, and held up. */
+static void
+a_stop_waits_for_who_is_answered_at_a_barrier_just_now(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options key = as("key:a");
+	static struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct barrier_waiter *waiter = NULL;
+	pthread_t thread;
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.drain_us = 10 * US_PER_MS;
+	struct fake *fake = fake_start(&settings);
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
+	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+	assert_int_equal(pthread_create(&thread, NULL, stop_thread, fake), 0);
+	/* Longer than a stop takes that does not wait for it. */
+	(void)usleep(400000);
+	waiter->done(waiter, STATUS_OK);
+	(void)pthread_join(thread, NULL);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	client_result_done(&result);
+	fake_stop(fake);
+}
+
+/* Twice as many as there are workers: the second half comes to them when the first is cut off. */
+static void
+a_stop_cuts_off_all_that_wait_for_the_database(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options a = as("key:a"), b = as("key:b");
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	rpc_settings_default(&settings);
+	settings.drain_us = 10 * US_PER_MS;
+	settings.clock = &clock.clock;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	atomic_store(&fake->lease_waits, true);
+	call_many(fake, "Write", &a, 4, counts);
+	call_many(fake, "Write", &b, 4, counts);
+	WAIT_FOR(atomic_load(&fake->leasing) == 4);
+	rpc_server_stop(fake->server);
+	WAIT_FOR(atomic_load(&counts[ST_UNAVAILABLE]) == 8);
+	assert_int_equal(atomic_load(&fake->uncut), 0);
+	fake_stop(fake);
+}
+
 static void
 a_lost_connection_is_said_and_nothing_is_sent_twice(void **state)
 {
@@ -2742,6 +3026,8 @@ main(void)
 	    WITH_SERVER(access_is_decided_before_the_handler),
 	    WITH_SERVER(credentials_go_over_their_own_lanes_first),
 	    WITH_SERVER(calls_behind_one_fill_are_parked_and_answered),
+	    cmocka_unit_test(a_call_behind_a_fill_is_told_when_its_deadline_comes),
+	    WITH_SERVER(memory_that_may_not_be_trusted_any_more_is_not_asked),
 	    WITH_SERVER(calls_that_may_not_trust_memory_ask_the_database_side_by_side),
 	    cmocka_unit_test(so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told),
 	    WITH_SERVER(one_organisation_leaves_a_quarter_of_the_lane_to_others),
@@ -2756,6 +3042,7 @@ main(void)
 	    WITH_SERVER(work_whose_deadline_passed_is_dropped_unworked),
 	    WITH_SERVER(a_write_commits_once_and_its_repeat_is_replayed),
 	    WITH_SERVER(a_restriction_is_acknowledged_behind_its_barrier),
+	    cmocka_unit_test(a_call_at_a_barrier_is_told_when_its_deadline_comes),
 	    WITH_SERVER(what_has_ended_already_is_refused_behind_a_barrier),
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
@@ -2765,6 +3052,7 @@ main(void)
 	    cmocka_unit_test(
 		a_refusal_that_ended_something_is_repeated_at_the_pace_behind_a_barrier),
 	    cmocka_unit_test(when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at),
+	    cmocka_unit_test(refusals_that_wait_leave_an_intermediary_half_of_its_connection),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),
 	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),
@@ -2778,6 +3066,8 @@ main(void)
 	    WITH_SERVER(our_client_refuses_to_send_what_would_cost_its_connection),
 	    WITH_SERVER(a_reply_over_the_limit_is_refused),
 	    WITH_SERVER(a_batch_is_answered_in_order_each_with_its_own_code),
+	    cmocka_unit_test(replies_that_wait_for_the_rest_of_their_batch_take_room),
+	    WITH_SERVER(a_batch_whose_replies_are_too_large_together_is_refused),
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
@@ -2802,6 +3092,8 @@ main(void)
 	    cmocka_unit_test(connections_beyond_the_limit_are_refused),
 	    cmocka_unit_test(a_drain_answers_what_is_under_way_and_refuses_the_rest),
 	    cmocka_unit_test(a_stop_answers_what_waits_for_a_barrier),
+	    cmocka_unit_test(a_stop_waits_for_who_is_answered_at_a_barrier_just_now),
+	    cmocka_unit_test(a_stop_cuts_off_all_that_wait_for_the_database),
 	    cmocka_unit_test(a_lost_connection_is_said_and_nothing_is_sent_twice),
 	    cmocka_unit_test(urls_that_would_expose_or_fail_are_refused),
 	    cmocka_unit_test(development_tells_the_cause),
