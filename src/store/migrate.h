@@ -45,7 +45,8 @@ struct migrate_report {
 
 /* Apply what is missing. A database that is ahead of this program is left alone. report may be
  * NULL. Waits wait_us for another migrator to finish, and for transactions that stand in its way;
- * for those never in one go, since who comes later would wait behind it. *applied counts, also on
+ * for those never in one go, since who comes later would wait behind it (but for what is built
+ * concurrently: behind that nobody waits). *applied counts, also on
  * failure.
  * Errors: FAILED_PRECONDITION (an applied migration's text was changed since; or the SQL failed:
  * the message names migration, line and cause, and that migration left nothing behind), ABORTED
