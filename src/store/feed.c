@@ -263,6 +263,19 @@ is_elsewhere(const struct feed *feed, const struct place *place)
 	       place->start_us != feed->last_start_us || place->snapshot.xmax < feed->last.xmax;
 }
 
+/* A newer version, beside this one during an upgrade, may say what nobody here knows to obey. */
+static bool
+has_unknown_kind(const struct rows *rows)
+{
+	for (int row = 0; row < rows->count; row++) {
+		int64_t kind = row_int(rows, row, FEED_READ_KIND);
+
+		if (kind < CHANGE_NOTHING || kind > CHANGE_LAST)
+			return true;
+	}
+	return false;
+}
+
 /* Let the subscribers obey what was read. Without a change there is one row, of the snapshot. */
 static void
 obey(struct feed *feed, const struct rows *rows, const struct place *place)
@@ -283,8 +296,10 @@ obey(struct feed *feed, const struct rows *rows, const struct place *place)
 		feed->must_show = true;
 		return;
 	}
-	if (rows->count > FEED_ROWS_MAX) {
-		empty_everything(feed, "many changes at once");
+	if (rows->count > FEED_ROWS_MAX || has_unknown_kind(rows)) {
+		empty_everything(feed, rows->count > FEED_ROWS_MAX
+					   ? "many changes at once"
+					   : "a change of a kind that only newer ones know");
 		feed->must_show = true;
 		return;
 	}

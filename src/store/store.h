@@ -213,6 +213,8 @@ enum change_kind {
 	CHANGE_SIGNING_KEY,
 	CHANGE_SETTINGS,
 	CHANGE_CONVERSATION,
+	/* The last that this version knows: a newer one may write others. */
+	CHANGE_LAST = CHANGE_CONVERSATION,
 };
 MUST_USE status store_change(struct store_conn *conn, enum change_kind kind, const struct uuid *id,
     const struct uuid *org_id, bool restrict_);

@@ -293,6 +293,26 @@ a_change_of_a_parent_empties_memory(void **state)
 }
 
 static void
+a_change_of_no_organisation_empties_memory_of_all_of_them(void **state)
+{
+	static const enum change_kind kinds[] = {CHANGE_ROLE, CHANGE_POLICY, CHANGE_TEMPLATE,
+	    CHANGE_USER, CHANGE_PROFILE, CHANGE_CHATBOT, CHANGE_ORG};
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct feed_change change = {
+		    .kind = kinds[i / 2], .has_id = i % 2 == 1, .id = id_of(BEN)};
+
+		assert_ok(call_as(&key, "Resolve", &req, &reply));
+		assert_ok(from_memory(&key, "Resolve", &req, &reply));
+		context_memory_obey(memory, &change);
+		assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
+	}
+}
+
+static void
 every_read_leaves_a_receipt_once(void **state)
 {
 	Usher__V1__ResolveRequest req = resolve_request();
@@ -938,6 +958,7 @@ main(void)
 	    TEST(users_and_chatbots_answer_to_their_other_names),
 	    TEST(another_organisation_is_not_there),
 	    TEST(a_change_of_a_parent_empties_memory),
+	    TEST(a_change_of_no_organisation_empties_memory_of_all_of_them),
 	    TEST(every_read_leaves_a_receipt_once),
 	    TEST(a_batch_that_was_stored_before_is_not_stored_again),
 	    TEST(a_message_joins_its_conversation),

@@ -363,6 +363,30 @@ two_feeds_under_racing_writers_each_see_every_commit_once(void **state)
 	}
 }
 
+/* As a newer version may write it. */
+static void
+a_change_of_a_kind_that_nobody_here_knows_empties_everything(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct feed_figures before, after;
+
+	begin_and_stand_still(node);
+	size_t emptied = node->emptied;
+	feed_get_figures(node->feed, &before);
+	free(postgres_query(&postgres, f->database,
+	    "INSERT INTO usher.changes (xid, kind, id, org_id, restricts) "
+	    "VALUES (pg_current_xact_id(), 99, NULL, NULL, true)"));
+	turn(node);
+	assert_int_equal(node->emptied, emptied + 1);
+	/* And only then it has passed. */
+	feed_get_figures(node->feed, &after);
+	assert_true(after.xmin > before.xmin);
+	/* Once. */
+	turn(node);
+	assert_int_equal(node->emptied, emptied + 1);
+}
+
 static void
 pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty(void **state)
 {
@@ -787,6 +811,7 @@ main(void)
 	    TEST(commits_out_of_order_are_each_delivered_once),
 	    TEST(a_transaction_that_stays_open_loses_and_repeats_nothing),
 	    TEST(ten_thousand_changes_are_read_at_once_and_more_empty_everything),
+	    TEST(a_change_of_a_kind_that_nobody_here_knows_empties_everything),
 	    TEST(two_feeds_under_racing_writers_each_see_every_commit_once),
 	    TEST(pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty),
 	    TEST(a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read),

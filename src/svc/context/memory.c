@@ -89,7 +89,8 @@ context_memory_obey(void *env, const struct feed_change *change)
 	case CHANGE_PROFILE:
 	case CHANGE_CHATBOT:
 	case CHANGE_ORG:
-		if (!change->has_id) {
+		/* Who is absent is known by the organisation. */
+		if (!change->has_id || !change->has_org) {
 			cache_drop_all(memory->cache);
 			return;
 		}
@@ -99,8 +100,11 @@ context_memory_obey(void *env, const struct feed_change *change)
 	case CHANGE_ROLE:
 	case CHANGE_POLICY:
 	case CHANGE_TEMPLATE:
-		/* Few and far between: all contexts of the organisation. */
-		cache_drop_tag(memory->cache, CHANGE_ORG, &change->org_id);
+		/* Few and far between: all contexts of the organisation, or of all of them. */
+		if (change->has_org)
+			cache_drop_tag(memory->cache, CHANGE_ORG, &change->org_id);
+		else
+			cache_drop_all(memory->cache);
 		return;
 	default:
 		return;
