@@ -64,6 +64,8 @@ MUST_USE status strbuf_status(const struct strbuf *buf);
 bool utf8_is_valid(struct slice text);
 /* Bytes at the start of text that are; text.bytes when all of it is. */
 size_t utf8_valid_bytes(struct slice text);
+/* The start of valid text, of bytes_max at most, that ends with a whole character. */
+struct slice utf8_start(struct slice text, size_t bytes_max);
 /* Characters (code points) in valid UTF-8. */
 size_t utf8_length(struct slice text);
 /* Length in bytes of the sequence that encodes code_point, written to out[4]. */

@@ -77,6 +77,14 @@ utf8_is_valid(struct slice text)
 	return utf8_valid_bytes(text) == text.bytes;
 }
 
+struct slice
+utf8_start(struct slice text, size_t bytes_max)
+{
+	if (text.bytes > bytes_max)
+		text.bytes = utf8_valid_bytes(slice_of(text.data, bytes_max));
+	return text;
+}
+
 size_t
 utf8_length(struct slice text)
 {

@@ -11,6 +11,7 @@
 
 #define FIELD_DEPTH_MAX 8
 #define FIELDS_TAKEN_MAX 64
+#define NAME_SHOWN_BYTES_MAX 100
 
 /* A dotted path, followed: "page.size" is the page and, in it, the size. */
 struct field_path {
@@ -151,21 +152,22 @@ add_parameter(struct visit *visit, struct slice pair, struct taken *taken, struc
 	const struct meta_message *meta = visit->row->request_meta;
 	const uint8_t *equals = memchr(pair.data, '=', pair.bytes);
 	size_t name_bytes = equals ? (size_t)(equals - pair.data) : pair.bytes;
-	struct slice name, value = SLICE_NONE;
+	struct slice name, shown, value = SLICE_NONE;
 	struct field_path path;
 
 	TRY(unescape_part(visit, slice_of(pair.data, name_bytes), &name));
 	if (equals)
 		TRY(unescape_part(
 		    visit, slice_of(equals + 1, pair.bytes - name_bytes - 1), &value));
+	shown = utf8_start(name, NAME_SHOWN_BYTES_MAX);
 	if (strcmp(visit->row->body, "*") == 0 || !field_path_follow(meta, name, &path))
 		return arena_refuse(&visit->arena, ST_INVALID_ARGUMENT, "UNKNOWN_PARAMETER",
-		    "the query has a parameter \"%.100s\", which this method does not take",
-		    (const char *)name.data);
+		    "the query has a parameter \"%.*s\", which this method does not take",
+		    (int)shown.bytes, (const char *)shown.data);
 	if (!taken_add(taken, &path))
 		return arena_refuse(&visit->arena, ST_INVALID_ARGUMENT, "REPEATED_PARAMETER",
-		    "the query's parameter \"%.100s\" is said elsewhere already",
-		    (const char *)name.data);
+		    "the query's parameter \"%.*s\" is said elsewhere already", (int)shown.bytes,
+		    (const char *)shown.data);
 	return pbjson_field_from_text(meta, (const char *)name.data, value, &visit->arena, out);
 }
 

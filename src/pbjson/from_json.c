@@ -10,6 +10,7 @@
 
 #define FIELDS_ON_STACK 128
 #define COMPLAINT_BYTES_MAX 1024
+#define NAME_SHOWN_BYTES_MAX 80
 
 /* One call: what is read, and what is written. reader is NULL for a bare text. */
 struct from {
@@ -43,7 +44,8 @@ place_write(const struct place *place, struct strbuf *out)
 		if (place->up)
 			strbuf_add_char(out, '.');
 		/* Names are the client's: a long one would hide what is wrong with it. */
-		strbuf_add(out, place->name.data, place->name.bytes < 80 ? place->name.bytes : 80);
+		struct slice shown = utf8_start(place->name, NAME_SHOWN_BYTES_MAX);
+		strbuf_add(out, shown.data, shown.bytes);
 	}
 }
 

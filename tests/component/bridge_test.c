@@ -161,6 +161,15 @@ what_the_query_must_not_say_is_refused(void **state)
 	}
 	(void)bridge_send(&fixture, "POST", "/v1/orgs?slug=a", "{}");
 	assert_problem(&fixture, 400, "UNKNOWN_PARAMETER");
+	/* A name is cut, but not within a character. */
+	for (int at = 96; at <= 100; at++) {
+		char target[256];
+
+		snprintf(target, sizeof target, "/v1/users?%0*d%%f0%%9d%%84%%9e%050d=1", at, 0, 0);
+		(void)bridge_get(&fixture, target, "");
+		assert_problem(&fixture, 400, "UNKNOWN_PARAMETER");
+		assert_says(fixture.reply.body, at == 96 ? "00\xf0\x9d\x84\x9e\\\"" : "00\\\"");
+	}
 	assert_int_equal(upstream_calls(&fixture.upstream), before);
 }
 

@@ -136,6 +136,7 @@ assert_problem(struct bridge_fixture *fixture, int http_status, const char *reas
 {
 	char part[128];
 
+	assert_true(utf8_is_valid(slice_text(fixture->reply.body)));
 	if (fixture->reply.http_status != http_status)
 		fail_msg("%d instead of %d: %s", fixture->reply.http_status, http_status,
 		    fixture->reply.body);

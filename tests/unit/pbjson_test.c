@@ -147,6 +147,24 @@ refusals_name_the_field(void **state)
 }
 
 static void
+a_long_name_is_cut_between_characters(void **state)
+{
+	char name[101] = "", json[128], message[128];
+
+	for (int at = 76; at <= 80; at++) {
+		/* Four bytes from there on. */
+		memset(name, 'a', sizeof(name) - 1);
+		memcpy(name + at, "\xf0\x9d\x84\x9e", 4);
+		snprintf(json, sizeof(json), "{\"%s\":1}", name);
+		snprintf(message, sizeof(message), "%.*s: there is no such field",
+		    at > 76 ? at : 80, name);
+		status refused = encode(*state, &meta_usher_v1_profile, json);
+		assert_int_equal(refused.code, ST_INVALID_ARGUMENT);
+		assert_string_equal(refused.message, message);
+	}
+}
+
+static void
 items_of_lists_are_named_by_index(void **state)
 {
 	status refused = encode(*state, &meta_usher_v1_append_turns_request,
@@ -392,6 +410,7 @@ main(void)
 	    PREPARED(objects_in_strings_appear_as_objects),
 	    PREPARED(a_string_that_holds_no_object_breaks_no_reply),
 	    PREPARED(refusals_name_the_field),
+	    PREPARED(a_long_name_is_cut_between_characters),
 	    PREPARED(items_of_lists_are_named_by_index),
 	    PREPARED(texts_of_paths_and_queries_join_the_body),
 	    PREPARED(texts_that_do_not_fit_their_field_are_refused),

@@ -215,6 +215,9 @@ every_character_is_valid_and_every_wrong_byte_is_found(void **state)
 			assert_int_equal(utf8_valid_bytes(slice_of(text, bytes)), at);
 		}
 	}
+	for (size_t most = 0; most <= 8; most++)
+		assert_int_equal(utf8_start(slice_text("aé\xe2\x82\xac."), most).bytes,
+		    ((size_t[]){0, 1, 1, 3, 3, 3, 6, 7, 7})[most]);
 	assert_int_equal(utf8_length(slice_text("aé\xe2\x82\xac")), 3);
 }
 
