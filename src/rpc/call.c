@@ -163,6 +163,8 @@ rpc_refuse_field(struct rpc_call *call, const char *field, const char *format, .
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	/* It may have been cut within a character. */
+	text[utf8_valid_bytes(slice_text(text))] = '\0';
 	const char *description = arena_copy_text(call->arena, text);
 	const char *message = arena_format(call->arena, "%s: %s", field, text);
 	const char *path = arena_copy_text(call->arena, field);

@@ -416,6 +416,8 @@ fails(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Proto
 	(void)reply;
 	if (strcmp(in->key, "field") == 0)
 		return rpc_refuse_field(call, "value", "must be %d", 5);
+	if (strcmp(in->key, "long") == 0)
+		return rpc_refuse_field(call, "value", "%0*d\xf0\x9d\x84\x9e", 253, 0);
 	if (strcmp(in->key, "rate") == 0)
 		return rpc_refuse_rate(call, 1500001, "TOO_FAST", "slow down");
 	if (strcmp(in->key, "forged") == 0)
@@ -1344,6 +1346,12 @@ failures_carry_reason_and_details_and_keep_their_cause(void **state)
 	assert_string_equal(field.violations[0].field, "value");
 	assert_string_equal(field.violations[0].description, "must be 5");
 	assert_refused(&field, ST_INVALID_ARGUMENT, "INVALID_FIELDS");
+	/* Cut, but not within a character. */
+	struct client_result cut = call_with(fake, "Fails", "long", NULL);
+	assert_int_equal(cut.violations_count, 1);
+	assert_int_equal(strspn(cut.violations[0].description, "0"), 253);
+	assert_int_equal(strlen(cut.violations[0].description), 253);
+	assert_refused(&cut, ST_INVALID_ARGUMENT, "INVALID_FIELDS");
 	struct client_result rate = call_with(fake, "Fails", "rate", NULL);
 	assert_int_equal(rate.retry_after_ms, 1501);
 	assert_refused(&rate, ST_RESOURCE_EXHAUSTED, "TOO_FAST");
