@@ -13,6 +13,8 @@
 
 /* A waiter looks again that often, should a signal have been missed. */
 #define WAIT_US (50 * US_PER_MS)
+/* A drain that has taken so long begins no further part: it has the thread for itself. */
+#define DRAIN_US (500 * US_PER_MS)
 
 #define CACHE_LINE_BYTES 64
 
@@ -275,6 +277,7 @@ seal(struct spool *spool)
 	if (!shards_are_empty(spool)) {
 		other = 1 - spool->active;
 		header->buffers[other].batch = header->next_batch++;
+		atomic_store(&header->stored_to[other], 0);
 		atomic_store(&header->buffers[other].state, SPOOL_FILLING);
 		atomic_store(&header->buffers[spool->active].state, SPOOL_SEALED);
 		spool->active = other;
@@ -307,10 +310,36 @@ make_room(struct spool *spool)
 	pthread_mutex_unlock(&spool->room_lock);
 }
 
+/* One run of the job. */
+struct drain {
+	struct spool_writer writer;
+	const struct clock *clock;
+	int64_t until_us;
+	unsigned files; /* of other processes, tried so far */
+};
+
+static bool
+is_late(const struct drain *drain)
+{
+	return clock_boot_us(drain->clock) >= drain->until_us;
+}
+
+/* However late it is, one part is stored, so that each drain gets further. */
 static status
-drain_own(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
+drain_buffer(struct drain *drain, struct spool_file *file, unsigned buffer, bool *whole)
+{
+	do
+		TRY(spool_file_store_part(file, buffer, &drain->writer));
+	while (!spool_file_is_stored(file, buffer) && !is_late(drain));
+	*whole = spool_file_is_stored(file, buffer);
+	return STATUS_OK;
+}
+
+static status
+drain_own(struct spool *spool, struct drain *drain)
 {
 	unsigned sealed = 1 - spool->active;
+	bool whole = false;
 
 	if (atomic_load(&spool->file.header->buffers[sealed].state) != SPOOL_SEALED) {
 		if (!seal(spool))
@@ -318,28 +347,46 @@ drain_own(struct spool *spool, struct store_conn *conn, struct arena *arena, int
 		sealed = 1 - sealed;
 		make_room(spool);
 	}
-	TRY(spool_file_store(&spool->file, sealed, conn, arena, stored));
+	TRY(drain_buffer(drain, &spool->file, sealed, &whole));
+	if (!whole)
+		return STATUS_OK;
 	clear(spool, sealed);
 	atomic_fetch_add(&spool->batches, 1);
 	return STATUS_OK;
 }
 
+/* *stored: nothing is left in it. */
 static status
-drain_left_over(struct spool *spool, const char *name, struct store_conn *conn, struct arena *arena,
-    int64_t *stored)
+drain_file(struct drain *drain, struct spool_file *file, bool *stored)
+{
+	TRY(spool_file_renew(file, &drain->writer));
+	for (unsigned i = 0; i < 2; i++) {
+		bool whole = true;
+
+		if (spool_file_has_reads(file, i))
+			TRY(drain_buffer(drain, file, i, &whole));
+		if (!whole)
+			return STATUS_OK;
+	}
+	*stored = true;
+	return STATUS_OK;
+}
+
+/* The first gets its part however late it is; those behind it are counted then. */
+static status
+drain_left_over(struct spool *spool, const char *name, struct drain *drain)
 {
 	struct spool_file file;
+	bool stored = false;
 	status st = STATUS_OK;
 
 	if (!spool_file_adopt(spool->directory, name, &file))
 		return STATUS_OK;
-	atomic_fetch_add(&spool->left_over, 1);
-	for (unsigned i = 0; i < 2 && st.code == ST_OK; i++)
-		if (spool_file_has_reads(&file, i))
-			st = spool_file_store(&file, i, conn, arena, stored);
-	spool_file_close(&file, st.code == ST_OK);
-	if (st.code == ST_OK)
-		atomic_fetch_sub(&spool->left_over, 1);
+	if (drain->files++ == 0 || !is_late(drain))
+		st = drain_file(drain, &file, &stored);
+	if (!stored)
+		atomic_fetch_add(&spool->left_over, 1);
+	spool_file_close(&file, stored);
 	return st;
 }
 
@@ -352,7 +399,7 @@ name_ends_in(const char *name, const char *end)
 }
 
 static status
-drain_left_overs(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
+drain_left_overs(struct spool *spool, struct drain *drain)
 {
 	const char *own = spool->file.fd < 0 ? "" : strrchr(spool->file.path, '/') + 1;
 	DIR *directory = opendir(spool->directory);
@@ -366,7 +413,7 @@ drain_left_overs(struct spool *spool, struct store_conn *conn, struct arena *are
 		if (name_ends_in(entry->d_name, ".spool.new"))
 			spool_file_sweep(spool->directory, entry->d_name, spool->clock);
 		else if (name_ends_in(entry->d_name, ".spool") && strcmp(entry->d_name, own) != 0)
-			st = drain_left_over(spool, entry->d_name, conn, arena, stored);
+			st = drain_left_over(spool, entry->d_name, drain);
 	}
 	closedir(directory);
 	return st;
@@ -375,20 +422,36 @@ drain_left_overs(struct spool *spool, struct store_conn *conn, struct arena *are
 status
 spool_drain(struct spool *spool, struct store_conn *conn, struct arena *arena, int64_t *stored)
 {
-	int64_t count = 0;
+	struct drain drain = {
+	    .clock = spool->clock, .until_us = clock_boot_us(spool->clock) + DRAIN_US};
 	status st;
 
 	/* From here on a full shard asks for the next drain. */
 	atomic_store(&spool->wake_is_out, false);
-	st = spool->file.fd < 0 ? STATUS_OK : drain_own(spool, conn, arena, &count);
+	TRY(spool_writer_init(&drain.writer, conn, arena));
+	st = spool->file.fd < 0 ? STATUS_OK : drain_own(spool, &drain);
 	if (st.code == ST_OK)
-		st = drain_left_overs(spool, conn, arena, &count);
+		st = drain_left_overs(spool, &drain);
 	/* What was left over may have been what took the room. */
 	if (st.code == ST_OK && spool->file.fd < 0)
 		st = open_file(spool);
-	atomic_fetch_add(&spool->stored, count);
-	*stored = count;
+	atomic_fetch_add(&spool->stored, drain.writer.stored);
+	*stored = drain.writer.stored;
 	return st;
+}
+
+/* One that is not filled any more, and not stored to its end. */
+static bool
+has_sealed(struct spool *spool)
+{
+	bool has = false;
+
+	pthread_mutex_lock(&spool->shards[0].lock);
+	if (spool->slots_per_shard > 0)
+		has = atomic_load(&spool->file.header->buffers[1 - spool->active].state) ==
+		      SPOOL_SEALED;
+	pthread_mutex_unlock(&spool->shards[0].lock);
+	return has;
 }
 
 void
@@ -400,6 +463,7 @@ spool_get_figures(struct spool *spool, struct spool_figures *out)
 	    .waits = atomic_load(&spool->waits),
 	    .refused = atomic_load(&spool->refused),
 	    .left_over = atomic_load(&spool->left_over),
+	    .has_sealed = has_sealed(spool),
 	};
 	for (unsigned i = 0; i < SPOOL_SHARDS; i++) {
 		pthread_mutex_lock(&spool->shards[i].lock);

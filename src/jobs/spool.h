@@ -2,9 +2,10 @@
  *
  * Every read of a context is added to a slot of a mapped file before its reply leaves: who read
  * which block about whom, for what purpose, in which second, and how often. The file outlives the
- * process (kill -9), not the disk. A drain stores what has come together in one transaction, once:
- * (spool, batch) is unique in usher.read_batches, so when nobody knows whether a commit arrived,
- * the next try does.
+ * process (kill -9), not the disk. A drain stores what has come together, part by part and each
+ * once: the part's mark in usher.read_batches is unique and of the same transaction, so when nobody
+ * knows whether a commit arrived, the next try does. A part is small and what is stored stays
+ * stored: however large the spool and slow the database, it gets on.
  *
  * One buffer is filled while the other is stored. Slots are open-addressed in SPOOL_SHARDS shards,
  * each behind a lock of its own. When a shard is full, spool_begin() says so, and the caller waits
@@ -52,6 +53,7 @@ struct spool_figures {
 	int64_t batches, waits;
 	int64_t refused;   /* reads that there was no receipt for, and so no answer */
 	int64_t left_over; /* files of other processes that wait to be stored */
+	bool has_sealed;   /* more of the last batch is to be stored */
 };
 
 /* directory must exist. bytes_max: of the file. clock and rand are borrowed. With the disk full it
@@ -74,8 +76,9 @@ void spool_cancel(struct spool_ticket *ticket);
 /* Until there may be room. Errors: DEADLINE_EXCEEDED, UNAVAILABLE SPOOL_FULL (no file). */
 MUST_USE status spool_wait(struct spool *spool, int64_t deadline_us);
 
-/* Store what the files hold: those of dead processes, what is sealed, and what is being filled.
- * Opens and commits transactions of its own. *stored counts receipts.
+/* Store what the files hold, those of dead processes too, for half a second or one part of each:
+ * what is left then, the figures say. One buffer of our own a time: what is being filled is sealed
+ * only when none is. Opens and commits transactions of its own. *stored counts receipts.
  * Errors: as store_query() and store_commit(), and UNAVAILABLE SPOOL_FULL; nothing is lost, call
  * again. */
 MUST_USE status spool_drain(

@@ -1,5 +1,7 @@
 #include "jobs/spool_file.h"
 
+#include "base/log.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYOUT 1u
-#define ROWS_A_STATEMENT 4096
+#define LAYOUT 2u
+/* Its buffers were stored as a whole, each under its batch's own number. */
+#define LAYOUT_OF_BATCHES 1u
 #define DRAFT_LIFE_S 60
 
 static const char magic[8] = "ushspool";
@@ -69,7 +72,8 @@ slots_per_shard(size_t bytes_max)
 	size_t room = (bytes_max - SPOOL_HEADER_BYTES) / 2 / SPOOL_SHARDS;
 	uint32_t slots = 1;
 
-	while (slots < (1u << 20) && (size_t)slots * 2 * sizeof(struct spool_slot) <= room)
+	while (slots < SPOOL_SLOTS_MAX / SPOOL_SHARDS &&
+	       (size_t)slots * 2 * sizeof(struct spool_slot) <= room)
 		slots *= 2;
 	return slots;
 }
@@ -128,8 +132,10 @@ is_ours(const struct spool_file *file)
 {
 	const struct spool_header *header = file->header;
 
-	return memcmp(header->magic, magic, sizeof(magic)) == 0 && header->layout == LAYOUT &&
-	       header->slots_per_shard > 0 && header->slots_per_shard <= (1u << 20) &&
+	return memcmp(header->magic, magic, sizeof(magic)) == 0 &&
+	       (header->layout == LAYOUT || header->layout == LAYOUT_OF_BATCHES) &&
+	       header->slots_per_shard > 0 &&
+	       header->slots_per_shard <= SPOOL_SLOTS_MAX / SPOOL_SHARDS &&
 	       file->bytes == SPOOL_HEADER_BYTES + (size_t)2 * SPOOL_SHARDS *
 						       header->slots_per_shard *
 						       sizeof(struct spool_slot);
@@ -202,7 +208,7 @@ spool_file_has_reads(const struct spool_file *file, unsigned buffer)
 {
 	if (atomic_load(&file->header->buffers[buffer].state) == SPOOL_FREE)
 		return false;
-	for (size_t i = 0; i < file->slots_count; i++)
+	for (size_t i = atomic_load(&file->header->stored_to[buffer]); i < file->slots_count; i++)
 		if (atomic_load_explicit(&file->slots[buffer][i].count, memory_order_relaxed) > 0)
 			return true;
 	return false;
@@ -226,8 +232,8 @@ spool_file_read_id(const struct spool_file *file, unsigned buffer, size_t slot, 
 	out->bytes[8] = (uint8_t)((out->bytes[8] & 0x3f) | 0x80);
 }
 
-/* The columns of one statement's worth of receipts. */
-struct columns {
+/* The columns of a part's receipts. */
+struct spool_columns {
 	struct uuid *org_ids, *read_ids, *key_ids, *reader_ids, *user_ids, *chatbot_ids;
 	struct slice *hashes, *purposes;
 	int64_t *seconds, *reads;
@@ -236,22 +242,22 @@ struct columns {
 };
 
 static status
-columns_init(struct columns *columns, struct arena *arena)
+columns_init(struct spool_columns *columns, struct arena *arena)
 {
 	struct uuid **ids[] = {&columns->org_ids, &columns->read_ids, &columns->key_ids,
 	    &columns->reader_ids, &columns->user_ids, &columns->chatbot_ids};
 
-	*columns = (struct columns){0};
+	*columns = (struct spool_columns){0};
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		*ids[i] = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(struct uuid));
+		*ids[i] = arena_alloc(arena, SPOOL_PART_ROWS * sizeof(struct uuid));
 		if (!*ids[i])
 			return ARENA_EXHAUSTED;
 	}
-	columns->hashes = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(struct slice));
-	columns->purposes = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(struct slice));
-	columns->seconds = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(int64_t));
-	columns->reads = arena_alloc(arena, ROWS_A_STATEMENT * sizeof(int64_t));
-	columns->hex = arena_alloc(arena, ROWS_A_STATEMENT * (2 * SPOOL_HASH_BYTES + 1));
+	columns->hashes = arena_alloc(arena, SPOOL_PART_ROWS * sizeof(struct slice));
+	columns->purposes = arena_alloc(arena, SPOOL_PART_ROWS * sizeof(struct slice));
+	columns->seconds = arena_alloc(arena, SPOOL_PART_ROWS * sizeof(int64_t));
+	columns->reads = arena_alloc(arena, SPOOL_PART_ROWS * sizeof(int64_t));
+	columns->hex = arena_alloc(arena, SPOOL_PART_ROWS * (2 * SPOOL_HASH_BYTES + 1));
 	if (!columns->hashes || !columns->purposes || !columns->seconds || !columns->reads ||
 	    !columns->hex)
 		return ARENA_EXHAUSTED;
@@ -259,7 +265,8 @@ columns_init(struct columns *columns, struct arena *arena)
 }
 
 static void
-columns_add(struct columns *columns, const struct spool_file *file, unsigned buffer, size_t slot)
+columns_add(
+    struct spool_columns *columns, const struct spool_file *file, unsigned buffer, size_t slot)
 {
 	const struct spool_slot *from = &file->slots[buffer][slot];
 	const struct spool_read *read = &from->read;
@@ -280,61 +287,113 @@ columns_add(struct columns *columns, const struct spool_file *file, unsigned buf
 	columns->reads[at] = (int64_t)atomic_load(&from->count);
 }
 
-static status
-columns_store(struct columns *columns, struct store_conn *conn)
+/* The receipts of the next part. Returns the slot behind it. */
+static size_t
+columns_fill(struct spool_columns *columns, const struct spool_file *file, unsigned buffer)
 {
-	size_t n = columns->count;
+	size_t slot = atomic_load(&file->header->stored_to[buffer]);
 
-	if (n == 0)
-		return STATUS_OK;
 	columns->count = 0;
-	TRY(STORE_QUERY(conn, STMT_JOBS_READS_STORE, NULL, p_uuids(columns->org_ids, n),
-	    p_uuids(columns->read_ids, n), p_uuids(columns->key_ids, n),
-	    p_uuids(columns->reader_ids, n), p_uuids(columns->user_ids, n),
-	    p_uuids(columns->chatbot_ids, n), p_texts(columns->hashes, n),
-	    p_texts(columns->purposes, n), p_ints(columns->seconds, n), p_ints(columns->reads, n)));
-	return STORE_QUERY(conn, STMT_JOBS_KEYS_USED, NULL, p_uuids(columns->org_ids, n),
-	    p_uuids(columns->key_ids, n), p_ints(columns->seconds, n));
+	for (; slot < file->slots_count && columns->count < SPOOL_PART_ROWS; slot++)
+		if (atomic_load(&file->slots[buffer][slot].count) > 0)
+			columns_add(columns, file, buffer, slot);
+	return slot;
 }
 
+/* number: no other part of that spool has it. */
 static status
-store_rows(const struct spool_file *file, unsigned buffer, struct store_conn *conn,
-    struct arena *arena, int64_t *stored)
+columns_store(const struct spool_columns *columns, const struct uuid *spool_id, int64_t number,
+    struct spool_writer *writer)
 {
-	struct columns columns;
-	ROWS_AUTO mark = {0};
+	size_t n = columns->count;
+	ROWS_AUTO part = {0};
 
-	TRY(STORE_QUERY(conn, STMT_JOBS_READS_BATCH, &mark, p_uuid(&file->header->spool_id),
-	    p_int((int64_t)file->header->buffers[buffer].batch)));
-	if (mark.count == 0)
-		return STATUS_OK;
-	TRY(columns_init(&columns, arena));
-	for (size_t i = 0; i < file->slots_count; i++) {
-		if (atomic_load(&file->slots[buffer][i].count) == 0)
-			continue;
-		columns_add(&columns, file, buffer, i);
-		++*stored;
-		if (columns.count == ROWS_A_STATEMENT)
-			TRY(columns_store(&columns, conn));
-	}
-	return columns_store(&columns, conn);
+	TRY(STORE_QUERY(writer->conn, STMT_JOBS_READS_STORE, &part, p_uuid(spool_id), p_int(number),
+	    p_uuids(columns->org_ids, n), p_uuids(columns->read_ids, n),
+	    p_uuids(columns->key_ids, n), p_uuids(columns->reader_ids, n),
+	    p_uuids(columns->user_ids, n), p_uuids(columns->chatbot_ids, n),
+	    p_texts(columns->hashes, n), p_texts(columns->purposes, n), p_ints(columns->seconds, n),
+	    p_ints(columns->reads, n)));
+	if (row_bool(&part, 0, JOBS_READS_STORE_IS_NEW))
+		writer->stored += (int64_t)n;
+	return STATUS_OK;
+}
+
+/* A hint for people: receipts don't wait for it, and are stored without it. */
+static void
+note_keys(const struct spool_columns *columns, struct store_conn *conn)
+{
+	size_t n = columns->count;
+	status st = STORE_QUERY(conn, STMT_JOBS_KEYS_USED, NULL, p_uuids(columns->org_ids, n),
+	    p_uuids(columns->key_ids, n), p_ints(columns->seconds, n));
+
+	if (st.code != ST_OK)
+		log_event(LOG_WARN, "keys_used_not_noted", "why", st.message, NULL);
 }
 
 status
-spool_file_store(const struct spool_file *file, unsigned buffer, struct store_conn *conn,
-    struct arena *arena, int64_t *stored)
+spool_writer_init(struct spool_writer *writer, struct store_conn *conn, struct arena *arena)
 {
-	struct revision revision;
-	int64_t count = 0;
+	struct spool_columns *columns = arena_alloc(arena, sizeof(*columns));
+
+	if (!columns)
+		return ARENA_EXHAUSTED;
+	TRY(columns_init(columns, arena));
+	*writer = (struct spool_writer){.conn = conn, .columns = columns};
+	return STATUS_OK;
+}
+
+status
+spool_file_store_part(struct spool_file *file, unsigned buffer, struct spool_writer *writer)
+{
+	_Atomic uint64_t *stored_to = &file->header->stored_to[buffer];
+	int64_t number =
+	    (int64_t)(file->header->buffers[buffer].batch * SPOOL_SLOTS_MAX + *stored_to);
+	size_t end = columns_fill(writer->columns, file, buffer);
+
+	if (writer->columns->count > 0) {
+		TRY(columns_store(writer->columns, &file->header->spool_id, number, writer));
+		note_keys(writer->columns, writer->conn);
+	}
+	atomic_store(stored_to, end);
+	return STATUS_OK;
+}
+
+bool
+spool_file_is_stored(const struct spool_file *file, unsigned buffer)
+{
+	return atomic_load(&file->header->stored_to[buffer]) >= file->slots_count;
+}
+
+/* The mark is put and taken back: a commit that is still under way is waited for. */
+static status
+batch_is_stored(const struct spool_file *file, unsigned buffer, struct store_conn *conn, bool *out)
+{
+	ROWS_AUTO mark = {0};
 	status st;
 
 	TRY(store_begin(conn));
-	st = store_rows(file, buffer, conn, arena, &count);
-	if (st.code != ST_OK) {
-		store_rollback(conn);
-		return st;
+	st = STORE_QUERY(conn, STMT_JOBS_READS_BATCH, &mark, p_uuid(&file->header->spool_id),
+	    p_int((int64_t)file->header->buffers[buffer].batch));
+	store_rollback(conn);
+	TRY(st);
+	*out = mark.count == 0;
+	return STATUS_OK;
+}
+
+status
+spool_file_renew(struct spool_file *file, struct spool_writer *writer)
+{
+	if (file->header->layout == LAYOUT)
+		return STATUS_OK;
+	for (unsigned i = 0; i < 2; i++) {
+		bool is_stored = false;
+
+		if (spool_file_has_reads(file, i))
+			TRY(batch_is_stored(file, i, writer->conn, &is_stored));
+		if (is_stored)
+			atomic_store(&file->header->stored_to[i], file->slots_count);
 	}
-	TRY(store_commit(conn, &revision));
-	*stored += count;
+	file->header->layout = LAYOUT;
 	return STATUS_OK;
 }

@@ -1,8 +1,11 @@
-/* spool_file.h - the mapped file of a spool: what it looks like, and how one is opened.
+/* spool_file.h - the mapped file of a spool: what it looks like, how one is opened and stored.
  *
  * A page of header, then two buffers of SPOOL_SHARDS * slots_per_shard slots. Numbers are this
  * machine's own. A slot's count is written behind its read, so a slot with a count is whole,
  * wherever its process was killed.
+ * A buffer is stored part by part: the first receipts behind stored_to, SPOOL_PART_ROWS of them. As
+ * nobody fills it any more, a part that has to be tried again has the same receipts, and the same
+ * number.
  * Threads: one, but for the slots (spool.h). */
 #ifndef USHER_JOBS_SPOOL_FILE_H
 #define USHER_JOBS_SPOOL_FILE_H
@@ -12,6 +15,8 @@
 #include <stdatomic.h>
 
 #define SPOOL_HEADER_BYTES 4096
+#define SPOOL_SLOTS_MAX (INT64_C(1) << 24) /* of a buffer */
+#define SPOOL_PART_ROWS 4096
 
 enum spool_state {
 	SPOOL_FREE = 0,
@@ -34,6 +39,8 @@ struct spool_header {
 		_Atomic uint32_t state;
 		uint64_t batch;
 	} buffers[2];
+	/* The slots of each that have been stored, or were empty. */
+	_Atomic uint64_t stored_to[2];
 };
 
 struct spool_file {
@@ -55,15 +62,29 @@ void spool_file_sweep(const char *directory, const char *name, const struct cloc
 /* Unmap and unlock; remove: the file too. */
 void spool_file_close(struct spool_file *file, bool remove);
 
-/* Is there a count in that buffer? */
+/* Is there a count in that buffer that has not been stored? */
 bool spool_file_has_reads(const struct spool_file *file, unsigned buffer);
 /* The receipt's name: version 7 by its second, the rest by file, batch and place. */
 void
 spool_file_read_id(const struct spool_file *file, unsigned buffer, size_t slot, struct uuid *out);
 
-/* Store a buffer's receipts in one transaction, unless that batch has been stored before.
- * *stored counts them. Errors: as store_query() and store_commit(). */
-MUST_USE status spool_file_store(const struct spool_file *file, unsigned buffer,
-    struct store_conn *conn, struct arena *arena, int64_t *stored);
+/* What a drain works with. */
+struct spool_writer {
+	struct store_conn *conn;
+	struct spool_columns *columns;
+	int64_t stored; /* receipts, so far */
+};
+/* The columns are in the arena. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status spool_writer_init(
+    struct spool_writer *writer, struct store_conn *conn, struct arena *arena);
+
+/* Make a file that an earlier usherd left into one of ours. Errors: as store_query(). */
+MUST_USE status spool_file_renew(struct spool_file *file, struct spool_writer *writer);
+/* Store the next part of a buffer, unless it has been before: one statement, and a transaction.
+ * What the receipts say of keys is noted behind it, as far as that goes at once.
+ * Errors: as store_query(); the part has not been stored, or nobody knows: try again. */
+MUST_USE status spool_file_store_part(
+    struct spool_file *file, unsigned buffer, struct spool_writer *writer);
+bool spool_file_is_stored(const struct spool_file *file, unsigned buffer);
 
 #endif

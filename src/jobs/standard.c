@@ -19,7 +19,8 @@ run_receipts(void *env, struct job_run *run)
 	TRY(spool_drain(standard->spool, run->conn, run->arena, &run->done));
 	spool_get_figures(standard->spool, &figures);
 	run->backlog = figures.slots_used;
-	run->more = figures.slots_used > figures.slots_max / 2;
+	run->more = figures.has_sealed || figures.left_over > 0 ||
+		    figures.slots_used > figures.slots_max / 2;
 	return STATUS_OK;
 }
 

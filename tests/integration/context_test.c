@@ -358,9 +358,10 @@ a_batch_that_was_stored_before_is_not_stored_again(void **state)
 		    "'00000000-0000-0000-0000-000000000000'::uuid AS spool_id) s",
 		    batch);
 	assert_int_equal(drain(), 1);
-	handler_sql(&fixture, "INSERT INTO usher.read_batches SELECT spool_id, max(batch) + 1 "
-			      "FROM usher.read_batches WHERE spool_id <> "
-			      "'00000000-0000-0000-0000-000000000000' GROUP BY 1");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.read_batches "
+	    "SELECT spool_id, max(batch) + (1 << 24) FROM usher.read_batches WHERE spool_id <> "
+	    "'00000000-0000-0000-0000-000000000000' GROUP BY 1");
 	assert_ok(call_as(&key, "Resolve", &req, &reply));
 	assert_int_equal(drain(), 0);
 	assert_string_equal(handler_sql(&fixture, "SELECT sum(reads) FROM usher.reads"), "1");

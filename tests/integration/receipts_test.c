@@ -1,9 +1,11 @@
 /* Receipts and the blocks that they name, and the partitions for them, on a real server. */
 #include "jobs/jobs.h"
+#include "jobs/spool_file.h"
 #include "jobs/standard.h"
 #include "tests/lib/postgres.h"
 #include "tests/lib/scratch.h"
 
+#include <dirent.h>
 #include <libpq-fe.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +19,10 @@
 #define ANN "00000000-0000-0000-0000-00000000000a"
 #define BEN "00000000-0000-0000-0000-00000000000b"
 #define GONE "00000000-0000-0000-0000-0000000000ff"
+#define KEY "00000000-0000-0000-0000-0000000000e1"
+/* Room for two parts and more in each of its buffers. */
+#define SPOOL_BYTES (8u << 20)
+#define PATIENCE_US (120 * US_PER_S)
 
 struct fixture {
 	char database[POSTGRES_NAME_BYTES], directory[SCRATCH_PATH_BYTES];
@@ -64,7 +70,7 @@ set_up(void **state)
 	scratch_make(f.directory);
 	f.config = postgres_config(&postgres, f.database, "usher_app", NULL);
 	assert_ok(store_new(f.config, &clock_system, &f.store));
-	assert_ok(spool_new(f.directory, 1 << 20, &clock_system, &rand_system, &f.spool));
+	assert_ok(spool_new(f.directory, SPOOL_BYTES, &clock_system, &rand_system, &f.spool));
 	assert_ok(jobs_new(f.store, &clock_system, &f.jobs));
 	f.standard.spool = f.spool;
 	assert_ok(standard_jobs_add(f.jobs, &f.standard));
@@ -284,6 +290,246 @@ a_backup_holds_up_the_partitions_and_nobody_else(void **state)
 	jobs_stop(f->jobs);
 }
 
+/* ---- the spool, part by part */
+
+/* That many different receipts, of reads with KEY. */
+static void
+add_reads(struct fixture *f, unsigned count)
+{
+	struct spool_read read = {.second = clock_now_us(&clock_system) / US_PER_S};
+	struct spool_ticket ticket;
+	struct uuid read_id;
+
+	assert_true(uuid_parse(slice_text(ORG), &read.org_id));
+	assert_true(uuid_parse(slice_text(KEY), &read.key_id));
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(read.user_id.bytes, &i, sizeof i);
+		assert_true(spool_begin(f->spool, &read, &ticket));
+		spool_take(&ticket, &read_id);
+	}
+}
+
+/* What happens behind each statement that stores receipts. */
+static void
+do_behind_each_part(struct fixture *f, const char *what)
+{
+	char sql[1024];
+
+	(void)snprintf(sql, sizeof sql,
+	    "CREATE OR REPLACE FUNCTION usher.behind() RETURNS trigger LANGUAGE plpgsql AS "
+	    "$$ BEGIN %s; RETURN NULL; END $$; "
+	    "CREATE OR REPLACE TRIGGER behind AFTER INSERT ON usher.reads "
+	    "FOR EACH STATEMENT EXECUTE FUNCTION usher.behind()",
+	    what);
+	run_sql(f, sql);
+}
+
+/* One drain, with so much time for all that it does. */
+static status
+drain(struct fixture *f, int64_t time_us)
+{
+	int64_t stored, until_us = clock_boot_us(&clock_system) + time_us;
+	struct store_conn *conn;
+	struct arena arena;
+	status st;
+
+	assert_ok(arena_init(&arena, 4096, 64u << 20));
+	assert_ok(store_lease(f->store, clock_boot_us(&clock_system) + PATIENCE_US, &conn));
+	store_set_deadline(conn, until_us);
+	st = spool_drain(f->spool, conn, &arena, &stored);
+	store_return(&conn);
+	arena_done(&arena);
+	return st;
+}
+
+static int
+count_reads(struct fixture *f)
+{
+	char *got = postgres_query(&postgres, f->database, "SELECT count(*) FROM usher.reads");
+	int count = atoi(got);
+
+	free(got);
+	return count;
+}
+
+/* Another process takes over: what the first one left is a file of a dead one's. */
+static void
+end_process(struct fixture *f)
+{
+	spool_free(&f->spool);
+	f->standard.spool = NULL;
+}
+
+static void
+start_process(struct fixture *f)
+{
+	assert_ok(spool_new(f->directory, SPOOL_BYTES, &clock_system, &rand_system, &f->spool));
+	f->standard.spool = f->spool;
+}
+
+static bool
+adopt(struct fixture *f, struct spool_file *file)
+{
+	DIR *dir = opendir(f->directory);
+	const struct dirent *entry;
+	bool found = false;
+
+	assert_non_null(dir);
+	while (!found && (entry = readdir(dir)))
+		found = strstr(entry->d_name, ".spool") &&
+			spool_file_adopt(f->directory, entry->d_name, file);
+	closedir(dir);
+	return found;
+}
+
+/* Three parts of a second each, and two and a half seconds: whoever begins anew each time never
+ * gets there. */
+static void
+a_batch_is_stored_though_there_is_never_time_for_all_of_it(void **state)
+{
+	struct fixture *f = *state;
+	int64_t until_us = clock_boot_us(&clock_system) + PATIENCE_US;
+	struct spool_figures figures;
+
+	do_behind_each_part(f, "PERFORM pg_sleep(1)");
+	add_reads(f, 2 * SPOOL_PART_ROWS + 1);
+	while (count_reads(f) < SPOOL_PART_ROWS && clock_boot_us(&clock_system) < until_us)
+		(void)drain(f, 2500 * US_PER_MS).code;
+	assert_int_equal(count_reads(f), SPOOL_PART_ROWS);
+	spool_get_figures(f->spool, &figures);
+	assert_true(figures.has_sealed);
+	/* The next process goes on where this one was. */
+	end_process(f);
+	start_process(f);
+	while (count_reads(f) < 2 * SPOOL_PART_ROWS + 1 && clock_boot_us(&clock_system) < until_us)
+		(void)drain(f, 2500 * US_PER_MS).code;
+	assert_int_equal(count_reads(f), 2 * SPOOL_PART_ROWS + 1);
+}
+
+static void
+a_part_whose_commit_nobody_heard_of_is_not_stored_again(void **state)
+{
+	struct fixture *f = *state;
+	struct spool_figures figures;
+	struct spool_file file;
+
+	do_behind_each_part(f, "PERFORM pg_sleep(0.6)");
+	add_reads(f, SPOOL_PART_ROWS + 10);
+	assert_ok(drain(f, PATIENCE_US));
+	assert_int_equal(count_reads(f), SPOOL_PART_ROWS);
+	end_process(f);
+	assert_true(adopt(f, &file));
+	assert_true(spool_file_has_reads(&file, 0));
+	atomic_store(&file.header->stored_to[0], 0);
+	spool_file_close(&file, false);
+	do_behind_each_part(f, "NULL");
+	start_process(f);
+	assert_ok(drain(f, PATIENCE_US));
+	assert_int_equal(count_reads(f), SPOOL_PART_ROWS + 10);
+	spool_get_figures(f->spool, &figures);
+	assert_int_equal(figures.stored, 10);
+	assert_false(adopt(f, &file));
+}
+
+/* Its batches were stored as a whole, under their own number: once, whoever does it. */
+static void
+a_file_of_the_layout_before_is_stored_unless_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct spool_file file;
+	char id[UUID_TEXT_BYTES], sql[256];
+
+	for (int was_stored = 0; was_stored < 2; was_stored++) {
+		add_read(f, ORG, was_stored ? BEN : ANN);
+		end_process(f);
+		assert_true(adopt(f, &file));
+		file.header->layout = 1;
+		uuid_format(&file.header->spool_id, id);
+		(void)snprintf(sql, sizeof sql, "INSERT INTO usher.read_batches VALUES ('%s', %d)",
+		    id, (int)file.header->buffers[0].batch);
+		spool_file_close(&file, false);
+		if (was_stored)
+			run_sql(f, sql);
+		start_process(f);
+		assert_ok(drain(f, PATIENCE_US));
+		assert_false(adopt(f, &file));
+	}
+	assert_sql(f, "SELECT string_agg(user_id::text, ' ') FROM usher.reads", ANN);
+}
+
+static void
+add_key(struct fixture *f)
+{
+	run_sql(f, "INSERT INTO usher.api_keys (org_id, id, prefix, secret_hash, scopes) "
+		   "VALUES ('" ORG "', '" KEY "', 'p', 'x', '{}')");
+}
+
+static status
+revoke_key(struct store_conn *conn)
+{
+	struct uuid org_id, id;
+
+	assert_true(uuid_parse(slice_text(ORG), &org_id));
+	assert_true(uuid_parse(slice_text(KEY), &id));
+	return STORE_QUERY(
+	    conn, STMT_CONTEXT_KEY_REVOKE, NULL, p_uuid(&org_id), P_NULL, p_uuid(&id));
+}
+
+static void
+wait_for_sql(struct fixture *f, const char *sql, const char *wanted)
+{
+	int64_t until_us = clock_boot_us(&clock_system) + PATIENCE_US;
+	bool is_there = false;
+
+	while (!is_there && clock_boot_us(&clock_system) < until_us) {
+		char *got = postgres_query(&postgres, f->database, sql);
+
+		is_there = strcmp(got, wanted) == 0;
+		free(got);
+		usleep(10000);
+	}
+	assert_sql(f, sql, wanted);
+}
+
+/* The second part stands still, behind a lock of somebody's. */
+static void
+a_key_can_be_revoked_while_receipts_of_it_are_being_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn, *other;
+	ROWS_AUTO claim = {0};
+
+	add_key(f);
+	do_behind_each_part(f, "IF (SELECT count(*) > 4096 FROM usher.reads) THEN "
+			       "PERFORM pg_advisory_xact_lock(42); END IF");
+	add_reads(f, SPOOL_PART_ROWS + 10);
+	assert_ok(store_lease(f->store, clock_boot_us(&clock_system) + PATIENCE_US, &conn));
+	assert_ok(store_begin(conn));
+	assert_ok(STORE_QUERY(conn, STMT_JOBS_CLAIM, &claim, p_int(42)));
+	assert_true(row_bool(&claim, 0, JOBS_CLAIM_CLAIMED));
+	assert_ok(jobs_start(f->jobs));
+	wait_for_sql(
+	    f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", "1");
+	assert_ok(store_lease(f->store, clock_boot_us(&clock_system) + 10 * US_PER_S, &other));
+	assert_ok(revoke_key(other));
+	store_return(&other);
+	store_return(&conn);
+	wait_for_sql(f, "SELECT count(*) FROM usher.reads", "4106");
+	jobs_stop(f->jobs);
+}
+
+static void
+receipts_are_stored_though_their_keys_use_can_not_be_noted(void **state)
+{
+	struct fixture *f = *state;
+
+	add_key(f);
+	add_reads(f, 1);
+	run_sql(f, "REVOKE UPDATE ON usher.api_keys FROM usher_app");
+	assert_ok(jobs_run_now(f->jobs, "receipts"));
+	assert_sql(f, "SELECT count(*) FROM usher.reads", "1");
+}
+
 static int
 start(void **state)
 {
@@ -300,22 +546,23 @@ stop(void **state)
 	return 0;
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(
-		receipts_of_a_user_key_or_organisation_that_is_gone_are_stored_like_others, set_up,
-		tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_block_that_two_users_share_outlives_one_of_them, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		rows_that_came_before_their_partition_hold_up_no_other, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_month_is_made_while_others_read_and_write_the_table, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_partition_is_what_its_table_is, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_backup_holds_up_the_partitions_and_nobody_else, set_up, tear_down),
+	    TEST(receipts_of_a_user_key_or_organisation_that_is_gone_are_stored_like_others),
+	    TEST(a_block_that_two_users_share_outlives_one_of_them),
+	    TEST(rows_that_came_before_their_partition_hold_up_no_other),
+	    TEST(a_month_is_made_while_others_read_and_write_the_table),
+	    TEST(a_partition_is_what_its_table_is),
+	    TEST(a_backup_holds_up_the_partitions_and_nobody_else),
+	    TEST(a_batch_is_stored_though_there_is_never_time_for_all_of_it),
+	    TEST(a_part_whose_commit_nobody_heard_of_is_not_stored_again),
+	    TEST(a_file_of_the_layout_before_is_stored_unless_it_was),
+	    TEST(a_key_can_be_revoked_while_receipts_of_it_are_being_stored),
+	    TEST(receipts_are_stored_though_their_keys_use_can_not_be_noted),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

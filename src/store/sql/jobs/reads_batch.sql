@@ -1,4 +1,4 @@
--- A batch of a spool is stored now. No row: it has been before.
+-- Mark a batch of a spool as stored. No row: it was before.
 -- scope: job
 -- in: spool_id uuid, batch int8
 -- out: batch int8
