@@ -519,6 +519,30 @@ a_key_can_be_revoked_while_receipts_of_it_are_being_stored(void **state)
 }
 
 static void
+receipts_do_not_wait_for_who_is_at_their_key(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn;
+	int64_t before_us;
+
+	add_key(f);
+	add_reads(f, 1);
+	assert_ok(store_lease(f->store, clock_boot_us(&clock_system) + PATIENCE_US, &conn));
+	assert_ok(store_begin(conn));
+	assert_ok(revoke_key(conn));
+	before_us = clock_boot_us(&clock_system);
+	assert_ok(drain(f, 60 * US_PER_S));
+	/* It would wait for all of its time. */
+	assert_true(clock_boot_us(&clock_system) - before_us < 30 * US_PER_S);
+	store_return(&conn);
+	assert_sql(f, "SELECT count(*) FROM usher.reads", "1");
+	assert_sql(f, "SELECT count(last_used_at) FROM usher.api_keys", "0");
+	add_reads(f, 1);
+	assert_ok(jobs_run_now(f->jobs, "receipts"));
+	assert_sql(f, "SELECT count(last_used_at) FROM usher.api_keys", "1");
+}
+
+static void
 receipts_are_stored_though_their_keys_use_can_not_be_noted(void **state)
 {
 	struct fixture *f = *state;
@@ -562,6 +586,7 @@ main(void)
 	    TEST(a_part_whose_commit_nobody_heard_of_is_not_stored_again),
 	    TEST(a_file_of_the_layout_before_is_stored_unless_it_was),
 	    TEST(a_key_can_be_revoked_while_receipts_of_it_are_being_stored),
+	    TEST(receipts_do_not_wait_for_who_is_at_their_key),
 	    TEST(receipts_are_stored_though_their_keys_use_can_not_be_noted),
 	};
 
