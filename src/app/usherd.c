@@ -354,7 +354,8 @@ store_last_receipts(struct node *node)
 	struct store_health health;
 
 	store_health(node->store, &health);
-	if (!health.reachable || jobs_run_now(node->jobs, "receipts").code != ST_OK)
+	if (!health.reachable ||
+	    !standard_jobs_finish(node->jobs, &node->standard, &node->clock.clock))
 		log_event(LOG_WARN, "receipts_left", "spool",
 		    config_text(node->config, "spool.dir"), NULL);
 }

@@ -5,6 +5,7 @@
 #define SWEEP_ROWS_MAX 1000
 #define CHANGES_COUNTED_MAX 100000
 #define MONTHS_AHEAD 2
+#define FINISH_US (3 * US_PER_S)
 /* Each try keeps others from the default partition for an instant; for how long, when it has many
  * rows to be looked through, is bounded too. */
 #define PARTITIONS_RETRY_US (300 * US_PER_S)
@@ -247,4 +248,22 @@ standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard)
 	if (standard->spool)
 		spool_set_wake(standard->spool, wake_receipts, jobs);
 	return STATUS_OK;
+}
+
+/* What was sealed when the jobs stopped, then what has come since. */
+bool
+standard_jobs_finish(
+    struct jobs *jobs, const struct standard_jobs *standard, const struct clock *clock)
+{
+	int64_t until_us = clock_boot_us(clock) + FINISH_US;
+	struct spool_figures left;
+	status st;
+
+	do {
+		st = jobs_run_now(jobs, "receipts");
+		spool_get_figures(standard->spool, &left);
+		if (left.slots_used == 0 && !left.has_sealed && left.left_over == 0)
+			return st.code == ST_OK;
+	} while (st.code == ST_OK && clock_boot_us(clock) < until_us);
+	return false;
 }

@@ -36,5 +36,9 @@ struct standard_jobs {
 
 /* Errors: RESOURCE_EXHAUSTED. The spool wakes its job from here on. */
 MUST_USE status standard_jobs_add(struct jobs *jobs, struct standard_jobs *standard);
+/* Behind jobs_stop(), at the end: store the receipts that are left, for a few seconds. clock is
+ * that of the jobs. false: not all are stored; the spool's file keeps them. */
+MUST_USE bool standard_jobs_finish(
+    struct jobs *jobs, const struct standard_jobs *standard, const struct clock *clock);
 
 #endif

@@ -457,6 +457,24 @@ a_file_of_the_layout_before_is_stored_unless_it_was(void **state)
 	assert_sql(f, "SELECT string_agg(user_id::text, ' ') FROM usher.reads", ANN);
 }
 
+/* One buffer is half stored when the node stops, and in the other one are more. */
+static void
+a_stop_stores_both_buffers_or_says_that_it_did_not(void **state)
+{
+	struct fixture *f = *state;
+
+	do_behind_each_part(f, "PERFORM pg_sleep(0.6)");
+	add_reads(f, SPOOL_PART_ROWS + 10);
+	assert_ok(jobs_run_now(f->jobs, "receipts"));
+	assert_int_equal(count_reads(f), SPOOL_PART_ROWS);
+	add_reads(f, 20);
+	do_behind_each_part(f, "RAISE 'no'");
+	assert_false(standard_jobs_finish(f->jobs, &f->standard, &clock_system));
+	do_behind_each_part(f, "NULL");
+	assert_true(standard_jobs_finish(f->jobs, &f->standard, &clock_system));
+	assert_int_equal(count_reads(f), SPOOL_PART_ROWS + 30);
+}
+
 static void
 add_key(struct fixture *f)
 {
@@ -585,6 +603,7 @@ main(void)
 	    TEST(a_batch_is_stored_though_there_is_never_time_for_all_of_it),
 	    TEST(a_part_whose_commit_nobody_heard_of_is_not_stored_again),
 	    TEST(a_file_of_the_layout_before_is_stored_unless_it_was),
+	    TEST(a_stop_stores_both_buffers_or_says_that_it_did_not),
 	    TEST(a_key_can_be_revoked_while_receipts_of_it_are_being_stored),
 	    TEST(receipts_do_not_wait_for_who_is_at_their_key),
 	    TEST(receipts_are_stored_though_their_keys_use_can_not_be_noted),

@@ -94,6 +94,7 @@ def test_a_stop_does_not_wait_for_a_lock_that_somebody_holds(system: System, org
         began = time.monotonic()
         node.done()
         assert time.monotonic() - began < 5
+        assert "event=receipts_left" in node.log.read_text()
     node.start_and_wait()
     wait_until(
         lambda: system.database.count("reads", f"read_id = '{receipt}'") == 1, "the receipt is stored"
