@@ -112,6 +112,7 @@ open_memory(struct node *node)
 
 	TRY(store_new(config, &clock_system, &node->store));
 	TRY(store_new(config, &clock_system, &node->feed_store));
+	store_limit_connections(node->feed_store, 1);
 	TRY(lease_new(
 	    &clock_system, &rand_system, config_text(config, "rpc.listen"), &node->lease));
 	TRY(barrier_new(&clock_system, &node->barrier));
@@ -273,6 +274,7 @@ fill_ops(struct node *node)
 	    .mail_configured = strcmp(config_text(config, "mail.mode"), "none") != 0,
 	    .started_at_us = clock_now_us(&clock_system),
 	    .store = node->store,
+	    .feed_store = node->feed_store,
 	    .server = node->server,
 	    .lease = node->lease,
 	    .keyring = node->keyring,

@@ -61,8 +61,8 @@ const struct config_row config_rows[] = {
 	BOOL("database.prepared", "on",
 	    "Prepare statements once a connection; off for a pooler in transaction mode."),
 	INT("database.pool_connections", "0", 0, 1000,
-	    "How many connections to the database one usherd may open; 0: one for each thread "
-	    "that works with one, 16 at least."),
+	    "How many connections to the database one usherd may open, besides the change feed's; "
+	    "0: one for each thread that works with one, 16 at least."),
 
 	TEXT("rpc.listen", "tcp://127.0.0.1:7700",
 	    "nng URLs to listen on (tcp://, tls+tcp://, ipc://), separated by commas."),

@@ -49,6 +49,7 @@ struct store {
 	struct store_conn *idle; /* last used first */
 	struct list all;         /* idle and leased */
 	int open, leased, waiting, max;
+	bool opening; /* one of open is still to come about */
 	unsigned cuts;
 	bool stopping;
 	struct aside *connecting; /* the keeper's; set and cleared with the lock */
@@ -271,9 +272,11 @@ keeper_open(struct store *store)
 	status st;
 
 	store->open++;
+	store->opening = true;
 	pthread_mutex_unlock(&store->lock);
 	st = open_checked(store, &health, &conn);
 	pthread_mutex_lock(&store->lock);
+	store->opening = false;
 	if (st.code == ST_OK) {
 		set_state(store, health.schema_fits ? STATE_UP : STATE_MISFIT, &health);
 		store->retry_us = RETRY_US_FIRST;
@@ -572,11 +575,21 @@ store_health(struct store *store, struct store_health *out)
 }
 
 void
-store_connections(struct store *store, int *used, int *max)
+store_get_connections(struct store *store, struct store_connections *out)
 {
 	pthread_mutex_lock(&store->lock);
-	*used = store->leased;
-	*max = store->max;
+	*out = (struct store_connections){
+	    .open = store->open - store->opening, .leased = store->leased, .max = store->max};
+	pthread_mutex_unlock(&store->lock);
+}
+
+void
+store_limit_connections(struct store *store, int max)
+{
+	pthread_mutex_lock(&store->lock);
+	if (store->max > max)
+		store->max = max;
+	store->max_is_set = true;
 	pthread_mutex_unlock(&store->lock);
 }
 

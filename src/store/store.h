@@ -250,12 +250,18 @@ struct store_health {
 	char message[256]; /* what is wrong and the command that mends it; "" when nothing is */
 };
 void store_health(struct store *store, struct store_health *out);
-void store_connections(struct store *store, int *used, int *max);
+/* Connections: open to the server now, leased of those, and how many may be open at most. */
+struct store_connections {
+	int open, leased, max;
+};
+void store_get_connections(struct store *store, struct store_connections *out);
 /* What the connection was made to: a name, an address or a socket's folder. The connection's. */
 const char *store_conn_host(const struct store_conn *conn);
 /* So many threads may hold a connection at once. A pool that is smaller lets one kind of work (a
  * flood of logins) keep the connections from another; so it grows to that, unless its setting says
  * how large it is. false: it stays smaller. */
 bool store_allow_connections(struct store *store, int wanted);
+/* Never more than so many, whatever the setting says. */
+void store_limit_connections(struct store *store, int max);
 
 #endif

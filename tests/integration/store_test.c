@@ -831,20 +831,20 @@ static void
 a_pool_grows_to_its_threads_unless_a_setting_says_its_size(void **state)
 {
 	struct fixture *f = *state;
-	int used, max;
+	struct store_connections connections;
 
 	assert_false(store_allow_connections(f->store, 40));
-	store_connections(f->store, &used, &max);
-	assert_int_equal(max, 3);
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.max, 3);
 	store_free(&f->store);
 	config_free(&f->config);
 	open_store(f, "--database.pool_connections=0");
 	assert_true(store_allow_connections(f->store, 4));
-	store_connections(f->store, &used, &max);
-	assert_int_equal(max, 16);
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.max, 16);
 	assert_true(store_allow_connections(f->store, 40));
-	store_connections(f->store, &used, &max);
-	assert_int_equal(max, 40);
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.max, 40);
 }
 
 static void
@@ -853,13 +853,13 @@ a_full_pool_is_waited_for_until_the_deadline(void **state)
 	struct fixture *f = *state;
 	struct store_conn *conns[3], *none = NULL;
 	int64_t start_us;
-	int used, max;
+	struct store_connections connections;
 
 	for (int i = 0; i < 3; i++)
 		conns[i] = lease(f);
-	store_connections(f->store, &used, &max);
-	assert_int_equal(used, 3);
-	assert_int_equal(max, 3);
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.leased, 3);
+	assert_int_equal(connections.max, 3);
 	start_us = clock_boot_us(&clock_system);
 	assert_int_equal(
 	    store_lease(f->store, start_us + 50 * US_PER_MS, &none).code, ST_DEADLINE_EXCEEDED);
@@ -870,6 +870,24 @@ a_full_pool_is_waited_for_until_the_deadline(void **state)
 	conns[0] = lease(f);
 	for (int i = 0; i < 3; i++)
 		store_return(&conns[i]);
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.open, 3);
+	assert_int_equal(connections.leased, 0);
+}
+
+static void
+a_limit_holds_whatever_the_setting_says(void **state)
+{
+	struct fixture *f = *state;
+	struct store_connections connections;
+
+	store_limit_connections(f->store, 5);
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.max, 3);
+	store_limit_connections(f->store, 1);
+	assert_false(store_allow_connections(f->store, 2));
+	store_get_connections(f->store, &connections);
+	assert_int_equal(connections.max, 1);
 }
 
 struct racer {
@@ -1314,6 +1332,7 @@ main(void)
 	    TEST(a_revision_is_sixteen_bytes_of_ours),
 	    TEST(a_pool_grows_to_its_threads_unless_a_setting_says_its_size),
 	    TEST(a_full_pool_is_waited_for_until_the_deadline),
+	    TEST(a_limit_holds_whatever_the_setting_says),
 	    TEST(many_threads_share_few_connections),
 	    TEST(a_killed_backend_fails_one_call_and_no_more),
 	    TEST(a_connection_lost_by_a_statement_ahead_of_the_commit_is_no_unknown_outcome),

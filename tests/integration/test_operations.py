@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from usher_testing import SOURCE, Node, Organisation, System, free_port
+from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
 
 DOC = (SOURCE / "docs/operations.md").read_text()
 WATCHERS = [
@@ -36,6 +36,43 @@ def figures(system: System, org_a: Organisation) -> set[str]:
 def test_every_figure_is_explained_and_every_one_explained_is_there(figures: set[str]):
     explained = set(re.findall(r"^\| `(\w+)` \|", DOC, re.MULTILINE))
     assert explained == figures
+
+
+def test_connections_are_counted_as_the_database_counts_them(system: System):
+    port = free_port()
+    node = system.node(
+        "counted",
+        metrics__listen=f"127.0.0.1:{port}",
+        database__conninfo=f"{system.database.app} application_name=counted",
+        database__pool_connections="20",
+    )
+    operator = system.operator("counted@example.com").tokens(node.client())
+    ops = node.client().using(credential=operator.access_token).ops
+
+    def said() -> dict[str, int]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
+            found = re.findall(r"^usher_database_connections(\w*) (\d+)$", reply.read().decode(), re.M)
+        return {name: int(value) for name, value in found}
+
+    def as_counted() -> dict[str, int] | None:
+        counted = system.database.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'counted'"
+        )
+        figures = said()
+        return figures if figures[""] == int(counted) else None
+
+    # It opens them as they are needed.
+    figures = wait_until(as_counted, "they agree", 30)
+    assert figures["_max"] == 21
+    # The feed's, and one at least of those that have worked.
+    assert figures[""] >= 2 and figures[""] >= figures["_busy"] >= 1
+
+    def status_agrees() -> bool:
+        database = ops.get_status().database
+        assert database.connections_max == 21
+        return database.connections_used == said()[""]
+
+    wait_until(status_agrees, "they agree", 30)
 
 
 @pytest.mark.parametrize("path", WATCHERS, ids=lambda path: path.name)

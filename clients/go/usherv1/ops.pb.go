@@ -389,15 +389,17 @@ type DatabaseStatus struct {
 	sizeCache     protoimpl.SizeCache
 	unknownFields protoimpl.UnknownFields
 
-	Host            string  `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	Port            string  `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
-	Database        string  `protobuf:"bytes,3,opt,name=database,proto3" json:"database,omitempty"`
-	Role            string  `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
-	ServerVersion   string  `protobuf:"bytes,5,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
-	SchemaVersion   int32   `protobuf:"varint,6,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
-	LatencyMs       float64 `protobuf:"fixed64,7,opt,name=latency_ms,json=latencyMs,proto3" json:"latency_ms,omitempty"`
-	ConnectionsUsed int32   `protobuf:"varint,8,opt,name=connections_used,json=connectionsUsed,proto3" json:"connections_used,omitempty"`
-	ConnectionsMax  int32   `protobuf:"varint,9,opt,name=connections_max,json=connectionsMax,proto3" json:"connections_max,omitempty"`
+	Host          string  `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Port          string  `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	Database      string  `protobuf:"bytes,3,opt,name=database,proto3" json:"database,omitempty"`
+	Role          string  `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	ServerVersion string  `protobuf:"bytes,5,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
+	SchemaVersion int32   `protobuf:"varint,6,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
+	LatencyMs     float64 `protobuf:"fixed64,7,opt,name=latency_ms,json=latencyMs,proto3" json:"latency_ms,omitempty"`
+	// Open now, the change feed's own among them.
+	ConnectionsUsed int32 `protobuf:"varint,8,opt,name=connections_used,json=connectionsUsed,proto3" json:"connections_used,omitempty"`
+	// The most that there may be, that one among them.
+	ConnectionsMax int32 `protobuf:"varint,9,opt,name=connections_max,json=connectionsMax,proto3" json:"connections_max,omitempty"`
 }
 
 func (x *DatabaseStatus) Reset() {

@@ -29,6 +29,7 @@ struct ops_env {
 	bool mail_configured;
 	int64_t started_at_us; /* realtime */
 	struct store *store;
+	struct store *feed_store; /* NULL: the feed has no connection of its own */
 	/* Each may be NULL: its figures are left out then. */
 	struct rpc_server *server;
 	const struct lease *lease;

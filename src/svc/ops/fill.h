@@ -5,6 +5,7 @@
 #include "gen/pb/usher/v1/ops.pb-c.h"
 #include "jobs/jobs.h"
 #include "rpc/call.h"
+#include "svc/ops/env.h"
 
 #define US_PER_MS_REAL 1000.0
 
@@ -26,5 +27,7 @@ MUST_USE status ops_fill_job(
 /* All jobs of this node; jobs may be NULL. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status ops_fill_jobs(
     struct rpc_call *call, struct jobs *jobs, Usher__V1__JobStatus ***out, size_t *count);
+/* This node's to the database, the feed's among them. */
+void ops_count_connections(const struct ops_env *env, struct store_connections *out);
 
 #endif

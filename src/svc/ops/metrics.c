@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "svc/ops/fill.h"
 
 static void
 head(struct strbuf *out, const char *name, const char *type, const char *help)
@@ -112,10 +113,11 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	struct store_health health;
 	struct feed_figures feed;
 	int64_t calls, pipes, refusals, turned_away;
-	int used, max, files, files_max;
+	struct store_connections connections;
+	int files, files_max;
 
 	store_health(env->store, &health);
-	store_connections(env->store, &used, &max);
+	ops_count_connections(env, &connections);
 	feed_get_figures(env->feed, &feed);
 	rpc_server_load(env->server, &calls, &pipes);
 	rpc_server_refusals(env->server, &refusals, &turned_away);
@@ -124,8 +126,12 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 		rpc_server_has_files(env->server));
 	plain(out, "usher_files_left", "gauge", "0 while no file descriptor can be had.",
 	    rpc_server_has_files(env->server));
-	plain(out, "usher_database_connections", "gauge", "Connections to PostgreSQL.", used);
-	plain(out, "usher_database_connections_max", "gauge", "The most there may be.", max);
+	plain(out, "usher_database_connections", "gauge", "Connections to PostgreSQL.",
+	    connections.open);
+	plain(out, "usher_database_connections_busy", "gauge",
+	    "Those of them that work is done on.", connections.leased);
+	plain(out, "usher_database_connections_max", "gauge", "The most there may be.",
+	    connections.max);
 	plain(out, "usher_lease_held", "gauge", "1 while memory may be trusted.",
 	    lease_is_held(env->lease));
 	plain(out, "usher_feed_age_seconds", "gauge",

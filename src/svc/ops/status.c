@@ -10,13 +10,27 @@
 #include <stdio.h>
 #include <unistd.h>
 
+void
+ops_count_connections(const struct ops_env *env, struct store_connections *out)
+{
+	struct store_connections feed;
+
+	store_get_connections(env->store, out);
+	if (!env->feed_store)
+		return;
+	store_get_connections(env->feed_store, &feed);
+	out->open += feed.open;
+	out->leased += feed.leased;
+	out->max += feed.max;
+}
+
 static status
 fill_database(const struct ops_env *env, struct rpc_call *call, Usher__V1__DatabaseStatus **out)
 {
 	Usher__V1__DatabaseStatus *database = arena_alloc(call->arena, sizeof(*database));
 	struct store_health health;
 	int64_t started_us = clock_boot_us(call->clock);
-	int used = 0, max = 0;
+	struct store_connections connections;
 	ROWS_AUTO rows = {0};
 
 	if (!database)
@@ -37,9 +51,9 @@ fill_database(const struct ops_env *env, struct rpc_call *call, Usher__V1__Datab
 	    call, &rows, 0, OPS_DATABASE_SERVER_VERSION, &database->server_version));
 	store_health(env->store, &health);
 	database->schema_version = health.schema_version;
-	store_connections(env->store, &used, &max);
-	database->connections_used = used;
-	database->connections_max = max;
+	ops_count_connections(env, &connections);
+	database->connections_used = connections.open;
+	database->connections_max = connections.max;
 	*out = database;
 	return STATUS_OK;
 }

@@ -146,7 +146,13 @@ struct  Usher__V1__DatabaseStatus
   char *server_version;
   int32_t schema_version;
   double latency_ms;
+  /*
+   * Open now, the change feed's own among them.
+   */
   int32_t connections_used;
+  /*
+   * The most that there may be, that one among them.
+   */
   int32_t connections_max;
 };
 #define USHER__V1__DATABASE_STATUS__INIT \
