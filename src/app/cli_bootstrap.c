@@ -138,36 +138,44 @@ check_person(const struct bootstrap_person *person, const char *org)
 	return STATUS_OK;
 }
 
-/* The first organisation and its owner, who is an operator of the platform too. */
+/* Before anything is opened: whoever types takes the time that it takes. */
 static status
-make_administrator(
-    struct cli *cli, struct store_conn *conn, struct password_hasher *hasher, struct uuid *org_id)
+ask_for_administrator(struct cli *cli, struct bootstrap_person *person)
 {
-	const char *name = cli_option_value(cli, "--org");
-	struct bootstrap_person person = {
+	*person = (struct bootstrap_person){
 	    .email = cli_option_value(cli, "--email"),
 	    .display_name = "Administrator",
 	};
+	if (!person->email)
+		return STATUS_OK;
+	TRY(check_person(person, cli_option_value(cli, "--org")));
+	return ask_password(cli->arena, &person->password);
+}
+
+/* The first organisation and its owner, who is an operator of the platform too. */
+static status
+make_administrator(struct cli *cli, struct store_conn *conn, struct password_hasher *hasher,
+    struct bootstrap_person *person, struct uuid *org_id)
+{
+	const char *name = cli_option_value(cli, "--org");
 	char slug[SLUG_BYTES_MAX + 1];
 
-	TRY(check_person(&person, name));
 	slug_from_name(name, slug);
-	TRY(ask_password(cli->arena, &person.password));
-	TRY(bootstrap_id(&person.account_id));
-	TRY(bootstrap_id(&person.org_id));
-	TRY(bootstrap_id(&person.user_id));
+	TRY(bootstrap_id(&person->account_id));
+	TRY(bootstrap_id(&person->org_id));
+	TRY(bootstrap_id(&person->user_id));
 	TRY(explain_conflict(
-	    cli, bootstrap_org(conn, &person.org_id, slug, name), person.email, slug));
+	    cli, bootstrap_org(conn, &person->org_id, slug, name), person->email, slug));
 	TRY(explain_conflict(
-	    cli, bootstrap_owner(conn, hasher, cli->arena, &person), person.email, slug));
-	TRY(bootstrap_operator(conn, cli->arena, &person.account_id));
-	*org_id = person.org_id;
+	    cli, bootstrap_owner(conn, hasher, cli->arena, person), person->email, slug));
+	TRY(bootstrap_operator(conn, cli->arena, &person->account_id));
+	*org_id = person->org_id;
 	return STATUS_OK;
 }
 
 static status
-bootstrap_in_transaction(
-    struct cli *cli, struct store_conn *conn, struct password_hasher *hasher, struct made *made)
+bootstrap_in_transaction(struct cli *cli, struct store_conn *conn, struct password_hasher *hasher,
+    struct bootstrap_person *person, struct made *made)
 {
 	const char *bridge_key = cli_option_value(cli, "--bridge-key");
 	const char *demo = cli_option_value(cli, "--demo");
@@ -183,8 +191,8 @@ bootstrap_in_transaction(
 		TRY(demo_ensure(conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "",
 		    &made->org_id));
 	}
-	if (cli_option_value(cli, "--email"))
-		TRY(make_administrator(cli, conn, hasher, &made->org_id));
+	if (person->email)
+		TRY(make_administrator(cli, conn, hasher, person, &made->org_id));
 	TRY(store_commit(conn, &revision));
 	return demo ? demo_keep(cli->arena, demo) : STATUS_OK;
 }
@@ -232,6 +240,7 @@ run(struct cli *cli)
 	struct password_hasher *hasher = NULL;
 	struct store_conn *conn = NULL;
 	struct store *store = NULL;
+	struct bootstrap_person person;
 	struct made made = {0};
 	status st;
 
@@ -240,11 +249,13 @@ run(struct cli *cli)
 		return cli_fail(cli, CLI_USAGE,
 		    "give --email ADDRESS and --org NAME, or --system-only; see usher bootstrap "
 		    "--help");
-	st = password_hasher_new(&params, 0, &rand_system, &hasher);
+	st = ask_for_administrator(cli, &person);
+	if (st.code == ST_OK)
+		st = password_hasher_new(&params, 0, &rand_system, &hasher);
 	if (st.code == ST_OK)
 		st = cli_open_store(cli, &store, &conn);
 	if (st.code == ST_OK)
-		st = bootstrap_in_transaction(cli, conn, hasher, &made);
+		st = bootstrap_in_transaction(cli, conn, hasher, &person, &made);
 	if (conn)
 		store_return(&conn);
 	store_free(&store);

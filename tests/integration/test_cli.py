@@ -150,6 +150,12 @@ def test_nobody_answers(system: System):
     for words in (["migrate", "status"], ["bootstrap", "--system-only"]):
         done = plain(*words, env={"USHER_CONFIG": config})
         assert done.returncode in (FAILED, UNREACHABLE) and done.stderr.strip()
+    # Who types a password takes time: it is asked for before anything is opened.
+    words = ["bootstrap", "--email", "admin@example.com", "--org", "Example"]
+    done = plain(*words, env={"USHER_CONFIG": config}, input="short\n")
+    assert done.returncode == USAGE and "password" in done.stderr
+    done = plain(*words, env={"USHER_CONFIG": config}, input="long enough\n")
+    assert done.returncode in (FAILED, UNREACHABLE)
 
 
 def test_status_of_a_running_system(system: System, node: Node):
