@@ -14,9 +14,11 @@ static const char *const habits[][2] = {
     {"fallback_application_name", "usher"},
 };
 
-/* Statements name the schema themselves; nothing else is to be found by a bare name. A pooler
- * refuses start-up options, so they are for direct connections alone. */
-#define SESSION_OPTIONS "-c search_path=pg_catalog -c idle_in_transaction_session_timeout=300000"
+/* Statements name the schema themselves; nothing else is to be found by a bare name. Nothing of
+ * ours stands still in a transaction for seconds: one that does has lost its machine, and others
+ * wait for its locks. A pooler refuses start-up options, so they are for direct connections alone.
+ */
+#define SESSION_OPTIONS "-c search_path=pg_catalog -c idle_in_transaction_session_timeout=15000"
 
 void
 conninfo_set(struct conninfo *info, const char *keyword, const char *value)

@@ -525,6 +525,40 @@ a_commit_sends_the_changes_along_and_says_where_it_stands(void **state)
 	store_return(&conn);
 }
 
+static bool
+claim(struct store_conn *conn)
+{
+	ROWS_AUTO rows = {0};
+
+	assert_ok(STORE_QUERY(conn, STMT_JOBS_CLAIM, &rows, p_int(42)));
+	return row_bool(&rows, 0, JOBS_CLAIM_CLAIMED);
+}
+
+/* Its machine is gone, and PostgreSQL hears nothing of that. */
+static void
+a_transaction_that_stands_still_gives_its_locks_to_others_soon(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease_patient(f), *other = lease_patient(f);
+	const int64_t from_us = clock_boot_us(&clock_system);
+	struct revision revision;
+	bool claimed = false;
+	status st;
+
+	assert_ok(store_begin(conn));
+	assert_true(claim(conn));
+	while (!claimed && clock_boot_us(&clock_system) < from_us + 60 * US_PER_S) {
+		usleep(100000);
+		claimed = claim(other);
+	}
+	assert_true(claimed);
+	st = store_commit(conn, &revision);
+	assert_true(st.code == ST_UNAVAILABLE || st.code == ST_UNKNOWN);
+	assert_true(store_is_lost(conn));
+	store_return(&conn);
+	store_return(&other);
+}
+
 static void
 what_was_not_committed_is_not_there(void **state)
 {
@@ -1319,6 +1353,7 @@ main(void)
 	    TEST(a_committed_deadline_is_the_sessions),
 	    TEST(a_server_that_says_nothing_is_given_up_soon_after_the_deadline),
 	    TEST(a_commit_sends_the_changes_along_and_says_where_it_stands),
+	    TEST(a_transaction_that_stands_still_gives_its_locks_to_others_soon),
 	    TEST(what_was_not_committed_is_not_there),
 	    TEST(a_failed_statement_fails_its_transaction),
 	    TEST(what_is_said_goes_with_the_next_statement_or_the_commit),
