@@ -22,5 +22,6 @@
 #define PASSWORD_BYTES_MAX 256
 #define PAGE_ITEMS_DEFAULT 50
 #define PAGE_ITEMS_MAX 1000
+#define PAGE_BYTES_MAX (1u << 20) /* of a page's items, where they may be long; or one item */
 
 #endif

@@ -1,4 +1,5 @@
 /* ContextService's handlers, its memory and its receipts over a real database. */
+#include "base/limits.h"
 #include "gen/svc/context.h"
 #include "jobs/spool.h"
 #include "svc/common/page.h"
@@ -785,6 +786,95 @@ turns_are_listed_from_the_newest_back(void **state)
 	expect(call_as(&key, "ListTurns", &req, &reply), ST_NOT_FOUND, NULL);
 }
 
+static void
+append_long(size_t bytes, int64_t first_seq)
+{
+	Usher__V1__AppendTurnsReply appended;
+	char *text = malloc(bytes + 1);
+
+	assert_non_null(text);
+	for (size_t i = 0; i < bytes; i += 2)
+		memcpy(text + i, "\xc3\xa4", 2);
+	text[bytes] = '\0';
+	assert_ok(append("c", text, first_seq, &appended));
+	free(text);
+}
+
+/* What counts of a page is bytes, not characters; a turn larger than a page has one of its own. */
+static void
+a_page_of_long_turns_is_shorter_and_none_is_left_out(void **state)
+{
+	static const size_t counts[] = {4, 1, 1, 3, 5};
+	Usher__V1__ListTurnsRequest req = USHER__V1__LIST_TURNS_REQUEST__INIT;
+	Usher__V1__PageRequest page = USHER__V1__PAGE_REQUEST__INIT;
+	Usher__V1__ListTurnsReply reply;
+	int64_t next = 14;
+
+	(void)state;
+	append_long(2, 1);
+	append_long(300000, 3);
+	append_long(300000, 5);
+	append_long(300000, 7);
+	append_long(PAGE_BYTES_MAX + 2, 9);
+	append_long(2, 11);
+	append_long(400000, 13);
+	req.conversation = (char *)"c";
+	req.page = &page;
+	page.size = PAGE_ITEMS_MAX;
+	for (size_t pages = 0; next > 0; pages++) {
+		size_t bytes = 0;
+
+		assert_ok(call_as(&key, "ListTurns", &req, &reply));
+		for (size_t i = 0; i < reply.n_turns; i++) {
+			assert_int_equal(reply.turns[i]->seq, next--);
+			bytes += strlen(reply.turns[i]->text) + strlen(reply.turns[i]->attributes);
+		}
+		assert_true(reply.n_turns == 1 || bytes <= PAGE_BYTES_MAX);
+		assert_int_equal(reply.n_turns, counts[pages]);
+		assert_int_equal(next > 0, reply.page != NULL);
+		page.token = reply.page ? reply.page->next_token : (char *)"";
+	}
+}
+
+static void
+a_page_of_long_chatbots_is_shorter_and_none_is_left_out(void **state)
+{
+	Usher__V1__ListChatbotsRequest req = USHER__V1__LIST_CHATBOTS_REQUEST__INIT;
+	Usher__V1__PageRequest page = USHER__V1__PAGE_REQUEST__INIT;
+	Usher__V1__ListChatbotsReply reply;
+	char last[UUID_TEXT_BYTES] = "";
+	size_t long_ones = 0, pages = 0;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.chatbots (org_id, id, display_name, instructions) SELECT org_id, "
+	    "('01900000-0000-7000-8000-1000000000' || n)::uuid, 'Long', "
+	    "repeat(U&'\\+01D11E', 20000) FROM usher.chatbots, generate_series(10, 39) n "
+	    "WHERE id = '" BOT "'");
+	req.page = &page;
+	page.size = PAGE_ITEMS_MAX;
+	do {
+		size_t bytes = 0;
+
+		assert_ok(call_as(&admin, "ListChatbots", &req, &reply));
+		for (size_t i = 0; i < reply.n_chatbots; i++) {
+			const Usher__V1__Chatbot *chatbot = reply.chatbots[i];
+
+			bytes += strlen(chatbot->instructions);
+			if (strcmp(chatbot->display_name, "Long") != 0)
+				continue;
+			assert_true(strcmp(last, chatbot->chatbot_id) < 0);
+			strcpy(last, chatbot->chatbot_id);
+			long_ones++;
+		}
+		assert_true(reply.n_chatbots > 0 && bytes <= PAGE_BYTES_MAX);
+		page.token = reply.page ? reply.page->next_token : (char *)"";
+		pages++;
+	} while (reply.page);
+	assert_int_equal(long_ones, 30);
+	assert_int_equal(pages, 3);
+}
+
 static struct handler_outcome
 create_chatbot(const char *id, const char *alias, const char *name, Usher__V1__Chatbot *reply)
 {
@@ -975,6 +1065,8 @@ main(void)
 	    TEST(a_receipt_leads_to_the_items_that_were_answered),
 	    TEST(twenty_that_append_at_once_leave_one_conversation_without_gaps),
 	    TEST(turns_are_listed_from_the_newest_back),
+	    TEST(a_page_of_long_turns_is_shorter_and_none_is_left_out),
+	    TEST(a_page_of_long_chatbots_is_shorter_and_none_is_left_out),
 	    TEST(a_chatbot_is_made_once),
 	    TEST(many_contexts_come_in_the_order_asked),
 	    TEST(a_user_reads_their_own_context),

@@ -20,6 +20,7 @@ PENDING, RUNNING = ops_pb2.OPERATION_STATE_PENDING, ops_pb2.OPERATION_STATE_RUNN
 SUCCEEDED, FAILED = ops_pb2.OPERATION_STATE_SUCCEEDED, ops_pb2.OPERATION_STATE_FAILED
 CANCELLED = ops_pb2.OPERATION_STATE_CANCELLED
 OPEN_MAX = 4
+PAGE_BYTES_MAX = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +171,26 @@ def test_what_is_found_is_read_in_pages(operator: usher.Calls, broken: set[str])
     assert result(operator, started.operation_id, size=1) == found
     quick = operator.ops.start_operation(kind="db_check", parameters='{"quick": true}')
     assert ended(operator, quick.operation_id).results == 1
+
+
+def test_a_page_of_large_items_is_shorter_and_none_is_left_out(
+    operator: usher.Calls, system: System
+):
+    started = operator.ops.start_operation(kind="db_check", parameters='{"quick": true}')
+    ended(operator, started.operation_id)
+    system.database.sql(
+        "DELETE FROM usher.operation_results;"
+        "INSERT INTO usher.operation_results (org_id, operation_id, seq, item)"
+        " SELECT org_id, id, n, jsonb_build_object('n', n, 'text', repeat(U&'\\00E4', 30000))"
+        f" FROM usher.operations, generate_series(1, 40) n WHERE id = '{started.operation_id}'"
+    )
+    first = operator.ops.read_operation_result(
+        operation_id=started.operation_id, page={"size": 1000}
+    )
+    assert sum(len(item.item.encode()) for item in first.items) <= PAGE_BYTES_MAX
+    assert len(first.items) == 17 and first.page.next_token
+    found = result(operator, started.operation_id, size=1000)
+    assert [item["n"] for item in found] == list(range(1, 41))
 
 
 def test_what_is_asked_wrongly_is_refused(

@@ -78,7 +78,8 @@ type PageRequest struct {
 	sizeCache     protoimpl.SizeCache
 	unknownFields protoimpl.UnknownFields
 
-	// 0: 50. At most 1000.
+	// 0: 50. At most 1000. A page of long items holds fewer, of 1 MiB together, or one: whether more
+	// follow says next_token alone.
 	Size uint32 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
 	// next_token of the page before; bound to the list that gave it.
 	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`

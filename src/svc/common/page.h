@@ -10,6 +10,9 @@
  *     if (rows.count > page.size)
  *             TRY(page_close(call, &env->page_key, filter, &last_shown, &reply->page));
  *
+ * Where items may be long the statement ends the page, at page.size or PAGE_BYTES_MAX, and its
+ * last row says in is_more whether others follow: a thousand of them would fill the memory.
+ *
  * Threads: the call's. Nothing blocks. */
 #ifndef USHER_SVC_COMMON_PAGE_H
 #define USHER_SVC_COMMON_PAGE_H

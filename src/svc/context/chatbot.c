@@ -1,4 +1,5 @@
 /* CreateChatbot, GetChatbot, ListChatbots. */
+#include "base/limits.h"
 #include "gen/svc/context.h"
 #include "svc/common/input.h"
 #include "svc/common/page.h"
@@ -113,17 +114,16 @@ context_list_chatbots(const struct context_env *env, struct rpc_call *call,
 {
 	struct page page;
 	ROWS_AUTO rows = {0};
-	int shown;
 
 	TRY(principal_need_org(call->principal));
 	TRY(page_read(call, env->page_key, SLICE_NONE, req->page, &page));
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_CHATBOTS, &rows, p_uuid(&call->principal->org_id),
-	    p_time(page.after.number), p_uuid(&page.after.id), p_int(page.size + 1)));
-	shown = rows.count > page.size ? page.size : rows.count;
-	reply->chatbots = arena_alloc(call->arena, (size_t)shown * sizeof(*reply->chatbots));
+	    p_time(page.after.number), p_uuid(&page.after.id), p_int(page.size),
+	    p_int(PAGE_BYTES_MAX)));
+	reply->chatbots = arena_alloc(call->arena, (size_t)rows.count * sizeof(*reply->chatbots));
 	if (!reply->chatbots)
 		return ARENA_EXHAUSTED;
-	for (int i = 0; i < shown; i++) {
+	for (int i = 0; i < rows.count; i++) {
 		Usher__V1__Chatbot *chatbot = arena_alloc(call->arena, sizeof(*chatbot));
 
 		if (!chatbot)
@@ -132,10 +132,10 @@ context_list_chatbots(const struct context_env *env, struct rpc_call *call,
 		TRY(read_chatbot(call, &rows, i, chatbot));
 		reply->chatbots[reply->n_chatbots++] = chatbot;
 	}
-	if (rows.count > shown) {
+	if (rows.count > 0 && row_bool(&rows, rows.count - 1, CONTEXT_CHATBOTS_IS_MORE)) {
 		struct page_position last = {
-		    row_time_us(&rows, shown - 1, CONTEXT_CHATBOTS_CREATED_AT),
-		    row_uuid(&rows, shown - 1, CONTEXT_CHATBOTS_ID)};
+		    row_time_us(&rows, rows.count - 1, CONTEXT_CHATBOTS_CREATED_AT),
+		    row_uuid(&rows, rows.count - 1, CONTEXT_CHATBOTS_ID)};
 
 		TRY(page_close(call, env->page_key, SLICE_NONE, &last, &reply->page));
 	}

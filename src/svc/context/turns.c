@@ -1,5 +1,6 @@
 #include "svc/context/turns.h"
 
+#include "base/limits.h"
 #include "gen/svc/context.h"
 #include "svc/common/input.h"
 #include "svc/common/page.h"
@@ -239,7 +240,6 @@ context_list_turns(const struct context_env *env, struct rpc_call *call,
 	struct slice filter;
 	struct page page;
 	ROWS_AUTO rows = {0};
-	int shown;
 
 	TRY(ask_find_chatbot(call, req->chatbot_id, true, &chatbot_id));
 	TRY(turns_find_conversation(call, &chatbot_id, req->conversation, &conversation));
@@ -247,15 +247,15 @@ context_list_turns(const struct context_env *env, struct rpc_call *call,
 	TRY(page_read(call, env->page_key, filter, req->page, &page));
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_TURNS, &rows, p_uuid(&call->principal->org_id),
 	    p_uuid(&conversation.conversation_id),
-	    p_int(page.is_first ? INT64_MAX : page.after.number), p_int(page.size + 1)));
-	shown = rows.count > page.size ? page.size : rows.count;
-	reply->turns = arena_alloc(call->arena, (size_t)shown * sizeof(*reply->turns));
+	    p_int(page.is_first ? INT64_MAX : page.after.number), p_int(page.size),
+	    p_int(PAGE_BYTES_MAX)));
+	reply->turns = arena_alloc(call->arena, (size_t)rows.count * sizeof(*reply->turns));
 	if (!reply->turns)
 		return ARENA_EXHAUSTED;
-	for (int i = 0; i < shown; i++)
+	for (int i = 0; i < rows.count; i++)
 		TRY(read_turn(call, &rows, i, &reply->turns[reply->n_turns++]));
-	if (rows.count > shown) {
-		struct page_position last = {reply->turns[shown - 1]->seq, {{0}}};
+	if (rows.count > 0 && row_bool(&rows, rows.count - 1, CONTEXT_TURNS_IS_MORE)) {
+		struct page_position last = {reply->turns[rows.count - 1]->seq, {{0}}};
 
 		TRY(page_close(call, env->page_key, filter, &last, &reply->page));
 	}

@@ -1,4 +1,5 @@
 /* StartOperation, GetOperation, ListOperations, CancelOperation, ReadOperationResult. */
+#include "base/limits.h"
 #include "gen/svc/ops.h"
 #include "rpc/call.h"
 #include "svc/common/input.h"
@@ -212,13 +213,13 @@ ops_cancel_operation(const struct ops_env *env, struct rpc_call *call,
 }
 
 static status
-fill_items(struct rpc_call *call, const struct rows *rows, int count,
-    Usher__V1__ReadOperationResultReply *reply)
+fill_items(
+    struct rpc_call *call, const struct rows *rows, Usher__V1__ReadOperationResultReply *reply)
 {
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < rows->count; i++) {
 		Usher__V1__OperationItem *item;
 
-		ADD_MESSAGE(call, reply->items, reply->n_items, count,
+		ADD_MESSAGE(call, reply->items, reply->n_items, rows->count,
 		    usher__v1__operation_item__init, item);
 		item->seq = row_int(rows, i, OPS_OPERATION_RESULT_SEQ);
 		TRY(reply_text_column(call, rows, i, OPS_OPERATION_RESULT_ITEM, &item->item));
@@ -246,12 +247,12 @@ ops_read_operation_result(const struct ops_env *env, struct rpc_call *call,
 	usher__v1__operation__init(reply->operation);
 	TRY(read_operation(call, &org_id, &id, reply->operation));
 	TRY(STORE_QUERY(call->conn, STMT_OPS_OPERATION_RESULT, &rows, p_uuid(&org_id), p_uuid(&id),
-	    p_int(page.after.number), p_int(page.size + 1)));
-	if (rows.count <= page.size)
-		return fill_items(call, &rows, rows.count, reply);
-	TRY(fill_items(call, &rows, page.size, reply));
+	    p_int(page.after.number), p_int(page.size), p_int(PAGE_BYTES_MAX)));
+	TRY(fill_items(call, &rows, reply));
+	if (rows.count == 0 || !row_bool(&rows, rows.count - 1, OPS_OPERATION_RESULT_IS_MORE))
+		return STATUS_OK;
 	return page_close(call, env->page_key, filter,
 	    &(struct page_position){
-		.number = row_int(&rows, page.size - 1, OPS_OPERATION_RESULT_SEQ)},
+		.number = row_int(&rows, rows.count - 1, OPS_OPERATION_RESULT_SEQ)},
 	    &reply->page);
 }

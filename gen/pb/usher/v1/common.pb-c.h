@@ -42,7 +42,8 @@ struct  Usher__V1__PageRequest
 {
   ProtobufCMessage base;
   /*
-   * 0: 50. At most 1000.
+   * 0: 50. At most 1000. A page of long items holds fewer, of 1 MiB together, or one: whether more
+   * follow says next_token alone.
    */
   uint32_t size;
   /*
