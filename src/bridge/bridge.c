@@ -3,7 +3,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "bridge/internal.h"
-#include "client/guard.h"
 #include "pbjson/pbjson.h"
 #include "json/writer.h"
 
@@ -117,7 +116,6 @@ open_client(struct bridge *bridge, const struct bridge_config *config, struct st
 	    .calls_max = config->calls_max,
 	    .gathers = true,
 	};
-	nng_guard();
 	status made = client_new(&settings, &bridge->client);
 
 	if (made.reason && strcmp(made.reason, "BAD_TLS_FILE") == 0)

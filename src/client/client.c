@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/wait.h"
+#include "client/guard.h"
 #include "client/internal.h"
 
 #include <stdlib.h>
@@ -167,6 +168,7 @@ client_new(const struct client_settings *settings, struct client **out)
 
 	if (!client)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
+	nng_guard();
 	client->clock = settings->clock ? settings->clock : &clock_system;
 	client->rand = settings->rand ? settings->rand : &rand_system;
 	client->calls_max = settings->calls_max ? settings->calls_max : CALLS_MAX_DEFAULT;

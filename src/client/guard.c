@@ -19,14 +19,112 @@
 #define DISCARD_BYTES (1 << 30)
 #define SEND_PIECES_MAX 16 /* nng's own limit */
 
+typedef ssize_t sendmsg_function(int fd, const struct msghdr *message, int flags);
+typedef int epoll_wait_function(int fd, struct epoll_event *events, int count, int timeout_ms);
+typedef int epoll_ctl_function(int fd, int operation, int watched, struct epoll_event *event);
+
 /* A sanitizer stands there too, and has to see what passes: ThreadSanitizer learns from it what
  * happens before what. NULL without one. */
-ssize_t
-__interceptor_sendmsg(int fd, const struct msghdr *message, int flags) __attribute__((weak));
-int __interceptor_epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
-    __attribute__((weak));
-int __interceptor_epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
-    __attribute__((weak));
+sendmsg_function __interceptor_sendmsg __attribute__((weak));
+epoll_wait_function __interceptor_epoll_wait __attribute__((weak));
+epoll_ctl_function __interceptor_epoll_ctl __attribute__((weak));
+
+/* Who would be called without us: for most of the program's calls that is all that happens. It is
+ * mostly the C library's, and a thread that waits there can be cancelled. NULL until the program
+ * begins, and in one that is linked with everything it needs. */
+static sendmsg_function *next_sendmsg;
+static epoll_wait_function *next_epoll_wait;
+static epoll_ctl_function *next_epoll_ctl;
+
+__attribute__((constructor)) static void
+find_next(void)
+{
+	next_sendmsg = __interceptor_sendmsg;
+	next_epoll_wait = __interceptor_epoll_wait;
+	next_epoll_ctl = __interceptor_epoll_ctl;
+	if (!next_sendmsg)
+		next_sendmsg = (sendmsg_function *)dlsym(RTLD_NEXT, "sendmsg");
+	if (!next_epoll_wait)
+		next_epoll_wait = (epoll_wait_function *)dlsym(RTLD_NEXT, "epoll_wait");
+	if (!next_epoll_ctl)
+		next_epoll_ctl = (epoll_ctl_function *)dlsym(RTLD_NEXT, "epoll_ctl");
+}
+
+/* Is it nng that calls? */
+static bool
+is_in_nng(const void *code)
+{
+	const uintptr_t nng = (uintptr_t)nng_close;
+	struct dl_find_object found;
+
+	return _dl_find_object((void *)(uintptr_t)code, &found) == 0 &&
+	       nng >= (uintptr_t)found.dlfo_map_start && nng < (uintptr_t)found.dlfo_map_end;
+}
+
+/* nng's connections, by descriptor, and what of a message has been sent on each that is in the
+ * middle of one. The cookie is the kernel's name of a socket: a descriptor's number is soon
+ * somebody else's. A connection's own lock lets one thread at a time send on it. */
+struct connection {
+	_Atomic uint64_t cookie;
+	_Atomic size_t sent;
+};
+
+#define PAGE_CONNECTIONS 1024
+#define PAGES 1024
+
+static _Atomic(struct connection *) pages[PAGES];
+
+static uint64_t
+socket_cookie(int fd)
+{
+	const int error = errno;
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &bytes) != 0)
+		cookie = 0;
+	errno = error;
+	return cookie;
+}
+
+static struct connection *
+connection_at(int fd)
+{
+	struct connection *page = NULL;
+
+	if (fd >= 0 && fd < PAGES * PAGE_CONNECTIONS)
+		page = atomic_load(&pages[fd / PAGE_CONNECTIONS]);
+	return page ? &page[fd % PAGE_CONNECTIONS] : NULL;
+}
+
+/* Without memory, or a descriptor that great, there is one that is not looked after. */
+static void
+connection_note(int fd)
+{
+	if (fd < 0 || fd >= PAGES * PAGE_CONNECTIONS)
+		return;
+	if (!connection_at(fd)) {
+		struct connection *none = NULL;
+		struct connection *page = calloc(PAGE_CONNECTIONS, sizeof(*page));
+
+		if (!atomic_compare_exchange_strong(&pages[fd / PAGE_CONNECTIONS], &none, page))
+			free(page);
+	}
+	struct connection *connection = connection_at(fd);
+	if (!connection)
+		return;
+	atomic_store(&connection->sent, 0);
+	atomic_store(&connection->cookie, socket_cookie(fd));
+}
+
+/* Or has the descriptor become somebody else's? */
+static bool
+is_still_nngs(const struct connection *connection, int fd)
+{
+	const uint64_t cookie = atomic_load(&connection->cookie);
+
+	return cookie != 0 && cookie == socket_cookie(fd);
+}
 
 /* Refused because the connection is gone? */
 static bool
@@ -46,125 +144,77 @@ message_bytes(const struct msghdr *message)
 	return bytes;
 }
 
-/* What of a message has been sent, for each descriptor whose connection is in the middle of one.
- * The cookie is the kernel's name of a socket: a descriptor's number is soon somebody else's. A
- * connection's own lock lets one thread at a time send on it. */
-struct part {
-	uint64_t cookie;
-	size_t bytes;
-};
-
-#define PAGE_PARTS 1024
-#define PAGES 1024
-
-static _Atomic(struct part *) pages[PAGES];
-
-static struct part *
-part_find(int fd, bool make)
-{
-	if (fd < 0 || fd >= PAGES * PAGE_PARTS)
-		return NULL;
-	_Atomic(struct part *) *page = &pages[fd / PAGE_PARTS];
-	struct part *parts = atomic_load(page);
-	if (!parts && make) {
-		struct part *fresh = calloc(PAGE_PARTS, sizeof(*fresh));
-		if (!fresh)
-			return NULL;
-		if (atomic_compare_exchange_strong(page, &parts, fresh))
-			parts = fresh;
-		else
-			free(fresh);
-	}
-	return parts ? &parts[fd % PAGE_PARTS] : NULL;
-}
-
-static uint64_t
-socket_cookie(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t bytes = sizeof(cookie);
-
-	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &bytes) == 0 ? cookie : 0;
-}
-
-/* Others who have sendmsg() from here want to hear how much went. */
-static bool
-is_in_nng(const void *code)
-{
-	static _Atomic(void *) nng;
-	Dl_info found;
-
-	if (!atomic_load(&nng) && dladdr((const void *)(uintptr_t)nng_close, &found))
-		atomic_store(&nng, found.dli_fbase);
-	return dladdr(code, &found) && found.dli_fbase == atomic_load(&nng);
-}
-
 static ssize_t
 send_now(int fd, const struct msghdr *message, int flags)
 {
-	ssize_t sent = __interceptor_sendmsg ? __interceptor_sendmsg(fd, message, flags)
-					     : syscall(SYS_sendmsg, fd, message, flags);
-
-	/* nng's flags. libmicrohttpd has the same for heads; it too finds the end by reading. */
-	if (sent >= 0 || flags != MSG_NOSIGNAL || !is_gone(errno))
-		return sent;
-	/* Nor are the requests that it has left behind worth an answer: the end comes next. */
-	while (recv(fd, NULL, DISCARD_BYTES, MSG_TRUNC | MSG_DONTWAIT) > 0)
-		;
-	return (ssize_t)message_bytes(message);
+	return next_sendmsg ? next_sendmsg(fd, message, flags)
+			    : syscall(SYS_sendmsg, fd, message, flags);
 }
 
-/* The rest of a message of which some has gone. All of it or EAGAIN. */
-static ssize_t
-send_rest(int fd, const struct msghdr *message, int flags, struct part *part)
+/* What is left of a message of which so much has gone. */
+static void
+message_skip(
+    const struct msghdr *message, size_t skip, struct iovec left[SEND_PIECES_MAX], size_t *count)
 {
-	struct iovec left[SEND_PIECES_MAX];
-	struct msghdr rest = {.msg_iov = left};
-	size_t skip = part->bytes;
-
+	*count = 0;
 	for (size_t i = 0; i < message->msg_iovlen; i++) {
 		const struct iovec *piece = &message->msg_iov[i];
 		const size_t past = skip < piece->iov_len ? skip : piece->iov_len;
 
 		skip -= past;
 		if (past < piece->iov_len)
-			left[rest.msg_iovlen++] =
+			left[(*count)++] =
 			    (struct iovec){(char *)piece->iov_base + past, piece->iov_len - past};
 	}
-	const size_t wanted = message_bytes(&rest);
-	const ssize_t sent = send_now(fd, &rest, flags);
-	if (sent < 0)
-		return sent;
-	if ((size_t)sent < wanted) {
-		part->bytes += (size_t)sent;
+}
+
+/* What nng is told of a try that sent so much more, or found nobody there: all of it, or EAGAIN. */
+static ssize_t
+send_settle(struct connection *connection, int fd, size_t whole, size_t before, ssize_t sent)
+{
+	if (sent >= 0 && before + (size_t)sent < whole) {
+		atomic_store(&connection->sent, before + (size_t)sent);
 		errno = EAGAIN;
 		return -1;
 	}
-	*part = (struct part){0};
-	return (ssize_t)message_bytes(message);
+	/* Nor are the requests that it has left behind worth an answer: the end comes next. */
+	while (sent < 0 && recv(fd, NULL, DISCARD_BYTES, MSG_TRUNC | MSG_DONTWAIT) > 0)
+		;
+	atomic_store(&connection->sent, 0);
+	return (ssize_t)whole;
+}
+
+static ssize_t
+send_rest(
+    struct connection *connection, int fd, const struct msghdr *message, int flags, size_t before)
+{
+	struct iovec left[SEND_PIECES_MAX];
+	struct msghdr rest = {.msg_iov = left};
+
+	message_skip(message, before, left, &rest.msg_iovlen);
+	const ssize_t sent = send_now(fd, &rest, flags);
+	if (sent < 0 && !is_gone(errno))
+		return sent;
+	return send_settle(connection, fd, message_bytes(message), before, sent);
 }
 
 ssize_t
 sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	struct part *part = part_find(fd, false);
+	/* As nng calls it. */
+	const bool is_likely = flags == MSG_NOSIGNAL && message->msg_iovlen <= SEND_PIECES_MAX;
+	struct connection *connection = is_likely ? connection_at(fd) : NULL;
+	const size_t before = connection ? atomic_load(&connection->sent) : 0;
 
-	if (part && part->bytes > 0) {
-		if (part->cookie == socket_cookie(fd) && is_in_nng(__builtin_return_address(0)))
-			return send_rest(fd, message, flags, part);
-		*part = (struct part){0};
-	}
+	if (before > 0 && is_still_nngs(connection, fd))
+		return send_rest(connection, fd, message, flags, before);
 	const ssize_t sent = send_now(fd, message, flags);
-	if (sent <= 0 || (size_t)sent >= message_bytes(message) || flags != MSG_NOSIGNAL ||
-	    message->msg_iovlen > SEND_PIECES_MAX || !is_in_nng(__builtin_return_address(0)) ||
-	    !(part = part_find(fd, true)))
+	if (!connection || (sent < 0 && !is_gone(errno)))
 		return sent;
-	const uint64_t cookie = socket_cookie(fd);
-	if (cookie == 0)
+	const size_t whole = message_bytes(message);
+	if (sent == (ssize_t)whole || !is_still_nngs(connection, fd))
 		return sent;
-	*part = (struct part){.cookie = cookie, .bytes = (size_t)sent};
-	errno = EAGAIN;
-	return -1;
+	return send_settle(connection, fd, whole, 0, sent);
 }
 
 static bool
@@ -183,10 +233,9 @@ is_nng_thread(void)
 int
 epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
 {
-	const int found =
-	    __interceptor_epoll_wait
-		? __interceptor_epoll_wait(fd, events, count, timeout_ms)
-		: (int)syscall(SYS_epoll_pwait, fd, events, count, timeout_ms, NULL, SIGNALS_BYTES);
+	const int found = next_epoll_wait ? next_epoll_wait(fd, events, count, timeout_ms)
+					  : (int)syscall(SYS_epoll_pwait, fd, events, count,
+						timeout_ms, NULL, SIGNALS_BYTES);
 
 	for (int i = 0; i < found && is_nng_thread(); i++)
 		if (events[i].events & EPOLLERR)
@@ -199,10 +248,13 @@ epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 {
 	/* nng's way to say that it waits for nothing yet; an end is told all the same. Once will
 	 * do: when it begins to wait, it is told what there is. */
-	if (operation == EPOLL_CTL_ADD && event->events == 0)
+	if (operation == EPOLL_CTL_ADD && event->events == 0 &&
+	    is_in_nng(__builtin_return_address(0))) {
 		event->events = EPOLLONESHOT;
-	return __interceptor_epoll_ctl ? __interceptor_epoll_ctl(fd, operation, watched, event)
-				       : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
+		connection_note(watched);
+	}
+	return next_epoll_ctl ? next_epoll_ctl(fd, operation, watched, event)
+			      : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
 }
 
 void

@@ -15,12 +15,15 @@
  * all of them again and again, without a pause, until its turn comes; a few hundred such clients a
  * second take a core and let each other wait. Here it is told once.
  *
- * To do that, sendmsg(), epoll_wait() and epoll_ctl() stand here in front of the C library's.
- * Threads: any. */
+ * To do that, sendmsg(), epoll_wait() and epoll_ctl() stand here in front of the C library's, in
+ * the whole program. Only nng gets to see another behaviour: a descriptor that it has given to
+ * epoll itself, as that socket and until it is closed, and its own thread that waits there. For
+ * everybody else they are the C library's. A program that has definitions of its own for them can't
+ * be linked with this, and one that comes to it with dlopen() is not guarded. Threads: any. */
 #ifndef USHER_CLIENT_GUARD_H
 #define USHER_CLIENT_GUARD_H
 
-/* Call it before the first socket: it links the rest in. */
+/* client_new() and rpc_server_new() call it before their first socket: it links the rest in. */
 void nng_guard(void);
 
 #endif

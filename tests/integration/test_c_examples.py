@@ -35,6 +35,19 @@ def test_resolve_prints_the_context(nodes: list[Node], org_a: Organisation):
     assert "sent 1 times" in done.stderr
 
 
+def _is_guarded(program: pathlib.Path) -> bool:
+    """Does what stands between nng and the kernel (src/client/guard.h) stand in it?"""
+    done = run(["nm", program])
+    assert done.returncode == 0, done.stderr
+    defined = {line.split()[2] for line in done.stdout.splitlines() if line[17:19] == "T "}
+    return {"sendmsg", "epoll_wait", "epoll_ctl"} <= defined
+
+
+@pytest.mark.parametrize("example", ["resolve", "failover"])
+def test_no_program_with_the_client_loses_nngs_one_thread(example: str):
+    assert _is_guarded(BINARIES / f"usher-example-{example}")
+
+
 @pytest.mark.skipif(SANITIZED, reason="its libraries are linked with the sanitizers' own flags")
 def test_a_program_outside_of_the_tree_is_built_with_what_is_installed(
     nodes: list[Node], org_a: Organisation, tmp_path: pathlib.Path
@@ -54,6 +67,7 @@ def test_a_program_outside_of_the_tree_is_built_with_what_is_installed(
             cwd=tmp_path, env=environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+        assert _is_guarded(tmp_path / name)
     done = run([tmp_path / "resolve", _urls(nodes), org_a.api_key, "Hello from afar"])
     assert done.returncode == 0 and "Hello from afar" in done.stdout, done.stderr
 
