@@ -60,8 +60,7 @@ struct server {
 	unsigned index; /* of its health */
 	bool is_open;
 	nng_socket socket;
-	nng_pipe pipe; /* the latest */
-	unsigned pipes;
+	nng_pipe pipe; /* the latest, from before it can be used; its id is 0: it is gone */
 	struct list lines_free;
 	struct list calls; /* under way here */
 	int64_t heard_us;  /* when an answer came last, or the first call went out */
@@ -190,6 +189,9 @@ void gather_cancel(struct server *server);
 /* server.c. Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED. */
 MUST_USE status server_open(
     struct client *client, const struct client_settings *settings, struct slice url);
+/* What nng says of a connection. It may say that one is gone before it says that it can be used, or
+ * without: two threads of its own do so. */
+void server_hear(struct server *server, nng_pipe pipe, nng_pipe_ev event);
 /* Blocks as socket_close() does. */
 void server_close(struct server *server);
 /* Errors: RESOURCE_EXHAUSTED. */

@@ -20,28 +20,45 @@
 /* So long is a connection given to end before its socket is closed. */
 #define QUIET_US (100 * US_PER_MS)
 
+/* The lock is held. */
 static void
-pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
+server_set_connected(struct server *server, bool is_connected)
 {
-	struct server *server = arg;
+	struct client *client = server->client;
+	bool *was = &client->health[server->index].is_connected;
+
+	if (is_connected && !*was)
+		(void)atomic_fetch_add(&client->connections, 1);
+	else if (!is_connected && *was)
+		(void)atomic_fetch_sub(&client->connections, 1);
+	*was = is_connected;
+	/* Another server may be at the other end. */
+	server->gathering.ability = GATHER_UNKNOWN;
+	if (is_connected)
+		calls_wake(client);
+	(void)pthread_cond_broadcast(&client->idle);
+}
+
+void
+server_hear(struct server *server, nng_pipe pipe, nng_pipe_ev event)
+{
 	struct client *client = server->client;
 
 	(void)pthread_mutex_lock(&client->lock);
-	if (event == NNG_PIPE_EV_ADD_POST) {
+	if (event == NNG_PIPE_EV_ADD_PRE) {
 		server->pipe = pipe;
-		server->pipes++;
-		(void)atomic_fetch_add(&client->connections, 1);
-	} else if (server->pipes > 0) {
-		server->pipes--;
-		(void)atomic_fetch_sub(&client->connections, 1);
+	} else if (server->pipe.id == pipe.id) {
+		if (event == NNG_PIPE_EV_REM_POST)
+			server->pipe.id = 0;
+		server_set_connected(server, event == NNG_PIPE_EV_ADD_POST);
 	}
-	client->health[server->index].is_connected = server->pipes > 0;
-	/* Another server may be at the other end. */
-	server->gathering.ability = GATHER_UNKNOWN;
-	if (server->pipes > 0)
-		calls_wake(client);
-	(void)pthread_cond_broadcast(&client->idle);
 	(void)pthread_mutex_unlock(&client->lock);
+}
+
+static void
+pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	server_hear(arg, pipe, event);
 }
 
 static status
@@ -99,6 +116,7 @@ server_open(struct client *client, const struct client_settings *settings, struc
 	memcpy(server->url, url.data, url.bytes);
 	list_init(&server->lines_free);
 	list_init(&server->calls);
+	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_PRE, pipe_changed, server);
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_POST, pipe_changed, server);
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, pipe_changed, server);
 	TRY(socket_set(server->socket, settings));
@@ -128,18 +146,19 @@ static void
 server_hang_up(struct server *server)
 {
 	struct client *client = server->client;
+	const bool *is_still_connected = &client->health[server->index].is_connected;
 	struct timespec until;
 
 	wait_deadline(QUIET_US, &until);
 	(void)pthread_mutex_lock(&client->lock);
 	const nng_pipe pipe = server->pipe;
-	const bool is_connected = server->pipes > 0;
+	const bool is_connected = *is_still_connected;
 	(void)pthread_mutex_unlock(&client->lock);
 	if (!is_connected)
 		return;
 	pipe_shut(pipe);
 	(void)pthread_mutex_lock(&client->lock);
-	while (server->pipes > 0)
+	while (*is_still_connected)
 		if (pthread_cond_timedwait(&client->idle, &client->lock, &until) != 0)
 			break;
 	(void)pthread_mutex_unlock(&client->lock);
