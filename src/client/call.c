@@ -186,6 +186,7 @@ call_choose(struct call *call, int64_t now_us)
 				    client->turn++, now_us);
 
 	if (at < 0) {
+		call->is_fresh = false; /* time will have passed */
 		list_add_last(&client->calls_waiting, &call->list);
 		/* Under the lock, so that whoever wakes it finds it asleep. */
 		call_wait(call, call->deadline_us - now_us);

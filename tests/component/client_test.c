@@ -577,6 +577,8 @@ none_is_connected(void)
 	return !client_is_connected(pair.client);
 }
 
+#define WAITED_MS 30
+
 static void
 calls_wait_for_the_first_connection(void **state)
 {
@@ -597,13 +599,19 @@ calls_wait_for_the_first_connection(void **state)
 	assert_int_equal(result.attempts, 0);
 	client_result_done(&result);
 
-	/* Not one of them is lost, with a key or without. */
+	/* Not one of them is lost, with a key or without; and none says that it has more time than
+	 * is left. */
 	start(&write_method, 8);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	while (clock_boot_us(&clock_system) - began_us < WAITED_MS * US_PER_MS)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	upstream_open(&pair.servers[1], urls[1]);
 	pair.is_up[1] = true;
 	until(all_have_ended, "all have ended");
 	assert_int_equal(ended.failed, 0);
 	assert_int_equal(upstream_calls(&pair.servers[1]), 8);
+	assert_in_range(
+	    upstream_last(&pair.servers[1])->timeout_ms, 1, patient.timeout_ms - WAITED_MS);
 	pair_close();
 }
 
