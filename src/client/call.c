@@ -45,11 +45,11 @@ call_take(struct client *client, const struct call_plan *plan, struct call **out
 	(void)pthread_mutex_lock(&client->lock);
 	const bool is_closing = atomic_load(&client->is_closing);
 	if (!is_closing) {
+		has_room = plan->pinned || atomic_load(&client->calls_counted) < client->calls_max;
 		/* The one that was idle longest: nng may still be putting away its timeout. */
-		node = list_take_first(&client->calls_free);
-		has_room = node || plan->pinned || client->calls_open < client->calls_max;
+		node = has_room ? list_take_first(&client->calls_free) : NULL;
 		client->calls_under_way += has_room;
-		client->calls_open += !node && has_room;
+		(void)atomic_fetch_add(&client->calls_counted, has_room && !plan->pinned);
 	}
 	(void)pthread_mutex_unlock(&client->lock);
 	if (is_closing)
@@ -63,8 +63,8 @@ call_take(struct client *client, const struct call_plan *plan, struct call **out
 	}
 	const status st = call_new(client, out);
 	if (st.code != ST_OK) {
+		(void)atomic_fetch_sub(&client->calls_counted, !plan->pinned);
 		(void)pthread_mutex_lock(&client->lock);
-		client->calls_open--;
 		call_is_through(client);
 		(void)pthread_mutex_unlock(&client->lock);
 	}
@@ -91,6 +91,8 @@ call_end(struct call *call, struct client_result *result)
 	if (call->session && result->has_revision)
 		causal_session_note(
 		    call->session, slice_of(result->revision, CLIENT_REVISION_BYTES));
+	/* Whoever hears that it is over may make another in its place. */
+	(void)atomic_fetch_sub(&client->calls_counted, call->pinned == NULL);
 	call->callback(call->arg, result);
 	(void)pthread_mutex_lock(&client->lock);
 	list_add_last(&client->calls_free, &call->list);

@@ -113,12 +113,12 @@ struct client {
 	nng_aio *watch; /* NULL with one server */
 	nng_aio *sweep; /* NULL: nothing is gathered */
 	atomic_uint connections;
+	atomic_uint calls_counted; /* against calls_max; raised under the lock */
 	atomic_bool is_closing;
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	uint32_t calls_open; /* that exist */
-	uint32_t calls_under_way;
+	uint32_t calls_under_way; /* until their callback has returned; and messages that are out */
 	uint32_t turn;
 	uint64_t repeats;
 	struct list calls_free;

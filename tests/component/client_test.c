@@ -246,19 +246,19 @@ waiting_at(int i)
 }
 
 static bool
-four_wait_at_each_gate(void)
+half_wait_at_each_gate(void)
 {
-	return waiting_at(0) == 4 && waiting_at(1) == 4;
+	return waiting_at(0) == started / 2 && waiting_at(1) == started / 2;
 }
 
-/* Four calls under way on each server. */
+/* So many calls under way on each server. */
 static void
-start_at_the_gates(const struct client_method *method)
+start_at_the_gates(const struct client_method *method, unsigned each)
 {
 	for (int i = 0; i < 2; i++)
 		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
-	start(method, 8);
-	until(four_wait_at_each_gate, "four calls are under way on each server");
+	start(method, 2 * each);
+	until(half_wait_at_each_gate, "as many calls are under way on each server");
 }
 
 static bool
@@ -507,7 +507,7 @@ a_server_that_dies_takes_no_read_along(void **state)
 {
 	(void)state;
 	pair_open(NULL);
-	start_at_the_gates(&read_method);
+	start_at_the_gates(&read_method, 4);
 	(void)nng_close(pair.servers[0].socket);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
@@ -523,7 +523,7 @@ a_server_that_dies_takes_writes_without_a_key_along(void **state)
 {
 	(void)state;
 	pair_open(NULL);
-	start_at_the_gates(&write_method);
+	start_at_the_gates(&write_method, 4);
 	(void)nng_close(pair.servers[0].socket);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
@@ -621,7 +621,7 @@ a_server_that_says_nothing_is_given_up(void **state)
 	(void)state;
 	pair_open(NULL);
 	/* All of its workers stand, so that it does not even tell its health. */
-	start_at_the_gates(&read_method);
+	start_at_the_gates(&read_method, 4);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
 	assert_int_equal(ended.failed, 0);
@@ -703,6 +703,46 @@ a_batch_is_repeated_if_each_of_its_items_may_be(void **state)
 	pair_close();
 }
 
+/* So many calls, each of which is made by the one before. */
+static _Atomic int relays_left;
+
+static void
+relay_ended(void *arg, struct client_result *result)
+{
+	if (result->status.code == ST_OK && atomic_fetch_sub(&relays_left, 1) > 0)
+		client_call_raw_async(
+		    pair.client, &read_method, &patient, slice_text("\x0a\x01x"), relay_ended, arg);
+	else
+		call_ended(arg, result);
+}
+
+static void
+a_call_that_is_over_leaves_its_place_to_the_next(void **state)
+{
+	(void)state;
+	pair_open(&(struct client_settings){.calls_max = 4});
+	atomic_store(&relays_left, 200);
+	started = 4;
+	ended.done = ended.failed = 0;
+	for (int i = 0; i < 4; i++)
+		client_call_raw_async(pair.client, &read_method, &patient, slice_text("\x0a\x01x"),
+		    relay_ended, NULL);
+	until(all_have_ended, "all have ended");
+	assert_int_equal(ended.failed, 0);
+	assert_int_equal(calls_in_all(), 204);
+
+	/* And no more than that. */
+	start_at_the_gates(&read_method, 2);
+	struct client_result result = call_raw(&read_method, NULL);
+	assert_string_equal(result.status.reason, "TOO_MANY_CALLS");
+	client_result_done(&result);
+	gate_open(0);
+	gate_open(1);
+	until(all_have_ended, "all have ended");
+	assert_int_equal(ended.failed, 0);
+	pair_close();
+}
+
 static bool
 all_stand_between_attempts(void)
 {
@@ -719,7 +759,7 @@ a_client_can_be_freed_whatever_its_calls_do(void **state)
 
 	(void)state;
 	pair_open(NULL);
-	start_at_the_gates(&read_method);
+	start_at_the_gates(&read_method, 4);
 	client_free(&pair.client);
 	assert_true(all_have_ended());
 	assert_int_equal(ended.failed, 8);
@@ -792,6 +832,7 @@ main(void)
 	    cmocka_unit_test(a_server_that_is_slow_but_alive_is_waited_for),
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
 	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
+	    cmocka_unit_test(a_call_that_is_over_leaves_its_place_to_the_next),
 	    cmocka_unit_test(a_client_can_be_freed_whatever_its_calls_do),
 	    cmocka_unit_test(urls_that_are_none_are_refused),
 	};
