@@ -147,6 +147,13 @@ failure_of(const struct client *client, int error)
 	    "the connection was lost; the call may have been done");
 }
 
+bool
+is_no_answer(const struct client_result *result)
+{
+	return !result->internal_message && (result->status.code == ST_UNAVAILABLE ||
+						result->status.code == ST_DEADLINE_EXCEEDED);
+}
+
 nng_duration
 duration_of(int64_t us)
 {
@@ -311,8 +318,8 @@ call_judge(struct call *call, const struct client_result *result, bool is_more, 
 	struct server_health *health = &client->health[server->index];
 	const bool has_answered = result->internal_message != NULL;
 	const bool is_passing = retry_is_worth_it(result->status, result->retry_after_ms);
-	const bool is_ill = has_answered ? result->status.code == ST_UNAVAILABLE && is_passing
-					 : result->status.code != ST_CANCELLED;
+	const bool is_ill = is_no_answer(result) ||
+			    (has_answered && is_passing && result->status.code == ST_UNAVAILABLE);
 	bool is_new = true;
 	uint32_t random = 0;
 
@@ -321,7 +328,7 @@ call_judge(struct call *call, const struct client_result *result, bool is_more, 
 	server->failures += is_ill;
 	if (is_ill)
 		is_new = health_begin_rest(health, now_us) || has_answered;
-	else
+	else if (has_answered)
 		health_end_rest(health);
 	if (!is_passing) {
 		if (has_answered)

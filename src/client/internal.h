@@ -152,6 +152,8 @@ void call_leave(struct call *call);
 /* The attempt was made; takes the result. is_more: of a trouble that was counted already. */
 void call_conclude(struct call *call, struct client_result *result, bool is_more);
 void call_fail(struct call *call, status failure);
+/* Is it the server's doing that there was no answer? What we lack ourselves is not. */
+bool is_no_answer(const struct client_result *result);
 /* No answer came: why not? */
 status failure_of(const struct client *client, int error);
 /* In nng's terms, at least a millisecond. */

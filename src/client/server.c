@@ -190,14 +190,13 @@ asked_end(void *arg, struct client_result *result)
 {
 	struct server *server = arg;
 	struct client *client = server->client;
-	const bool has_answered = result->internal_message != NULL;
-	const bool is_over = result->status.code == ST_CANCELLED;
+	const bool is_silent = is_no_answer(result);
 
 	client_result_done(result);
 	(void)pthread_mutex_lock(&client->lock);
 	server->is_asked = false;
 	(void)pthread_mutex_unlock(&client->lock);
-	if (!has_answered && !is_over)
+	if (is_silent)
 		/* One that was only just sent is left to the next round. */
 		calls_give_up(server, clock_boot_us(client->clock) - SILENCE_US);
 }

@@ -23,6 +23,23 @@ static const struct client_options patient = {.timeout_ms = 60000};
 static const struct client_options with_key = {
     .timeout_ms = 60000, .idempotency_key = {(const uint8_t *)"0123456789abcdef", 16}};
 
+/* There may be no memory for a message of the client's. */
+static _Atomic bool is_out_of_memory;
+static _Thread_local bool is_server;
+static _Atomic unsigned messages_refused;
+
+int __real_nng_msg_alloc(nng_msg **out, size_t bytes);
+int __wrap_nng_msg_alloc(nng_msg **out, size_t bytes);
+
+int
+__wrap_nng_msg_alloc(nng_msg **out, size_t bytes)
+{
+	if (is_server || !atomic_load(&is_out_of_memory))
+		return __real_nng_msg_alloc(out, bytes);
+	(void)atomic_fetch_add(&messages_refused, 1);
+	return NNG_ENOMEM;
+}
+
 /* Bars whoever comes until it is opened. */
 struct gate {
 	pthread_mutex_t lock;
@@ -162,6 +179,7 @@ answer_at_the_gate(void *env, const struct request_envelope *request, struct are
 
 	(void)arena;
 	(void)out;
+	is_server = true;
 	/* Health is told meanwhile. */
 	if (slice_equals_text(request->method, "usher.v1.OpsService/GetHealth"))
 		return;
@@ -633,7 +651,7 @@ a_server_that_says_nothing_is_given_up(void **state)
 
 /* Calls that are held up on both servers: were they left alone? */
 static bool
-slow_servers_are_waited_for(void)
+slow_servers_are_waited_for(bool has_memory)
 {
 	const int64_t until_us = clock_boot_us(&clock_system) + 5 * US_PER_S / 2;
 
@@ -641,27 +659,43 @@ slow_servers_are_waited_for(void)
 	for (int i = 0; i < 2; i++)
 		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
 	start(&read_method, 2);
-	while (clock_boot_us(&clock_system) < until_us)
+	until(half_wait_at_each_gate, "a call is under way on each server");
+	atomic_store(&is_out_of_memory, !has_memory);
+	while (clock_boot_us(&clock_system) < until_us ||
+	       (!has_memory && atomic_load(&messages_refused) == 0))
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	assert_false(all_have_ended());
+	atomic_store(&is_out_of_memory, false);
+	const bool none_has_ended = !all_have_ended();
 	gate_open(0);
 	gate_open(1);
 	until(all_have_ended, "both have ended");
-	assert_int_equal(ended.failed, 0);
-	const bool are_waited_for = client_repeats(pair.client) == 0;
+	const bool none_was_repeated = client_repeats(pair.client) == 0;
 	pair_close();
-	return are_waited_for;
+	return none_has_ended && none_was_repeated && ended.failed == 0;
+}
+
+static void
+slow_servers_must_be_waited_for(bool has_memory)
+{
+	int tries = 5;
+
+	/* A machine that stands still for a second itself may keep its health from being heard. */
+	while (!slow_servers_are_waited_for(has_memory))
+		assert_int_not_equal(--tries, 0);
 }
 
 static void
 a_server_that_is_slow_but_alive_is_waited_for(void **state)
 {
-	int tries = 5;
-
 	(void)state;
-	/* A machine that stands still for a second itself may keep its health from being heard. */
-	while (!slow_servers_are_waited_for())
-		assert_int_not_equal(--tries, 0);
+	slow_servers_must_be_waited_for(true);
+}
+
+static void
+a_client_without_memory_does_not_take_its_servers_for_dead(void **state)
+{
+	(void)state;
+	slow_servers_must_be_waited_for(false);
 }
 
 /* nng 1.5 must not take the timeout for an answer because the call had paused before. */
@@ -830,6 +864,7 @@ main(void)
 	    cmocka_unit_test(calls_wait_for_the_first_connection),
 	    cmocka_unit_test(a_server_that_says_nothing_is_given_up),
 	    cmocka_unit_test(a_server_that_is_slow_but_alive_is_waited_for),
+	    cmocka_unit_test(a_client_without_memory_does_not_take_its_servers_for_dead),
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
 	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
 	    cmocka_unit_test(a_call_that_is_over_leaves_its_place_to_the_next),
