@@ -6,12 +6,22 @@
 struct batch_call {
 	struct client_item *items;
 	size_t count;
+	struct causal_session *session; /* of the whole */
 	client_batch_callback *callback;
 	void *arg;
 };
 
 static const struct client_method batch_method = {
     .name = BATCH_METHOD_NAME, .bytes_max = MESSAGE_BYTES_MAX};
+
+/* The whole message's answer has no revision: each write in it has its own. */
+static void
+item_note(const struct client_item *item, struct causal_session *session)
+{
+	if (session && item->result.has_revision)
+		causal_session_note(
+		    session, slice_of(item->result.revision, CLIENT_REVISION_BYTES));
+}
 
 static void
 batch_end(void *arg, struct client_result *result)
@@ -32,9 +42,8 @@ batch_end(void *arg, struct client_result *result)
 			continue;
 		}
 		client_result_read_bytes(&item->result, bytes, item->method->reply);
-		if (item->options.session && item->result.has_revision)
-			causal_session_note(item->options.session,
-			    slice_of(item->result.revision, CLIENT_REVISION_BYTES));
+		item_note(item, item->options.session);
+		item_note(item, batch->session);
 	}
 	batch->callback(batch->arg, result);
 	free(batch);
@@ -119,7 +128,7 @@ client_batch_async(struct client *client, const struct client_options *options,
 		callback(arg, &result);
 		return;
 	}
-	*batch = (struct batch_call){items, items_count, callback, arg};
+	*batch = (struct batch_call){items, items_count, own.session, callback, arg};
 	if (own.timeout_ms == 0)
 		own.timeout_ms = batch_timeout_ms(items, items_count);
 	call_start(client, &(struct call_plan){.method = &batch_method,

@@ -3,6 +3,7 @@
 #include "client/client.h"
 #include "tests/lib/until.h"
 #include "tests/lib/upstream.h"
+#include "wire/envelope.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -737,6 +738,72 @@ a_batch_is_repeated_if_each_of_its_items_may_be(void **state)
 	pair_close();
 }
 
+/* Each item was a write: the first made revision 5 of epoch 1, the second 6. */
+static void
+answer_writes(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	uint8_t *const start = arena_alloc(arena, 4096);
+	struct wire_reader reader = wire_reader_of(request->payload);
+	uint8_t *at = start;
+	struct slice bytes;
+
+	(void)env;
+	for (uint8_t id = 5; batch_next(&reader, &bytes); id++) {
+		uint8_t revision[CLIENT_REVISION_BYTES] = {[7] = 1, [15] = id};
+		struct response_envelope reply;
+
+		response_envelope_init(&reply);
+		reply.revision = slice_of(revision, sizeof revision);
+		const size_t size = envelope_response_size(&reply);
+		at = wire_put_item_head(at, 1, size);
+		(void)envelope_pack_response(&reply, at);
+		at += size;
+	}
+	out->payload = slice_of(start, (size_t)(at - start));
+}
+
+static void
+a_session_of_a_batch_sees_the_writes_of_its_items(void **state)
+{
+	struct client_item items[2] = {{.method = &write_method}, {.method = &write_method}};
+	struct causal_session whole, own;
+	uint8_t revision[CLIENT_REVISION_BYTES];
+
+	(void)state;
+	causal_session_init(&whole);
+	causal_session_init(&own);
+	items[0].options.session = &own;
+	pair_open(NULL);
+	script_both(answer_writes, NULL);
+	started = 1;
+	ended.done = ended.failed = 0;
+	client_batch_async(
+	    pair.client, &(struct client_options){.session = &whole}, items, 2, call_ended, NULL);
+	until(all_have_ended, "the batch has ended");
+	assert_int_equal(ended.failed, 0);
+	assert_true(causal_session_latest(&own, revision));
+	assert_int_equal(revision[15], 5);
+	assert_true(causal_session_latest(&whole, revision));
+	assert_int_equal(revision[15], 6);
+
+	/* What is called under it from now on waits for them. */
+	const struct client_options after = {.timeout_ms = 60000, .session = &whole};
+	script_both(NULL, NULL);
+	struct client_result result = call_raw(&read_method, &after);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	bool is_carried = false;
+	for (int i = 0; i < 2; i++)
+		if (upstream_calls(&pair.servers[i]) > 0)
+			is_carried |= slice_equals(upstream_last(&pair.servers[i])->at_least,
+			    slice_of(revision, sizeof revision));
+	assert_true(is_carried);
+	pair_close();
+	causal_session_done(&whole);
+	causal_session_done(&own);
+}
+
 /* So many calls, each of which is made by the one before. */
 static _Atomic int relays_left;
 
@@ -867,6 +934,7 @@ main(void)
 	    cmocka_unit_test(a_client_without_memory_does_not_take_its_servers_for_dead),
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
 	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
+	    cmocka_unit_test(a_session_of_a_batch_sees_the_writes_of_its_items),
 	    cmocka_unit_test(a_call_that_is_over_leaves_its_place_to_the_next),
 	    cmocka_unit_test(a_client_can_be_freed_whatever_its_calls_do),
 	    cmocka_unit_test(urls_that_are_none_are_refused),
