@@ -15,14 +15,14 @@ import (
 
 const (
 	messageBytesMax = 4 << 20
-	// The server answers at the deadline itself; its answer may take a moment to arrive.
-	grace = 250 * time.Millisecond
 	// A connected server takes a message at once; one that does not may have just been lost.
 	sendMax    = 250 * time.Millisecond
 	restFirst  = time.Second
 	restMax    = 30 * time.Second
 	silenceMax = time.Second
 	watchEvery = 250 * time.Millisecond
+	// The server answers at the deadline itself; its answer may take a moment to arrive.
+	graceUsual = 250 * time.Millisecond
 )
 
 // exchange is one message to a server and its answer, under way.
@@ -36,6 +36,7 @@ type server struct {
 	url     string
 	socket  mangos.Socket
 	changed func()
+	grace   time.Duration
 
 	mu         sync.Mutex
 	pipes      int
@@ -52,7 +53,8 @@ func newServer(url string, config *tls.Config, changed func()) (*server, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &server{url: url, socket: socket, changed: changed, exchanges: map[*exchange]struct{}{}}
+	s := &server{url: url, socket: socket, changed: changed, grace: graceUsual}
+	s.exchanges = map[*exchange]struct{}{}
 	socket.SetPipeEventHook(s.count)
 	// Without this a call is sent again when its connection is lost, and would run twice.
 	if err = socket.SetOption(mangos.OptionRetryTime, time.Duration(0)); err == nil {
@@ -161,7 +163,7 @@ func (s *server) open(left time.Duration) (*exchange, error) {
 		send = sendMax
 	}
 	if err = context.SetOption(mangos.OptionSendDeadline, send); err == nil {
-		err = context.SetOption(mangos.OptionRecvDeadline, left+grace)
+		err = context.SetOption(mangos.OptionRecvDeadline, left+s.grace)
 	}
 	if err != nil {
 		_ = context.Close()
@@ -184,57 +186,77 @@ func (s *server) end(x *exchange) {
 	_ = x.context.Close()
 }
 
+// said is what became of an exchange.
+type said struct {
+	answer  []byte
+	failure *Error
+}
+
 // talk sends a message and waits for the answer, left at most and until ctx ends.
 func (s *server) talk(ctx context.Context, message []byte, left time.Duration) ([]byte, *Error) {
 	if ctx.Err() != nil {
 		return nil, ended(ctx)
 	}
+	// What is no time at all would be no limit to mangos.
+	if left <= 0 {
+		return nil, s.notSent()
+	}
 	x, err := s.open(left)
 	if err != nil {
 		return nil, refuse(Cancelled, "CLIENT_CLOSED", "the client was closed")
 	}
+	if ctx.Done() == nil {
+		got := s.exchange(x, message)
+		return got.answer, got.failure
+	}
+	over := make(chan said, 1)
+	go func() { over <- s.exchange(x, message) }()
+	select {
+	case got := <-over:
+		return got.answer, got.failure
+	case <-ctx.Done():
+	}
+	// The caller goes at once. Whether the server is well is seen when the answer comes, a moment
+	// after the deadline as it may, or does not.
+	if ctx.Err() == context.Canceled {
+		_ = x.context.Close()
+	}
+	return nil, ended(ctx)
+}
+
+func (s *server) exchange(x *exchange, message []byte) said {
 	defer s.end(x)
-	if done := ctx.Done(); done != nil {
-		over := make(chan struct{})
-		defer close(over)
-		go func() {
-			select {
-			case <-done:
-				_ = x.context.Close()
-			case <-over:
-			}
-		}()
+	err := x.context.Send(message)
+	if err != nil {
+		return said{failure: s.failure(x, err)}
 	}
-	if err = x.context.Send(message); err == nil {
-		s.mu.Lock()
-		x.sentAt = time.Now()
-		s.mu.Unlock()
-		var answer []byte
-		if answer, err = x.context.Recv(); err == nil {
-			s.mu.Lock()
-			s.heardAt = time.Now()
-			s.mu.Unlock()
-			return answer, nil
-		}
+	s.mu.Lock()
+	x.sentAt = time.Now()
+	s.mu.Unlock()
+	answer, err := x.context.Recv()
+	if err != nil {
+		return said{failure: s.failure(x, err)}
 	}
-	return nil, s.failure(ctx, x, err)
+	s.mu.Lock()
+	s.heardAt = time.Now()
+	s.mu.Unlock()
+	return said{answer: answer}
+}
+
+func (s *server) notSent() *Error {
+	return refuse(DeadlineExceeded, "NOT_SENT", s.url+" did not take the message; nothing was sent")
 }
 
 // failure says what a failed send or receive means to the caller.
-func (s *server) failure(ctx context.Context, x *exchange, err error) *Error {
+func (s *server) failure(x *exchange, err error) *Error {
 	s.mu.Lock()
 	isSent, isClosed := !x.sentAt.IsZero(), s.isClosed
 	s.mu.Unlock()
 	switch {
-	case ctx.Err() != nil:
-		if isSent && ctx.Err() == context.DeadlineExceeded {
-			s.rest(time.Now())
-		}
-		return ended(ctx)
 	case isClosed:
 		return refuse(Cancelled, "CLIENT_CLOSED", "the client was closed")
 	case !isSent:
-		return refuse(DeadlineExceeded, "NOT_SENT", s.url+" did not take the message; nothing was sent")
+		return s.notSent()
 	case err == mangos.ErrRecvTimeout:
 		s.rest(time.Now())
 		return refuse(DeadlineExceeded, "NO_ANSWER",

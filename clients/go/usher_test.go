@@ -23,6 +23,7 @@ type scripted struct {
 	mu       sync.Mutex
 	answers  []*usherv1.Response
 	requests []*usherv1.Request
+	held     chan struct{} // nil, or closed when answers may go
 }
 
 func script(t *testing.T, answers ...*usherv1.Response) *scripted {
@@ -66,9 +67,13 @@ func (s *scripted) serve() {
 		if len(s.answers) > 1 {
 			s.answers = s.answers[1:]
 		}
+		held := s.held
 		s.mu.Unlock()
 		if answer == nil {
 			continue
+		}
+		if held != nil {
+			<-held
 		}
 		message, err = proto.Marshal(answer)
 		if err != nil || s.socket.Send(message) != nil {
@@ -440,6 +445,68 @@ func TestTheContextEndsACall(t *testing.T) {
 	_, err = client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
 	if !errors.Is(err, Cancelled) || !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
+	}
+}
+
+func (s *server) troubles() (load, failures int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.exchanges), s.failures
+}
+
+// healthWithin calls with a context that ends soon, and wants it to end with that.
+func healthWithin(t *testing.T, client *Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{}); !errors.Is(err, DeadlineExceeded) {
+		t.Fatal(err)
+	}
+}
+
+func TestAnAnswerJustAfterTheContextsEndIsNoTrouble(t *testing.T) {
+	slow := script(t, fine)
+	slow.mu.Lock()
+	slow.held = make(chan struct{})
+	slow.mu.Unlock()
+	client := clientOf(t, slow)
+	client.awaitAll(t)
+	s := client.servers.all[0]
+	s.grace = time.Minute
+	healthWithin(t, client)
+	close(slow.held)
+	await(t, "the answer has come", func() bool { load, _ := s.troubles(); return load == 0 })
+	if _, failures := s.troubles(); failures != 0 {
+		t.Fatal(failures)
+	}
+}
+
+func TestAServerThatLetsContextsEndRests(t *testing.T) {
+	client := clientOf(t, script(t, nil))
+	client.awaitAll(t)
+	s := client.servers.all[0]
+	s.grace = time.Millisecond
+	healthWithin(t, client)
+	await(t, "it rests", func() bool { load, failures := s.troubles(); return load == 0 && failures == 1 })
+}
+
+func TestNoTimeAtAllIsNotForEver(t *testing.T) {
+	client := clientOf(t, script(t, nil))
+	client.awaitAll(t)
+	for _, left := range []time.Duration{0, -time.Second} {
+		ended := make(chan *Error, 1)
+		go func() {
+			_, failure := client.servers.all[0].talk(context.Background(), []byte{}, left)
+			ended <- failure
+		}()
+		select {
+		case failure := <-ended:
+			if failure.Reason != "NOT_SENT" {
+				t.Fatal(failure)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("it does not end")
+		}
 	}
 }
 
