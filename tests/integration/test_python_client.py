@@ -26,7 +26,7 @@ import usher
 from usher import retry, servers
 from usher.v1 import context_pb2, envelope_pb2
 from usher_testing import SOURCE, Node, Organisation, System, wait_until
-from usher_testing.process import run
+from usher_testing.process import free_port, run
 from usher_testing.scripted import ScriptedServer, in_turn, refusal
 
 README = SOURCE / "clients/python/README.md"
@@ -284,6 +284,39 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
             failure = exchange.failure(pynng.Timeout("", 5))
         assert isinstance(failure, usher.DeadlineExceeded) and failure.reason == "NOT_SENT"
         assert not client.servers[0].is_resting()
+
+
+def test_a_connection_that_is_gone_before_it_has_come_is_gone():
+    """nng says so on two threads, and neither waits for the other."""
+    server = servers.Server("tcp://127.0.0.1:1", None, lambda: None)
+    try:
+        server._comes(1)
+        server._is_gone(1)
+        server._has_come(1)
+        assert not server.is_connected
+        server._comes(2)
+        server._has_come(2)
+        assert server.is_connected
+        server._is_gone(1)
+        assert server.is_connected
+        server._is_gone(2)
+        assert not server.is_connected
+    finally:
+        server.close()
+
+
+def test_a_server_is_found_where_something_else_was():
+    """nng says of a connection that it refuses that it is gone, and never that it has come."""
+    refused: list[Any] = []
+    with pynng.Pair0() as other:
+        url = f"tcp://127.0.0.1:{free_port()}"
+        other.add_pre_pipe_connect_cb(refused.append)
+        other.listen(url)
+        with usher.Client(url, timeout=60.0) as client:
+            wait_until(lambda: len(refused) > 2, "it was refused again and again", 30)
+            other.close()
+            with ScriptedServer(in_turn(FINE), url):
+                client.ops.get_health()
 
 
 def test_what_was_sent_once_does_not_end_as_unsent():

@@ -100,7 +100,8 @@ class Server:
         self._changed = changed
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
-        self._pipes = 0
+        self._pipe: int | None = None  # the latest one's id, from before it can be used
+        self._is_connected = False
         self._exchanges: set[Exchange] = set()
         self._failures = 0
         self._rests_until = 0.0
@@ -115,17 +116,34 @@ class Server:
         )
         if url.startswith(("tcp", "tls")):
             self._socket.tcp_keepalive = True
-        self._socket.add_post_pipe_connect_cb(lambda pipe: self._count(1))
-        self._socket.add_post_pipe_remove_cb(lambda pipe: self._count(-1))
+        self._socket.add_pre_pipe_connect_cb(lambda pipe: self._comes(pipe.id))
+        self._socket.add_post_pipe_connect_cb(lambda pipe: self._has_come(pipe.id))
+        self._socket.add_post_pipe_remove_cb(lambda pipe: self._is_gone(pipe.id))
         try:
             self._socket.dial(url, block=False)
         except pynng.NNGException as error:
             self.close()
             raise InvalidArgument(f"{url} cannot be dialled: {error}", reason="BAD_URL") from None
 
-    def _count(self, pipes: int) -> None:
+    # nng may say that a connection is gone before it says that it has come, or without.
+
+    def _comes(self, pipe: int) -> None:
         with self._lock:
-            self._pipes += pipes
+            self._pipe = pipe
+
+    def _has_come(self, pipe: int) -> None:
+        with self._lock:
+            if pipe != self._pipe:
+                return
+            self._is_connected = True
+        self._changed()
+
+    def _is_gone(self, pipe: int) -> None:
+        with self._lock:
+            if pipe != self._pipe:
+                return
+            self._pipe = None
+            self._is_connected = False
         self._changed()
 
     def close(self) -> None:
@@ -146,7 +164,7 @@ class Server:
 
     @property
     def is_connected(self) -> bool:
-        return self._pipes > 0
+        return self._is_connected
 
     @property
     def load(self) -> int:
