@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pynng
 import pytest
@@ -283,6 +283,25 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
         with client.servers[0].open(1.0) as exchange:
             failure = exchange.failure(pynng.Timeout("", 5))
         assert isinstance(failure, usher.DeadlineExceeded) and failure.reason == "NOT_SENT"
+        assert not client.servers[0].is_resting()
+
+
+@pytest.mark.parametrize("lack", [pynng.NoMemory("", 2), MemoryError()])
+def test_what_a_client_lacks_itself_says_nothing_of_its_servers(lack: Exception):
+    def fail(*_: Any) -> None:
+        raise lack
+
+    with ScriptedServer(in_turn(FINE)) as server, usher.Client(server.url) as client:
+        wait_until(lambda: client.servers[0].is_connected, "connected")
+        # Whoever looks after them all asks so, and goes on.
+        assert usher.client._answers(cast(servers.Server, SimpleNamespace(open=fail)))
+        with client.servers[0].open(1.0) as exchange:
+            exchange.sent()
+            if isinstance(lack, pynng.NNGException):
+                assert isinstance(exchange.failure(lack), usher.ResourceExhausted)
+        client.servers[0]._socket.new_context = fail
+        with pytest.raises((usher.ResourceExhausted, MemoryError)):
+            client.ops.get_health()
         assert not client.servers[0].is_resting()
 
 

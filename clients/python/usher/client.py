@@ -13,7 +13,15 @@ import pynng
 from google.protobuf.message import DecodeError, Message
 
 from usher import methods
-from usher.errors import Code, Error, Internal, ResourceExhausted, from_response
+from usher.errors import (
+    Code,
+    DeadlineExceeded,
+    Error,
+    Internal,
+    ResourceExhausted,
+    Unavailable,
+    from_response,
+)
 from usher.retry import (
     ATTEMPTS_MAX,
     Attempts,
@@ -83,12 +91,14 @@ class _Channel:
 
 
 def _answers(server: Server) -> bool:
-    """Does it say anything at all?"""
-    message = _encode(envelope_pb2.Request(method=_PROBE, timeout_ms=round(_PROBE_TIMEOUT * 1000)))
+    """Does it say anything at all? What keeps us from asking is not its doing."""
+    request = envelope_pb2.Request(method=_PROBE, timeout_ms=round(_PROBE_TIMEOUT * 1000))
     try:
-        _talk(server, message, _PROBE_TIMEOUT)
-    except Error:
+        _talk(server, _encode(request), _PROBE_TIMEOUT)
+    except (Unavailable, DeadlineExceeded):
         return False
+    except Exception:
+        return True
     return True
 
 

@@ -14,7 +14,14 @@ from urllib.parse import urlsplit
 
 import pynng
 
-from usher.errors import Cancelled, DeadlineExceeded, Error, InvalidArgument, Unavailable
+from usher.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    Error,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
 
 MESSAGE_BYTES_MAX = 4 << 20
 # The server answers at the deadline itself; its answer may take a moment to arrive.
@@ -26,6 +33,11 @@ _REST_MAX = 30.0
 _SILENCE_MAX = 1.0
 _WATCH_EVERY = 0.25
 _CLOSE_MAX = 1.0
+
+
+def _no_memory() -> Error:
+    """Our own trouble: it says nothing of the server."""
+    return ResourceExhausted("there is no memory for the call")
 
 
 class Exchange:
@@ -66,6 +78,8 @@ class Exchange:
             return DeadlineExceeded(
                 "no answer came in time; the call may have been carried out", reason="NO_ANSWER"
             )
+        if isinstance(error, pynng.NoMemory):
+            return _no_memory()
         return Unavailable(
             "the connection was lost; the call may have been carried out", reason="CONNECTION_LOST"
         )
@@ -213,7 +227,10 @@ class Server:
             # A context takes the socket's timeouts over when it is opened.
             self._socket.send_timeout = max(1, round(min(seconds, _SEND_MAX) * 1000))
             self._socket.recv_timeout = max(1, round((seconds + _GRACE) * 1000))
-            exchange = Exchange(self, self._socket.new_context())
+            try:
+                exchange = Exchange(self, self._socket.new_context())
+            except pynng.NoMemory:
+                raise _no_memory() from None
             if not self._exchanges:
                 self._heard_at = time.monotonic()
             self._exchanges.add(exchange)
