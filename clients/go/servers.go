@@ -15,6 +15,8 @@ import (
 
 const (
 	messageBytesMax = 4 << 20
+	// REQ's name for a request, which goes before it and its answer, and is counted with them.
+	headerBytes = 4
 	// A connected server takes a message at once; one that does not may have just been lost.
 	sendMax    = 250 * time.Millisecond
 	restFirst  = time.Second
@@ -72,7 +74,7 @@ func (s *server) dial(config *tls.Config) error {
 		mangos.OptionDialAsynch:       true,
 		mangos.OptionReconnectTime:    50 * time.Millisecond,
 		mangos.OptionMaxReconnectTime: 2 * time.Second,
-		mangos.OptionMaxRecvSize:      messageBytesMax,
+		mangos.OptionMaxRecvSize:      messageBytesMax + headerBytes,
 	}
 	if config != nil {
 		options[mangos.OptionTLSConfig] = config

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -507,6 +508,20 @@ func TestNoTimeAtAllIsNotForEver(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Fatal("it does not end")
 		}
+	}
+}
+
+func TestALargestAnswerComesThrough(t *testing.T) {
+	answer := refusal(NotFound, "", 0)
+	for answer.Message = ""; proto.Size(answer) < messageBytesMax; {
+		// The length's own length grows too.
+		answer.Message += strings.Repeat("x", (messageBytesMax-proto.Size(answer)+1)/2)
+	}
+	if proto.Size(answer) != messageBytesMax {
+		t.Fatal(proto.Size(answer))
+	}
+	if err := health(clientOf(t, script(t, answer))); !errors.Is(err, NotFound) {
+		t.Fatal(err)
 	}
 }
 

@@ -215,11 +215,16 @@ lanes_new(struct rpc_server *server)
 	return STATUS_OK;
 }
 
+/* REQ's name for a request, which goes before it and is counted with it. */
+#define REQUEST_HEADER_BYTES 4
+
 static status
 socket_set(nng_socket socket)
 {
+	const size_t most = MESSAGE_BYTES_MAX + REQUEST_HEADER_BYTES;
+
 	/* Without it, nng allocates whatever a header asks for. Over it, it closes the pipe. */
-	if (nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, MESSAGE_BYTES_MAX) != 0)
+	if (nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most) != 0)
 		return REFUSE(ST_INTERNAL, "nng refuses an option of the server's socket");
 	return STATUS_OK;
 }

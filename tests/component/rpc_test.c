@@ -1847,6 +1847,26 @@ a_message_over_the_limit_costs_its_sender_the_connection_alone(void **state)
 }
 
 static void
+a_message_at_the_limit_is_answered(void **state)
+{
+	struct fake *fake = *state;
+	nng_socket socket = plain_client(fake);
+	struct response_envelope answer;
+	nng_msg *message = NULL;
+	void *data = NULL;
+	size_t size = 0;
+
+	assert_int_equal(nng_msg_alloc(&message, MESSAGE_BYTES_MAX), 0);
+	memset(nng_msg_body(message), 'x', nng_msg_len(message));
+	assert_int_equal(nng_sendmsg(socket, message, 0), 0);
+	assert_int_equal(nng_recv(socket, &data, &size, NNG_FLAG_ALLOC), 0);
+	assert_int_equal(envelope_parse_response(slice_of(data, size), &answer).code, ST_OK);
+	assert_int_equal(answer.code, ST_INVALID_ARGUMENT);
+	nng_free(data, size);
+	nng_close(socket);
+}
+
+static void
 our_client_refuses_to_send_what_would_cost_its_connection(void **state)
 {
 	struct fake *fake = *state;
@@ -3071,6 +3091,7 @@ main(void)
 	    WITH_SERVER(bad_payloads_are_refused_and_the_server_goes_on),
 	    WITH_SERVER(every_cut_of_a_message_gets_an_answer),
 	    WITH_SERVER(a_message_over_the_limit_costs_its_sender_the_connection_alone),
+	    WITH_SERVER(a_message_at_the_limit_is_answered),
 	    WITH_SERVER(our_client_refuses_to_send_what_would_cost_its_connection),
 	    WITH_SERVER(a_reply_over_the_limit_is_refused),
 	    WITH_SERVER(a_batch_is_answered_in_order_each_with_its_own_code),

@@ -286,6 +286,16 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
         assert not client.servers[0].is_resting()
 
 
+def test_a_largest_answer_comes_through():
+    answer = refusal(usher.Code.NOT_FOUND)
+    while left := servers.MESSAGE_BYTES_MAX - answer.ByteSize():
+        # The length's own length grows too.
+        answer.message += "x" * ((left + 1) // 2)
+    with ScriptedServer(in_turn(answer)) as server, usher.Client(server.url) as client:
+        with pytest.raises(usher.NotFound):
+            client.ops.get_health()
+
+
 @pytest.mark.parametrize("lack", [pynng.NoMemory("", 2), MemoryError()])
 def test_what_a_client_lacks_itself_says_nothing_of_its_servers(lack: Exception):
     def fail(*_: Any) -> None:

@@ -24,6 +24,8 @@ from usher.errors import (
 )
 
 MESSAGE_BYTES_MAX = 4 << 20
+# REQ's name for a request, which goes before it and its answer, and is counted with them.
+_HEADER_BYTES = 4
 # The server answers at the deadline itself; its answer may take a moment to arrive.
 _GRACE = 0.25
 # A connected server takes a message at once; one that does not may have just been lost.
@@ -123,7 +125,7 @@ class Server:
         self._heard_at = 0.0
         self._socket = pynng.Req0(
             resend_time=-1,
-            recv_max_size=MESSAGE_BYTES_MAX,
+            recv_max_size=MESSAGE_BYTES_MAX + _HEADER_BYTES,
             reconnect_time_min=50,
             reconnect_time_max=2000,
             tls_config=tls_config,
