@@ -352,6 +352,17 @@ warm_up(void)
 }
 
 static void
+server_up(unsigned i, const char *url)
+{
+	upstream_prepare(&fx.servers[i]);
+	/* Somebody may be waiting for it already. */
+	upstream_script(&fx.servers[i], answer, &fx.lets_go[i]);
+	upstream_hear_questions(&fx.servers[i]);
+	upstream_listen(&fx.servers[i], url);
+	fx.is_up[i] = true;
+}
+
+static void
 open_only(unsigned servers, const struct client_settings *wanted)
 {
 	struct client_settings settings = wanted ? *wanted : (struct client_settings){0};
@@ -363,10 +374,7 @@ open_only(unsigned servers, const struct client_settings *wanted)
 	fake_clock_init(&fx.clock);
 	fx.servers_count = servers;
 	for (unsigned i = 0; i < servers; i++) {
-		upstream_open(&fx.servers[i], "tcp://127.0.0.1:0");
-		upstream_script(&fx.servers[i], answer, &fx.lets_go[i]);
-		upstream_hear_questions(&fx.servers[i]);
-		fx.is_up[i] = true;
+		server_up(i, "tcp://127.0.0.1:0");
 		snprintf(urls + strlen(urls), sizeof urls - strlen(urls), "%s%s", i ? "," : "",
 		    fx.servers[i].url);
 	}
@@ -676,10 +684,7 @@ another_connection_is_asked_anew(void **state)
 	snprintf(url, sizeof url, "%s", fx.servers[0].url);
 	server_down(0);
 	until(none_is_connected, "the client has noticed");
-	upstream_open(&fx.servers[0], url);
-	upstream_script(&fx.servers[0], answer, &fx.lets_go[0]);
-	upstream_hear_questions(&fx.servers[0]);
-	fx.is_up[0] = true;
+	server_up(0, url);
 	pthread_mutex_lock(&fx.lock);
 	fx.is_old = true;
 	pthread_mutex_unlock(&fx.lock);
@@ -957,10 +962,7 @@ reads_that_travel_while_the_only_server_is_lost_are_made_again(void **state)
 	(void)nng_close(fx.servers[0].socket);
 	until(none_is_connected, "the client has noticed");
 	server_down(0);
-	upstream_open(&fx.servers[0], url);
-	upstream_script(&fx.servers[0], answer, &fx.lets_go[0]);
-	upstream_hear_questions(&fx.servers[0]);
-	fx.is_up[0] = true;
+	server_up(0, url);
 	all_are_answered();
 	/* Those that were out; the others had waited. */
 	assert_true(client_repeats(fx.client) >= 12);

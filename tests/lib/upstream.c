@@ -121,19 +121,31 @@ worker_close(struct upstream_worker *worker)
 }
 
 void
-upstream_open(struct upstream *upstream, const char *url)
+upstream_prepare(struct upstream *upstream)
+{
+	memset(upstream, 0, sizeof(*upstream));
+	pthread_mutex_init(&upstream->lock, NULL);
+	assert_int_equal(nng_rep0_open(&upstream->socket), 0);
+}
+
+void
+upstream_listen(struct upstream *upstream, const char *url)
 {
 	nng_listener listener;
 	int port;
 
-	memset(upstream, 0, sizeof(*upstream));
-	pthread_mutex_init(&upstream->lock, NULL);
-	assert_int_equal(nng_rep0_open(&upstream->socket), 0);
 	assert_int_equal(nng_listen(upstream->socket, url, &listener, 0), 0);
 	assert_int_equal(nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port), 0);
 	snprintf(upstream->url, sizeof upstream->url, "tcp://127.0.0.1:%d", port);
 	for (int i = 0; i < UPSTREAM_WORKERS; i++)
 		worker_open(upstream, &upstream->workers[i]);
+}
+
+void
+upstream_open(struct upstream *upstream, const char *url)
+{
+	upstream_prepare(upstream);
+	upstream_listen(upstream, url);
 }
 
 void

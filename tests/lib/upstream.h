@@ -42,6 +42,9 @@ struct upstream {
 
 /* url: tcp://127.0.0.1:0, or one whose port is free. Fails the test when it can't. */
 void upstream_open(struct upstream *upstream, const char *url);
+/* The same in two steps: what it is told between them holds from the first call on. */
+void upstream_prepare(struct upstream *upstream);
+void upstream_listen(struct upstream *upstream, const char *url);
 void upstream_close(struct upstream *upstream);
 void upstream_script(struct upstream *upstream, upstream_answer *answer, void *env);
 /* From now on the question whether it obeys memory_only is a call too, and answer()'s to answer.
