@@ -4,6 +4,7 @@
 #include "base/rand.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define SHARDS 16
@@ -39,6 +40,8 @@ struct shard {
 struct quota {
 	const struct clock *clock;
 	uint64_t seed;
+	/* How often another server was met: what was asked of one is not kept behind the next. */
+	atomic_uint_fast64_t moves;
 	struct shard shards[SHARDS];
 };
 
@@ -124,9 +127,9 @@ state_find(struct shard *shard, struct list *bucket, const struct uuid *key_id)
 
 /* NULL: no memory. A key that makes room for another loses its slices: they count as used. */
 static struct key_state *
-state_get(struct shard *shard, struct list *bucket, const struct uuid *key_id)
+state_get(struct shard *shard, struct list *bucket, const struct principal *principal)
 {
-	struct key_state *state = state_find(shard, bucket, key_id);
+	struct key_state *state = state_find(shard, bucket, &principal->key_id);
 
 	if (state)
 		return state;
@@ -135,11 +138,20 @@ state_get(struct shard *shard, struct list *bucket, const struct uuid *key_id)
 	state = calloc(1, sizeof *state);
 	if (!state)
 		return NULL;
-	state->key_id = *key_id;
+	state->key_id = principal->key_id;
 	list_add_first(bucket, &state->bucket);
 	list_add_first(&shard->lru, &state->lru);
 	shard->count++;
 	return state;
+}
+
+void
+quota_forget(void *self)
+{
+	struct quota *quota = self;
+
+	atomic_fetch_add(&quota->moves, 1);
+	forget_all(quota);
 }
 
 void
@@ -148,12 +160,9 @@ quota_obey(void *self, const struct feed_change *change)
 	struct quota *quota = self;
 	struct list *bucket;
 
-	if (!change) {
-		/* Another server may not know of slices that the old one gave. */
-		forget_all(quota);
-		return;
-	}
-	if ((change->kind != CHANGE_KEY && change->kind != CHANGE_QUOTA) || !change->has_id)
+	/* What was missed is no matter: limits come with the principal, at each request. */
+	if (!change || !change->has_id ||
+	    (change->kind != CHANGE_KEY && change->kind != CHANGE_QUOTA))
 		return;
 	struct shard *shard = shard_of(quota, &change->id, &bucket);
 	pthread_mutex_lock(&shard->lock);
@@ -294,18 +303,26 @@ next_slice(struct slice_lease *lease, bool only_one)
 	return lease->wanted;
 }
 
+/* One request's way to the database. */
+struct errand {
+	uint64_t moves;            /* when it began */
+	int64_t wanted[WINDOWS];   /* 0: nothing is missing there */
+	int64_t taken_of[WINDOWS]; /* the window whose slice it was taken of */
+};
+
 /* What has to be leased; from slices that are there, this request is taken at once.
  * Errors: RESOURCE_EXHAUSTED. */
 static status
 prepare(struct quota *quota, const struct principal *principal, bool only_one, int64_t boot_us,
-    int64_t wanted[WINDOWS], int64_t taken_of[WINDOWS], struct quota_state *out)
+    struct errand *errand, struct quota_state *out)
 {
 	struct list *bucket;
 	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
 	status st = STATUS_OK;
 
 	pthread_mutex_lock(&shard->lock);
-	struct key_state *state = state_get(shard, bucket, &principal->key_id);
+	errand->moves = atomic_load(&quota->moves);
+	struct key_state *state = state_get(shard, bucket, principal);
 	if (!state) {
 		st = REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a key's quota");
 	} else {
@@ -321,9 +338,9 @@ prepare(struct quota *quota, const struct principal *principal, bool only_one, i
 			continue;
 		if (lease->left > 0) {
 			lease->left--;
-			taken_of[window] = lease->ends_at_us;
+			errand->taken_of[window] = lease->ends_at_us;
 		} else {
-			wanted[window] = next_slice(lease, only_one);
+			errand->wanted[window] = next_slice(lease, only_one);
 		}
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -360,8 +377,8 @@ lease_take_in(struct slice_lease *lease, const struct grant *grant)
 
 /* Errors: QUOTA_EXCEEDED; then what was taken out of memory goes back. */
 static status
-finish(struct quota *quota, const struct principal *principal, const int64_t wanted[WINDOWS],
-    const int64_t taken_of[WINDOWS], const struct grant grants[WINDOWS], struct quota_state *out)
+finish(struct quota *quota, const struct principal *principal, const struct errand *errand,
+    const struct grant grants[WINDOWS], struct quota_state *out)
 {
 	struct list *bucket;
 	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
@@ -371,13 +388,14 @@ finish(struct quota *quota, const struct principal *principal, const int64_t wan
 
 	pthread_mutex_lock(&shard->lock);
 	struct key_state *state = state_find(shard, bucket, &principal->key_id);
-	if (!state) {
-		/* A change of the key dropped it meanwhile: this call alone has the grant. */
+	if (!state || errand->moves != atomic_load(&quota->moves)) {
+		/* A change of the key dropped it meanwhile, or the server that gave it is gone:
+		 * this call alone has the grant. */
 		state = &forgotten;
 		state_settle(state, principal, boot_us);
 	}
 	for (int window = 0; window < WINDOWS; window++) {
-		if (!wanted[window])
+		if (!errand->wanted[window])
 			continue;
 		bool is_current = state->windows[window].limit == limit_of(principal, window);
 		bool has_one = is_current ? lease_take_in(&state->windows[window], &grants[window])
@@ -385,7 +403,8 @@ finish(struct quota *quota, const struct principal *principal, const int64_t wan
 		exceeded = exceeded || !has_one;
 	}
 	for (int window = 0; exceeded && window < WINDOWS; window++)
-		if (taken_of[window] && state->windows[window].ends_at_us == taken_of[window])
+		if (errand->taken_of[window] &&
+		    state->windows[window].ends_at_us == errand->taken_of[window])
 			state->windows[window].left++;
 	describe(state, boot_us, out);
 	pthread_mutex_unlock(&shard->lock);
@@ -415,7 +434,7 @@ status
 quota_lease(struct quota *quota, const struct principal *principal, struct store_conn *conn,
     struct quota_state *out)
 {
-	int64_t wanted[WINDOWS] = {0}, taken_of[WINDOWS] = {0};
+	struct errand errand = {0};
 	struct grant grants[WINDOWS];
 	ROWS_AUTO rows = {0};
 
@@ -423,14 +442,14 @@ quota_lease(struct quota *quota, const struct principal *principal, struct store
 	if (!has_limits(principal))
 		return STATUS_OK;
 	int64_t asked_at_us = clock_boot_us(quota->clock);
-	TRY(prepare(
-	    quota, principal, store_in_transaction(conn), asked_at_us, wanted, taken_of, out));
-	if (!wanted[MINUTE] && !wanted[DAY])
+	TRY(prepare(quota, principal, store_in_transaction(conn), asked_at_us, &errand, out));
+	if (!errand.wanted[MINUTE] && !errand.wanted[DAY])
 		return STATUS_OK;
 	TRY(STORE_QUERY(conn, STMT_ACCESS_QUOTA_LEASE, &rows, p_uuid(&principal->org_id),
 	    p_uuid(&principal->key_id), p_int(principal->requests_per_minute),
-	    p_int(wanted[MINUTE]), p_int(principal->requests_per_day), p_int(wanted[DAY])));
+	    p_int(errand.wanted[MINUTE]), p_int(principal->requests_per_day),
+	    p_int(errand.wanted[DAY])));
 	for (int window = 0; window < WINDOWS; window++)
 		grants[window] = grant_of(&rows, window, asked_at_us);
-	return finish(quota, principal, wanted, taken_of, grants, out);
+	return finish(quota, principal, &errand, grants, out);
 }

@@ -34,8 +34,11 @@ struct quota_state {
 /* Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status quota_new(const struct clock *clock, struct quota **out);
 void quota_free(struct quota **quota);
-/* For feed_subscribe(): forgets the slices of a key whose limits changed. */
+/* For feed_subscribe(): forgets the slices of a key that changed. Where everything is emptied they
+ * stay: the server that gave them has counted them. */
 void quota_obey(void *quota, const struct feed_change *change);
+/* For feed_set_moved(): forgets all slices, which another server may not know of. */
+void quota_forget(void *quota);
 
 /* Take one request out of memory. A principal without limits (or no key) is always QUOTA_TAKEN.
  * Needs no lease of the node: a slice is this node's own. */

@@ -126,6 +126,7 @@ open_memory(struct node *node)
 	TRY(quota_new(&clock_system, &node->quota));
 	TRY(feed_subscribe(node->feed, keyring_obey, node->keyring));
 	TRY(feed_subscribe(node->feed, credentials_obey, node->credentials));
+	feed_set_moved(node->feed, quota_forget, node->quota);
 	return feed_subscribe(node->feed, quota_obey, node->quota);
 }
 

@@ -34,6 +34,10 @@ struct feed {
 		void *env;
 	} subscribers[SUBSCRIBERS_MAX];
 	size_t subscribers_count;
+	struct {
+		void (*call)(void *env); /* NULL: nobody asks */
+		void *env;
+	} moved;
 
 	/* The feed's thread's. */
 	struct store_conn *conn;
@@ -42,8 +46,7 @@ struct feed {
 	bool must_show;
 	bool has_moved; /* the last read met another server than the one before */
 	uint64_t last_epoch;
-	/* When that server recovered from its last crash, and when it was started. */
-	int64_t last_recovery_us, last_start_us;
+	struct feed_server last_server;
 	struct snapshot last;
 	struct strbuf last_text;
 	struct arena arena;
@@ -135,6 +138,14 @@ feed_subscribe(struct feed *feed, feed_callback *callback, void *env)
 	return STATUS_OK;
 }
 
+void
+feed_set_moved(struct feed *feed, void (*moved)(void *env), void *env)
+{
+	assert(!feed->is_running);
+	feed->moved.call = moved;
+	feed->moved.env = env;
+}
+
 static void
 deliver(struct feed *feed, const struct feed_change *change)
 {
@@ -148,6 +159,13 @@ empty_everything(struct feed *feed, const char *why)
 	deliver(feed, NULL);
 	atomic_fetch_add(&feed->emptied, 1);
 	log_event(LOG_INFO, "feed_emptied", "why", why, NULL);
+}
+
+static void
+tell_of_move(struct feed *feed)
+{
+	if (feed->moved.call)
+		feed->moved.call(feed->moved.env);
 }
 
 /* Publish last. An epoch never stands beside another one's xmin. */
@@ -240,7 +258,7 @@ change_of(const struct rows *rows, int row)
 /* Where a read was made. */
 struct place {
 	uint64_t epoch;
-	int64_t recovery_us, start_us;
+	struct feed_server server;
 	struct snapshot snapshot;
 };
 
@@ -248,10 +266,14 @@ static status
 place_read(const struct rows *rows, struct place *out)
 {
 	TRY(snapshot_parse(row_slice(rows, 0, FEED_READ_SNAPSHOT), &out->snapshot));
-	out->epoch = revision_epoch((uint64_t)row_int(rows, 0, FEED_READ_SYSTEM_IDENTIFIER),
-	    (uint32_t)row_int(rows, 0, FEED_READ_TIMELINE));
-	out->recovery_us = row_time_us(rows, 0, FEED_READ_RECOVERED_AT);
-	out->start_us = row_time_us(rows, 0, FEED_READ_STARTED_AT);
+	out->server = (struct feed_server){
+	    .system_identifier = row_int(rows, 0, FEED_READ_SYSTEM_IDENTIFIER),
+	    .timeline = row_int(rows, 0, FEED_READ_TIMELINE),
+	    .recovered_at_us = row_time_us(rows, 0, FEED_READ_RECOVERED_AT),
+	    .started_at_us = row_time_us(rows, 0, FEED_READ_STARTED_AT),
+	};
+	out->epoch =
+	    revision_epoch((uint64_t)out->server.system_identifier, (uint32_t)out->server.timeline);
 	return STATUS_OK;
 }
 
@@ -259,8 +281,12 @@ place_read(const struct rows *rows, struct place *out)
 static bool
 is_elsewhere(const struct feed *feed, const struct place *place)
 {
-	return place->epoch != feed->last_epoch || place->recovery_us != feed->last_recovery_us ||
-	       place->start_us != feed->last_start_us || place->snapshot.xmax < feed->last.xmax;
+	const struct feed_server *last = &feed->last_server;
+
+	return place->epoch != feed->last_epoch ||
+	       place->server.recovered_at_us != last->recovered_at_us ||
+	       place->server.started_at_us != last->started_at_us ||
+	       place->snapshot.xmax < feed->last.xmax;
 }
 
 /* A newer version, beside this one during an upgrade, may say what nobody here knows to obey. */
@@ -281,14 +307,18 @@ static void
 obey(struct feed *feed, const struct rows *rows, const struct place *place)
 {
 	bool has_changes = !row_is_null(rows, 0, FEED_READ_KIND);
+	bool has_moved = is_elsewhere(feed, place);
 
 	if (!feed->has_position) {
 		empty_everything(feed, "first read");
+		if (has_moved)
+			tell_of_move(feed);
 		feed->must_show = true;
 		return;
 	}
-	if (is_elsewhere(feed, place)) {
+	if (has_moved) {
 		empty_everything(feed, "another server, or one that was started again");
+		tell_of_move(feed);
 		barrier_hold(feed->barrier);
 		feed->has_moved = true;
 		lease_drop(feed->lease);
@@ -346,8 +376,7 @@ read_changes(struct feed *feed, bool *found)
 	snapshot_done(&feed->last);
 	feed->last = place.snapshot;
 	feed->last_epoch = place.epoch;
-	feed->last_recovery_us = place.recovery_us;
-	feed->last_start_us = place.start_us;
+	feed->last_server = place.server;
 	feed->has_position = true;
 	publish(feed);
 	atomic_store(&feed->read_at_published_us, asked_at_us);

@@ -39,6 +39,13 @@ struct feed_figures {
 	uint64_t epoch, xmin;
 };
 
+/* Which server was read, and since when it runs as it does. */
+struct feed_server {
+	int64_t system_identifier, timeline;
+	int64_t recovered_at_us; /* from its last crash; 0: never */
+	int64_t started_at_us;
+};
+
 /* All are borrowed and outlive the feed. store is the feed's own (it keeps one connection leased),
  * so that a busy pool cannot take the lease away. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status feed_new(struct store *store, const struct clock *clock, struct lease *lease,
@@ -46,6 +53,10 @@ MUST_USE status feed_new(struct store *store, const struct clock *clock, struct 
 void feed_free(struct feed **feed);
 /* Whom to tell what time it is at the database. Before feed_start(). */
 void feed_set_cluster_clock(struct feed *feed, struct cluster_clock *cluster_clock);
+/* Whom to tell, behind the subscribers, that the server is another one, or was started again: what
+ * the one before gave away may not be known to this one. The first server is another one. Runs on
+ * the feed's thread. Before feed_start(). */
+void feed_set_moved(struct feed *feed, void (*moved)(void *env), void *env);
 /* Errors: RESOURCE_EXHAUSTED (too many subscribers). */
 MUST_USE status feed_subscribe(struct feed *feed, feed_callback *callback, void *env);
 

@@ -27,7 +27,7 @@ struct node {
 	struct barrier *barrier;
 	struct feed *feed;
 	struct feed_change seen[SEEN_MAX];
-	size_t seen_count, emptied;
+	size_t seen_count, emptied, moved;
 	bool held_while_obeying;
 };
 
@@ -75,6 +75,12 @@ node_obey(void *env, const struct feed_change *change)
 }
 
 static void
+node_moved(void *env)
+{
+	((struct node *)env)->moved++;
+}
+
+static void
 assert_ok(status st)
 {
 	if (st.code != ST_OK)
@@ -91,6 +97,7 @@ node_init(struct fixture *f, struct node *node)
 	assert_ok(barrier_new(&node->clock, &node->barrier));
 	assert_ok(feed_new(node->store, &node->clock, node->lease, node->barrier, &node->feed));
 	assert_ok(feed_subscribe(node->feed, node_obey, node));
+	feed_set_moved(node->feed, node_moved, node);
 }
 
 static void
@@ -292,6 +299,8 @@ ten_thousand_changes_are_read_at_once_and_more_empty_everything(void **state)
 	assert_int_equal(node->seen_count, 0);
 	turn(node);
 	assert_int_equal(node->seen_count, 0);
+	/* To the same server all of the time, but for the first one. */
+	assert_int_equal(node->moved, 1);
 	PQfinish(pg);
 }
 
@@ -426,6 +435,7 @@ pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty(void **s
 	assert_false(lease_is_held(slow->lease));
 	begin(slow);
 	assert_int_equal(slow->emptied, emptied + 1);
+	assert_int_equal(slow->moved, 1);
 	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.nodes"), 2);
 	PQfinish(pg);
 }
@@ -497,6 +507,7 @@ a_server_that_was_restarted_empties_everything(void **state)
 
 	survive(f, node, "fast");
 	assert_int_equal(node->emptied, 2);
+	assert_int_equal(node->moved, 2);
 }
 
 /* Transactions whose end had not reached the disk are forgotten, and their numbers given again. */
@@ -508,6 +519,7 @@ a_server_that_crashed_empties_everything(void **state)
 
 	survive(f, node, "immediate");
 	assert_int_equal(node->emptied, 2);
+	assert_int_equal(node->moved, 2);
 }
 
 static void

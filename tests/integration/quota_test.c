@@ -279,6 +279,51 @@ without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew(void **state)
 	store_return(&conn);
 }
 
+static int64_t
+number(struct fixture *f, const char *sql)
+{
+	char *text = postgres_query(&postgres, f->database, sql);
+	int64_t out = strtoll(text, NULL, 10);
+
+	free(text);
+	return out;
+}
+
+static int64_t
+used(struct fixture *f)
+{
+	return number(f, "SELECT COALESCE(sum(used), 0) FROM usher.quota_usage WHERE bucket = 2");
+}
+
+static void
+ask_times(struct fixture *f, struct node *node, int times)
+{
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+	int leases = 0;
+
+	for (int i = 0; i < times; i++)
+		assert_true(ask(node, &f->key, conn, &leases, &told));
+	store_return(&conn);
+}
+
+static void
+an_emptied_feed_costs_no_slice_and_another_server_all(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct quota_state told;
+
+	f->key.requests_per_day = 5000;
+	ask_times(f, node, 1);
+	int64_t before = used(f);
+	quota_obey(node->quota, NULL);
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_TAKEN);
+	assert_int_equal(used(f), before);
+	quota_forget(node->quota);
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_ASK);
+}
+
 static int
 group_set_up(void **state)
 {
@@ -346,6 +391,7 @@ main(void)
 	    TEST(a_slice_is_not_used_beyond_its_window),
 	    TEST(what_a_rolled_back_transaction_leased_is_nowhere),
 	    TEST(a_key_that_changes_meanwhile_is_not_told_that_it_has_no_limit),
+	    TEST(an_emptied_feed_costs_no_slice_and_another_server_all),
 	    TEST(without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew),
 	};
 
