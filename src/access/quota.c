@@ -27,7 +27,7 @@ struct slice_lease {
 
 struct key_state {
 	struct list bucket, lru;
-	struct uuid key_id;
+	struct uuid org_id, key_id;
 	struct slice_lease windows[WINDOWS];
 };
 
@@ -138,6 +138,7 @@ state_get(struct shard *shard, struct list *bucket, const struct principal *prin
 	state = calloc(1, sizeof *state);
 	if (!state)
 		return NULL;
+	state->org_id = principal->org_id;
 	state->key_id = principal->key_id;
 	list_add_first(bucket, &state->bucket);
 	list_add_first(&shard->lru, &state->lru);
@@ -154,13 +155,22 @@ quota_forget(void *self)
 	forget_all(quota);
 }
 
+/* Somebody gave back what they had, or the key changed: it is worth asking again. */
+static void
+ask_again(struct key_state *state)
+{
+	for (int window = 0; window < WINDOWS; window++)
+		state->windows[window].is_exhausted = false;
+}
+
 void
 quota_obey(void *self, const struct feed_change *change)
 {
 	struct quota *quota = self;
 	struct list *bucket;
 
-	/* What was missed is no matter: limits come with the principal, at each request. */
+	/* Limits come with the principal, at each request: under another one a slice counts no
+	 * more, under the same one it is good, whatever else changed, or was missed. */
 	if (!change || !change->has_id ||
 	    (change->kind != CHANGE_KEY && change->kind != CHANGE_QUOTA))
 		return;
@@ -168,7 +178,7 @@ quota_obey(void *self, const struct feed_change *change)
 	pthread_mutex_lock(&shard->lock);
 	struct key_state *state = state_find(shard, bucket, &change->id);
 	if (state)
-		state_remove(shard, state);
+		ask_again(state);
 	pthread_mutex_unlock(&shard->lock);
 }
 
@@ -389,7 +399,7 @@ finish(struct quota *quota, const struct principal *principal, const struct erra
 	pthread_mutex_lock(&shard->lock);
 	struct key_state *state = state_find(shard, bucket, &principal->key_id);
 	if (!state || errand->moves != atomic_load(&quota->moves)) {
-		/* A change of the key dropped it meanwhile, or the server that gave it is gone:
+		/* It made room for another key meanwhile, or the server that gave it is gone:
 		 * this call alone has the grant. */
 		state = &forgotten;
 		state_settle(state, principal, boot_us);
@@ -452,4 +462,83 @@ quota_lease(struct quota *quota, const struct principal *principal, struct store
 	for (int window = 0; window < WINDOWS; window++)
 		grants[window] = grant_of(&rows, window, asked_at_us);
 	return finish(quota, principal, &errand, grants, out);
+}
+
+/* Columns of what is given back. */
+struct returns {
+	size_t count;
+	struct uuid org_ids[QUOTA_BACK_MAX], key_ids[QUOTA_BACK_MAX];
+	int64_t buckets[QUOTA_BACK_MAX], window_starts_s[QUOTA_BACK_MAX], limits[QUOTA_BACK_MAX],
+	    unused[QUOTA_BACK_MAX];
+};
+
+static void
+take_back(struct returns *returns, struct key_state *state, int window, int64_t boot_us)
+{
+	static const int64_t lasts_us[WINDOWS] = {60 * US_PER_S, 86400 * US_PER_S};
+	struct slice_lease *lease = &state->windows[window];
+	size_t at = returns->count;
+
+	if (lease->left <= 0 || boot_us >= lease->valid_until_us)
+		return;
+	returns->org_ids[at] = state->org_id;
+	returns->key_ids[at] = state->key_id;
+	returns->buckets[at] = window + 1;
+	returns->window_starts_s[at] = (lease->ends_at_us - lasts_us[window]) / US_PER_S;
+	returns->limits[at] = lease->limit;
+	returns->unused[at] = lease->left;
+	returns->count++;
+	lease->left = 0;
+}
+
+/* As many as there is room for. */
+static void
+collect(struct quota *quota, struct returns *returns)
+{
+	int64_t boot_us = clock_boot_us(quota->clock);
+
+	returns->count = 0;
+	for (size_t i = 0; i < SHARDS; i++) {
+		struct shard *shard = &quota->shards[i];
+
+		pthread_mutex_lock(&shard->lock);
+		list_for_each (node, &shard->lru) {
+			struct key_state *state = container_of(node, struct key_state, lru);
+
+			if (returns->count > QUOTA_BACK_MAX - WINDOWS)
+				break;
+			for (int window = 0; window < WINDOWS; window++)
+				take_back(returns, state, window, boot_us);
+		}
+		pthread_mutex_unlock(&shard->lock);
+	}
+}
+
+status
+quota_give_back(struct quota *quota, const struct feed_server *server, struct store_conn *conn,
+    int64_t *requests)
+{
+	struct returns *back = malloc(sizeof *back);
+	status st = STATUS_OK;
+
+	*requests = 0;
+	if (!back)
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory to give quotas back");
+	while (st.code == ST_OK) {
+		ROWS_AUTO rows = {0};
+
+		collect(quota, back);
+		if (back->count == 0)
+			break;
+		st = STORE_QUERY(conn, STMT_ACCESS_QUOTA_GIVE_BACK, &rows,
+		    p_uuids(back->org_ids, back->count), p_uuids(back->key_ids, back->count),
+		    p_ints(back->buckets, back->count), p_ints(back->window_starts_s, back->count),
+		    p_ints(back->limits, back->count), p_ints(back->unused, back->count),
+		    p_int(CHANGE_QUOTA), p_int(server->system_identifier), p_int(server->timeline),
+		    p_time(server->recovered_at_us), p_time(server->started_at_us));
+		if (st.code == ST_OK)
+			*requests += row_int(&rows, 0, ACCESS_QUOTA_GIVE_BACK_REQUESTS);
+	}
+	free(back);
+	return st;
 }

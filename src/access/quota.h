@@ -3,8 +3,9 @@
  * Nodes lease slices from usher.quota_usage: an eighth of what remains at most, doubling from a few
  * for as long as the key is busy, and one at a time under a small limit. The sum of all slices of a
  * window never passes the limit. Windows are the database's clock's minutes and days (UTC); a slice
- * is used up to the end of its window as this node reckons it, and never beyond.
- * Threads: any. Blocks: quota_lease() alone. */
+ * is used up to the end of its window as this node reckons it, and never beyond. A node that stops
+ * gives back what it has left; one that is killed costs its keys no more than a slice a window.
+ * Threads: any. Blocks: quota_lease() and quota_give_back(). */
 #ifndef USHER_ACCESS_QUOTA_H
 #define USHER_ACCESS_QUOTA_H
 
@@ -34,8 +35,8 @@ struct quota_state {
 /* Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status quota_new(const struct clock *clock, struct quota **out);
 void quota_free(struct quota **quota);
-/* For feed_subscribe(): forgets the slices of a key that changed. Where everything is emptied they
- * stay: the server that gave them has counted them. */
+/* For feed_subscribe(): what a key had used up is asked for again. Slices stay, also where
+ * everything is emptied: the server that gave them has counted them. */
 void quota_obey(void *quota, const struct feed_change *change);
 /* For feed_set_moved(): forgets all slices, which another server may not know of. */
 void quota_forget(void *quota);
@@ -51,5 +52,15 @@ bool quota_is_used_up(struct quota *quota, const struct principal *principal);
  * Errors: RESOURCE_EXHAUSTED QUOTA_EXCEEDED (out is set), as store_query(). */
 MUST_USE status quota_lease(struct quota *quota, const struct principal *principal,
     struct store_conn *conn, struct quota_state *out);
+
+/* At the end, when nobody asks any more: give back what is left of the slices of windows that are
+ * not over, to the server that gave them (another one takes none). They are gone from memory
+ * before, so who asks all the same leases anew; and what fails, or may have failed, is not tried
+ * again but stays counted as used. *requests is how many are known to be given back. A statement
+ * for each QUOTA_BACK_MAX windows, within conn's deadline. Errors: RESOURCE_EXHAUSTED (no memory),
+ * as store_query(). */
+#define QUOTA_BACK_MAX 4096
+MUST_USE status quota_give_back(struct quota *quota, const struct feed_server *server,
+    struct store_conn *conn, int64_t *requests);
 
 #endif

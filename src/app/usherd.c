@@ -42,6 +42,8 @@
 #include <unistd.h>
 
 #define LARGE_BYTES (256 << 10)
+/* A stop waits no longer for the database to take quotas back. */
+#define GIVE_BACK_US (1 * US_PER_S)
 
 /* What a usherd is made of. Zeroed at first; what is NULL has not been made. */
 struct node {
@@ -363,6 +365,30 @@ store_last_receipts(struct node *node)
 		    config_text(node->config, "spool.dir"), NULL);
 }
 
+/* What was leased of keys' quotas and not used, if the database takes it soon. */
+static void
+give_quotas_back(struct node *node)
+{
+	int64_t deadline_us = clock_boot_us(&clock_system) + GIVE_BACK_US, requests = 0;
+	struct store_conn *conn = NULL;
+	struct store_health health;
+	struct feed_server server;
+
+	store_health(node->store, &health);
+	if (!health.reachable || !feed_get_server(node->feed, &server))
+		return;
+	status st = store_lease(node->store, deadline_us, &conn);
+	if (st.code == ST_OK)
+		st = quota_give_back(node->quota, &server, conn, &requests);
+	if (st.code != ST_OK)
+		log_event(LOG_WARN, "quotas_not_given_back", "code", status_code_name(st.code),
+		    "why", st.message, NULL);
+	if (requests > 0)
+		log_event(LOG_INFO, "quotas_given_back", "requests", log_number(requests), NULL);
+	if (conn)
+		store_return(&conn);
+}
+
 /* Backwards: nobody new, those under way, what runs by itself, then what they all stood on. */
 static void
 node_close(struct node *node)
@@ -375,8 +401,10 @@ node_close(struct node *node)
 		jobs_stop(node->jobs);
 	if (node->jobs_run)
 		store_last_receipts(node);
-	if (node->feed_runs)
+	if (node->feed_runs) {
 		feed_stop(node->feed);
+		give_quotas_back(node);
+	}
 	if (node->server)
 		rpc_server_free(&node->server);
 	if (node->page_key)

@@ -146,6 +146,16 @@ feed_set_moved(struct feed *feed, void (*moved)(void *env), void *env)
 	feed->moved.env = env;
 }
 
+bool
+feed_get_server(const struct feed *feed, struct feed_server *out)
+{
+	assert(!feed->is_running);
+	if (feed->last_epoch == 0)
+		return false;
+	*out = feed->last_server;
+	return true;
+}
+
 static void
 deliver(struct feed *feed, const struct feed_change *change)
 {

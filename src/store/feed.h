@@ -71,6 +71,8 @@ bool feed_has_passed(const struct feed *feed, const struct revision *revision);
 /* May memory answer a call that carries at_least (NULL: none)? Lease and feed in one. */
 bool feed_may_trust_memory(const struct feed *feed, const struct revision *at_least);
 void feed_get_figures(const struct feed *feed, struct feed_figures *out);
+/* The last one that was read; false: none was. While the feed doesn't run. */
+bool feed_get_server(const struct feed *feed, struct feed_server *out);
 
 /* One turn of the thread's loop, for tests that own the clock: does what is due and returns when
  * the next thing is (boottime). */

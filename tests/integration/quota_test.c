@@ -259,7 +259,7 @@ what_a_rolled_back_transaction_leased_is_nowhere(void **state)
 }
 
 static void
-without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew(void **state)
+without_limits_nothing_is_asked_and_under_another_limit_anew(void **state)
 {
 	struct fixture *f = *state;
 	struct node *node = &f->nodes[0];
@@ -275,6 +275,8 @@ without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew(void **state)
 	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_TAKEN);
 	struct feed_change change = {.kind = CHANGE_KEY, .has_id = true, .id = f->key.key_id};
 	quota_obey(node->quota, &change);
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_TAKEN);
+	f->key.requests_per_day = 1001;
 	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_ASK);
 	store_return(&conn);
 }
@@ -295,6 +297,33 @@ used(struct fixture *f)
 	return number(f, "SELECT COALESCE(sum(used), 0) FROM usher.quota_usage WHERE bucket = 2");
 }
 
+/* As the feed reads it. */
+static struct feed_server
+server_of(struct fixture *f)
+{
+	return (struct feed_server){
+	    .system_identifier = number(f, "SELECT system_identifier FROM pg_control_system()"),
+	    .timeline = number(f, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, "
+				  "8))::bit(32)::int8"),
+	    .recovered_at_us =
+		number(f, "SELECT COALESCE((extract(epoch FROM stats_reset) * 1000000)::int8, 0) "
+			  "FROM pg_stat_wal"),
+	    .started_at_us = number(
+		f, "SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8"),
+	};
+}
+
+static int64_t
+give_back(struct node *node, const struct feed_server *server)
+{
+	struct store_conn *conn = lease(node);
+	int64_t requests;
+
+	assert_ok(quota_give_back(node->quota, server, conn, &requests));
+	store_return(&conn);
+	return requests;
+}
+
 static void
 ask_times(struct fixture *f, struct node *node, int times)
 {
@@ -305,6 +334,53 @@ ask_times(struct fixture *f, struct node *node, int times)
 	for (int i = 0; i < times; i++)
 		assert_true(ask(node, &f->key, conn, &leases, &told));
 	store_return(&conn);
+}
+
+static void
+what_was_not_used_is_given_back_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct feed_server server = server_of(f);
+	struct quota_state told;
+	int leases;
+
+	f->key.requests_per_day = 5000;
+	f->key.requests_per_minute = 100000;
+	ask_times(f, node, 10);
+	assert_true(used(f) > 10);
+	assert_true(give_back(node, &server) > 0);
+	assert_int_equal(used(f), 10);
+	assert_in_range(
+	    number(f, "SELECT sum(used) FROM usher.quota_usage WHERE bucket = 1"), 1, 10);
+	/* It is not the node's any more, and given back once. */
+	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_ASK);
+	assert_int_equal(give_back(node, &server), 0);
+	assert_int_equal(used(f), 10);
+	f->key.requests_per_minute = 0;
+	assert_in_range(race(f, &leases), 4980, 4990);
+}
+
+static void
+another_server_is_given_nothing_back(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	const struct feed_server server = server_of(f);
+
+	f->key.requests_per_day = 5000;
+	for (int i = 0; i < 4; i++) {
+		struct feed_server other = server;
+
+		other.system_identifier += i == 0;
+		other.timeline += i == 1;
+		other.recovered_at_us += i == 2;
+		other.started_at_us += i == 3;
+		ask_times(f, node, 1);
+		int64_t before = used(f);
+		assert_int_equal(give_back(node, &other), 0);
+		assert_int_equal(used(f), before);
+	}
 }
 
 static void
@@ -322,6 +398,101 @@ an_emptied_feed_costs_no_slice_and_another_server_all(void **state)
 	assert_int_equal(used(f), before);
 	quota_forget(node->quota);
 	assert_int_equal(quota_take(node->quota, &f->key, &told), QUOTA_ASK);
+}
+
+/* Node 1 has seen the day used up while node 0 had some of it left. */
+static void
+who_saw_a_window_used_up_hears_that_some_of_it_came_back(void **state)
+{
+	struct fixture *f = *state;
+	struct feed_server server = server_of(f);
+	struct feed_change change = {.kind = CHANGE_QUOTA, .has_id = true, .id = f->key.key_id};
+	struct quota_state told;
+	struct caller caller = {.f = f, .node = &f->nodes[1]};
+
+	f->key.requests_per_day = 1000;
+	ask_times(f, &f->nodes[0], 1);
+	ask_until_refused(&caller);
+	assert_int_equal(number(f, "SELECT count(*) FROM usher.changes WHERE kind = 11"), 0);
+	int64_t back = give_back(&f->nodes[0], &server);
+	assert_true(back > 0);
+	assert_int_equal(used(f), 1000 - back);
+	assert_int_equal(
+	    number(f, "SELECT count(*) FROM usher.changes WHERE kind = 11 AND id = '" KEY
+		      "' AND org_id = '" ORG "'"),
+	    1);
+	assert_int_equal(quota_take(f->nodes[1].quota, &f->key, &told), QUOTA_EXCEEDED);
+	quota_obey(f->nodes[1].quota, &change);
+	assert_int_equal(quota_take(f->nodes[1].quota, &f->key, &told), QUOTA_ASK);
+	ask_until_refused(&caller);
+	assert_int_equal(caller.admitted, 999);
+}
+
+/* The answer doesn't come in time: whether it was done, nobody here knows. */
+static void
+what_may_have_been_given_back_is_not_given_back_again(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct feed_server server = server_of(f);
+	struct store_conn *conn, *blocker = lease(&f->nodes[1]);
+	int64_t requests;
+
+	f->key.requests_per_day = 5000;
+	ask_times(f, node, 1);
+	int64_t before = used(f);
+	assert_ok(store_begin(blocker));
+	/* A lease in a transaction holds the key's row. */
+	struct quota_state told;
+	int leases = 0;
+	assert_true(ask(&f->nodes[1], &f->key, blocker, &leases, &told));
+	conn = lease(node);
+	store_set_deadline(conn, clock_boot_us(&clock_system) + 200 * US_PER_MS);
+	assert_int_equal(
+	    quota_give_back(node->quota, &server, conn, &requests).code, ST_DEADLINE_EXCEEDED);
+	store_return(&conn);
+	store_rollback(blocker);
+	store_return(&blocker);
+	assert_int_equal(give_back(node, &server), 0);
+	assert_int_equal(used(f), before);
+}
+
+struct giver {
+	struct fixture *f;
+	const struct feed_server *server;
+	atomic_bool stop;
+	int64_t times;
+};
+
+static void *
+give_back_all_the_time(void *arg)
+{
+	struct giver *giver = arg;
+
+	for (int i = 0; !atomic_load(&giver->stop); i++)
+		giver->times += give_back(&giver->f->nodes[i % 2], giver->server) > 0;
+	return NULL;
+}
+
+static void
+callers_that_race_with_a_give_back_get_the_limit_and_not_one_more(void **state)
+{
+	struct fixture *f = *state;
+	struct feed_server server = server_of(f);
+	struct giver giver = {.f = f, .server = &server};
+	pthread_t thread;
+	int leases;
+
+	f->key.requests_per_day = 3000;
+	assert_int_equal(pthread_create(&thread, NULL, give_back_all_the_time, &giver), 0);
+	int admitted = race(f, &leases);
+	atomic_store(&giver.stop, true);
+	pthread_join(thread, NULL);
+	assert_true(admitted <= 3000);
+	give_back(&f->nodes[0], &server);
+	give_back(&f->nodes[1], &server);
+	/* What is counted is what was admitted: nothing is lost, and nothing given twice. */
+	assert_int_equal(used(f), admitted);
 }
 
 static int
@@ -346,20 +517,18 @@ struct forgetter {
 };
 
 static void *
-change_the_key_all_the_time(void *arg)
+forget_all_the_time(void *arg)
 {
 	struct forgetter *forgetter = arg;
-	struct feed_change change = {
-	    .kind = CHANGE_KEY, .has_id = true, .id = forgetter->f->key.key_id};
 
 	while (!atomic_load(&forgetter->stop))
-		quota_obey(forgetter->f->nodes[0].quota, &change);
+		quota_forget(forgetter->f->nodes[0].quota);
 	return NULL;
 }
 
-/* A key's own creation comes in by the feed while its first request asks the database. */
+/* The feed meets another server while the request asks the database. */
 static void
-a_key_that_changes_meanwhile_is_not_told_that_it_has_no_limit(void **state)
+a_key_that_is_forgotten_meanwhile_is_not_told_that_it_has_no_limit(void **state)
 {
 	struct forgetter forgetter = {.f = *state};
 	struct store_conn *conn = lease(&forgetter.f->nodes[0]);
@@ -368,7 +537,7 @@ a_key_that_changes_meanwhile_is_not_told_that_it_has_no_limit(void **state)
 	int leases = 0;
 
 	forgetter.f->key.requests_per_day = 1000000;
-	assert_int_equal(pthread_create(&thread, NULL, change_the_key_all_the_time, &forgetter), 0);
+	assert_int_equal(pthread_create(&thread, NULL, forget_all_the_time, &forgetter), 0);
 	for (int i = 0; i < 200; i++) {
 		assert_true(ask(&forgetter.f->nodes[0], &forgetter.f->key, conn, &leases, &told));
 		assert_in_range(told.remaining, 1, 999999);
@@ -390,9 +559,14 @@ main(void)
 	    TEST(the_nearest_limit_decides_and_is_told),
 	    TEST(a_slice_is_not_used_beyond_its_window),
 	    TEST(what_a_rolled_back_transaction_leased_is_nowhere),
-	    TEST(a_key_that_changes_meanwhile_is_not_told_that_it_has_no_limit),
+	    TEST(a_key_that_is_forgotten_meanwhile_is_not_told_that_it_has_no_limit),
+	    TEST(what_was_not_used_is_given_back_and_no_more),
+	    TEST(another_server_is_given_nothing_back),
 	    TEST(an_emptied_feed_costs_no_slice_and_another_server_all),
-	    TEST(without_limits_nothing_is_asked_and_a_changed_key_is_asked_anew),
+	    TEST(who_saw_a_window_used_up_hears_that_some_of_it_came_back),
+	    TEST(what_may_have_been_given_back_is_not_given_back_again),
+	    TEST(callers_that_race_with_a_give_back_get_the_limit_and_not_one_more),
+	    TEST(without_limits_nothing_is_asked_and_under_another_limit_anew),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
