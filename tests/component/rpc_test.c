@@ -25,6 +25,7 @@
 
 #define GATE_POSTS 1000 /* more than any test has slow calls */
 #define COUNTS_MAX 4
+#define LEASES_FIRST 4
 #define CODES_COUNT (ST_UNAUTHENTICATED + 1)
 
 /* What stands in for memory and database. */
@@ -105,6 +106,12 @@ fake_verify(void *self, const struct credential_ask *ask, enum credential_step *
 
 	(void)step;
 	(void)atomic_fetch_add(&fake->verifies, 1);
+	/* Holds up a stop until its time is over, or until more than these wait for the database.
+	 */
+	for (int i = 0; i < 1000 && atomic_load(&fake->lease_waits) &&
+			atomic_load(&fake->leasing) <= LEASES_FIRST;
+	     i++)
+		(void)usleep(1000);
 	if (atomic_load(&fake->verify_distrusts))
 		atomic_store(&fake->trust, false);
 	principal_make(ask->text, principal);
@@ -2352,7 +2359,7 @@ a_call_for_memory_alone_is_not_turned_away_for_others_refusals(void **state)
 	Usher__V1__Request request;
 	Usher__V1__Pair payload;
 	uint8_t room[64];
-	int64_t waiting = 0, count;
+	int64_t waiting = 0, count, calls, pipes;
 
 	(void)state;
 	methods_name();
@@ -2369,7 +2376,10 @@ a_call_for_memory_alone_is_not_turned_away_for_others_refusals(void **state)
 	assert_item_answered_so(socket, &turned_away, false);
 	assert_item_answered_so(socket, &not_there, true);
 	fake_clock_advance(&clock, 2 * US_PER_S);
-	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &count), waiting == 0));
+	/* Its reply is out, and that of one more call comes behind it: nng 1.5 does not bear a
+	 * close while a message is being received (1636). */
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
+	assert_item_answered_so(socket, &not_there, true);
 	nng_close(socket);
 	fake_stop(fake);
 }
@@ -2857,13 +2867,14 @@ a_stop_waits_for_who_is_answered_at_a_barrier_just_now(void **state)
 	fake_stop(fake);
 }
 
-/* Twice as many as there are workers: the second half comes to them when the first is cut off. */
+/* Twice as many as there are workers: the second half would come to them when the first is cut off,
+ * while the stop waits for another lane. */
 static void
 a_stop_cuts_off_all_that_wait_for_the_database(void **state)
 {
 	struct rpc_settings settings;
 	struct fake_clock clock;
-	struct client_options a = as("key:a"), b = as("key:b");
+	struct client_options a = as("key:a"), b = as("key:b"), c = as("cpu:c");
 
 	(void)state;
 	methods_name();
@@ -2876,7 +2887,8 @@ a_stop_cuts_off_all_that_wait_for_the_database(void **state)
 	atomic_store(&fake->lease_waits, true);
 	call_many(fake, "Write", &a, 4, counts);
 	call_many(fake, "Write", &b, 4, counts);
-	WAIT_FOR(atomic_load(&fake->leasing) == 4);
+	call_many(fake, "Keyed", &c, 1, counts);
+	WAIT_FOR(atomic_load(&fake->leasing) == LEASES_FIRST && atomic_load(&fake->verifies) == 1);
 	rpc_server_stop(fake->server);
 	WAIT_FOR(atomic_load(&counts[ST_UNAVAILABLE]) == 8);
 	assert_int_equal(atomic_load(&fake->uncut), 0);
