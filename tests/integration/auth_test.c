@@ -584,6 +584,36 @@ waiting_grows_and_ends_and_a_success_forgets(void **state)
 	assert_ok(login("ann@example.org", PASSWORD, &tokens));
 }
 
+/* The database's clock was a day ahead and has been set right; another time it was ahead in
+ * between. */
+static void
+a_clock_that_was_set_back_locks_nobody_out(void **state)
+{
+	Usher__V1__Tokens tokens;
+
+	(void)state;
+	account("ann@example.org");
+	for (int i = 0; i < fixture.auth->account_burst; i++)
+		login("ann@example.org", "wrong password", &tokens);
+	assert_refused(login("ann@example.org", PASSWORD, &tokens), ST_RESOURCE_EXHAUSTED,
+	    "TOO_MANY_ATTEMPTS");
+	handler_sql(&fixture,
+	    "UPDATE usher.throttles SET attempts = 1000, free_at = now() + interval '1 day', "
+	    "window_start = now() + interval '1 day'");
+	/* And the window is a new one. */
+	for (int i = 0; i < fixture.auth->account_burst; i++)
+		assert_refused(login("ann@example.org", "wrong password", &tokens),
+		    ST_UNAUTHENTICATED, "LOGIN_REFUSED");
+	/* A wait that the rule gives is one. What the client is told is that, not the other's. */
+	handler_sql(&fixture, "UPDATE usher.throttles SET free_at = now() + CASE kind WHEN 1 THEN "
+			      "interval '1 day' ELSE "
+			      "interval '14 minutes' END");
+	assert_in_range(
+	    login("ann@example.org", PASSWORD, &tokens).retry_after_ms, 13 * 60000, 14 * 60000);
+	handler_sql(&fixture, "UPDATE usher.throttles SET free_at = now() + interval '16 minutes'");
+	assert_ok(login("ann@example.org", PASSWORD, &tokens));
+}
+
 static void
 a_network_has_a_budget_over_all_addresses(void **state)
 {
@@ -880,6 +910,7 @@ main(void)
 	    TEST(attempts_at_once_are_counted_one_by_one),
 	    TEST(wrong_passwords_from_one_network_do_not_slow_another),
 	    TEST(waiting_grows_and_ends_and_a_success_forgets),
+	    TEST(a_clock_that_was_set_back_locks_nobody_out),
 	    TEST(a_network_has_a_budget_over_all_addresses),
 	    TEST(sign_ups_for_one_address_are_limited_from_wherever),
 	    TEST(a_repeated_refresh_yields_the_same_successor_until_that_is_used),
