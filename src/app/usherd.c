@@ -50,6 +50,7 @@ struct node {
 	struct config *config;
 	struct crypt_key *master;
 	struct crypt_key *outbox_key;
+	struct crypt_key *repeat_key;
 	struct store *store;
 	struct store
 	    *feed_store; /* the feed's own, so that a busy pool can't take the lease away */
@@ -94,6 +95,8 @@ open_keys(struct node *node)
 	TRY(crypt_key_parse(slice_text(text), node->master));
 	TRY(crypt_key_new(&node->outbox_key));
 	outbox_key_derive(node->master, node->outbox_key);
+	TRY(crypt_key_new(&node->repeat_key));
+	rpc_repeat_key_derive(node->master, node->repeat_key);
 	return STATUS_OK;
 }
 
@@ -313,6 +316,7 @@ open_server(struct node *node)
 	    .barrier = node->barrier,
 	};
 	rpc_backend_real(&node->real, &settings.backend);
+	settings.repeat_key = node->repeat_key;
 	TRY(rpc_server_new(&settings, &node->server));
 	fill_ops(node);
 	return add_services(node);
@@ -441,6 +445,8 @@ node_close(struct node *node)
 		store_free(&node->feed_store);
 	if (node->store)
 		store_free(&node->store);
+	if (node->repeat_key)
+		crypt_key_free(&node->repeat_key);
 	if (node->outbox_key)
 		crypt_key_free(&node->outbox_key);
 	if (node->master)

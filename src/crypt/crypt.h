@@ -54,8 +54,8 @@ bool crypt_digest_equals(const struct crypt_digest *digest, struct slice stored)
 
 /* A key for one purpose from the master key. context names the purpose ("usher signing key"). */
 void crypt_key_derive(const struct crypt_key *parent, const char *context, struct crypt_key *out);
-/* A key for one purpose from a secret of high entropy that somebody else keeps: an idempotency key,
- * a refresh token. It tells nothing about crypt_digest() of the same secret, nor that about it. */
+/* A key for one purpose from a secret of high entropy that somebody else keeps, as a refresh token
+ * is. It tells nothing about crypt_digest() of the same secret, nor that about it. */
 void crypt_key_from_secret(struct slice secret, const char *context, struct crypt_key *out);
 
 /* Seal plain for later. bound is not stored, but crypt_unseal() wants the same: the row's key, so

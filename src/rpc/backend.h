@@ -5,6 +5,7 @@
 #define USHER_RPC_BACKEND_H
 
 #include "access/credentials.h"
+#include "crypt/crypt.h"
 #include "rpc/call.h"
 #include "store/barrier.h"
 #include "store/feed.h"
@@ -22,7 +23,8 @@ struct rpc_audit {
 /* A call under an idempotency key. */
 struct rpc_repeat {
 	const struct rpc_call *call;
-	struct slice request; /* the payload: another one under the same key is refused */
+	const struct crypt_key *key; /* rpc_settings' repeat_key */
+	struct slice request;        /* the payload: another one under the same key is refused */
 	/* What repeat_find() found. */
 	bool found;
 	struct slice reply; /* encoded, in the call's arena */
@@ -83,6 +85,9 @@ struct rpc_real {
 };
 void rpc_backend_real(struct rpc_real *real, struct rpc_backend *out);
 
+/* What repeats are named and sealed with, together with the caller's own key. All servers need the
+ * same one. */
+void rpc_repeat_key_derive(const struct crypt_key *master, struct crypt_key *out);
 status rpc_repeat_find(struct store_conn *conn, struct rpc_repeat *repeat);
 status
 rpc_repeat_keep(struct store_conn *conn, const struct rpc_repeat *repeat, struct slice reply);

@@ -62,6 +62,7 @@ repeat_check(struct rpc_call *call, struct run *run)
 	if (!call->method->idempotent_by_key || call->idempotency_key.bytes == 0)
 		return STATUS_OK;
 	run->repeat.call = call;
+	run->repeat.key = run->task->server->settings.repeat_key;
 	run->repeat.request = run->task->envelope.payload;
 	TRY(backend->repeat_find(call->conn, &run->repeat));
 	run->is_repeat_armed = true;

@@ -1,8 +1,11 @@
-/* Calls under an idempotency key. The key is random and the caller's: its hash finds the row, a key
- * made from it authenticates the request and seals the result. So the table alone yields nothing.
- */
+/* Calls under an idempotency key. The key is the caller's, and should be random: but nothing keeps
+ * a client from numbering its own. So what finds the row, authenticates the request and seals the
+ * result is made from it and from the servers' key together. The table alone yields nothing, not
+ * even a key that is guessed. */
 #include "crypt/crypt.h"
 #include "rpc/backend.h"
+
+#include <assert.h>
 
 #define KEPT_US (24 * 3600 * US_PER_S)
 
@@ -41,13 +44,23 @@ principal_write(const struct principal *principal, uint8_t out[1 + 4 * UUID_BYTE
 }
 
 static void
-name_make(const struct rpc_call *call, struct repeat_name *name)
+name_make(const struct rpc_repeat *repeat, struct repeat_name *name)
 {
+	const struct rpc_call *call = repeat->call;
+	const struct slice purpose = slice_text("usher repeat name");
+	struct crypt_digest both;
+	struct crypt_key key;
+
+	assert(repeat->key);
 	principal_write(call->principal, name->principal);
 	name->method_id = call->method->id;
-	crypt_digest(call->idempotency_key, &name->key_hash);
-	crypt_key_from_secret(call->idempotency_key, "usher repeat request", &name->request_key);
-	crypt_key_from_secret(call->idempotency_key, "usher repeat result", &name->result_key);
+	crypt_mac(repeat->key, &call->idempotency_key, 1, &both);
+	memcpy(key.bytes, both.bytes, sizeof(key.bytes));
+	crypt_mac(&key, &purpose, 1, &name->key_hash);
+	crypt_key_derive(&key, "usher repeat request", &name->request_key);
+	crypt_key_derive(&key, "usher repeat result", &name->result_key);
+	crypt_wipe(&both, sizeof(both));
+	crypt_wipe(&key, sizeof(key));
 }
 
 /* What binds a sealed result to its row, and the row's place among advisory locks. */
@@ -62,6 +75,12 @@ bound_make(const struct repeat_name *name, struct crypt_digest *out)
 
 	crypt_mac(&name->result_key, parts, sizeof(parts) / sizeof(parts[0]), out);
 	return slice_of(out->bytes, CRYPT_DIGEST_BYTES);
+}
+
+void
+rpc_repeat_key_derive(const struct crypt_key *master, struct crypt_key *out)
+{
+	crypt_key_derive(master, "usher repeats", out);
 }
 
 static int64_t
@@ -103,7 +122,7 @@ rpc_repeat_find(struct store_conn *conn, struct rpc_repeat *repeat)
 	NAME_AUTO name;
 	struct crypt_digest bound;
 
-	name_make(repeat->call, &name);
+	name_make(repeat, &name);
 	(void)bound_make(&name, &bound);
 	TRY(STORE_QUERY(conn, STMT_RPC_REPEAT_FIND, &rows, p_int(lock_of(&bound)),
 	    p_bytes(slice_of(name.principal, sizeof(name.principal))), p_int(name.method_id),
@@ -125,7 +144,7 @@ rpc_repeat_keep(struct store_conn *conn, const struct rpc_repeat *repeat, struct
 	struct crypt_digest bound, mac;
 	struct slice sealed;
 
-	name_make(call, &name);
+	name_make(repeat, &name);
 	const struct slice bound_bytes = bound_make(&name, &bound);
 	request_mac(&name, repeat->request, &mac);
 	TRY(crypt_seal(&name.result_key, call->rand, bound_bytes, reply, call->arena, &sealed));

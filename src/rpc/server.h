@@ -27,8 +27,9 @@ struct rpc_settings {
 	const struct clock *clock;
 	const struct rand_source *rand;
 	struct rpc_backend backend;
-	const char *urls;     /* separated by commas */
-	const char *tls_file; /* PEM with certificate and key, for tls+tcp:// */
+	const struct crypt_key *repeat_key; /* of rpc_repeat_key_derive(): for the real backend */
+	const char *urls;                   /* separated by commas */
+	const char *tls_file;               /* PEM with certificate and key, for tls+tcp:// */
 	bool development;
 	bool private_network;                       /* plain tcp:// off loopback is meant */
 	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */

@@ -24,6 +24,7 @@ struct fixture {
 	struct config *config;
 	struct store *store;
 	struct rpc_real real;
+	struct crypt_key repeat_key;
 	struct rpc_server *server;
 	struct client *client;
 };
@@ -117,6 +118,8 @@ start(void **state)
 	f->real.store = f->store;
 	rpc_settings_default(&settings);
 	rpc_backend_real(&f->real, &settings.backend);
+	assert_int_equal(crypt_key_make(&rand_system, &f->repeat_key).code, ST_OK);
+	settings.repeat_key = &f->repeat_key;
 	settings.backend.may_trust_memory = trust_nothing;
 	settings.backend.credential_find = find_any;
 	settings.backend.barrier_wait = pass_barrier;
@@ -210,6 +213,46 @@ a_repeat_gets_the_stored_answer_and_no_second_effect(void **state)
 	    "SELECT count(*) FROM usher.idempotency WHERE position('secret'::bytea IN "
 	    "result_sealed) > 0 OR position('0123456789abcdef'::bytea IN key_hash) > 0",
 	    "0");
+}
+
+/* As much as a test can show of what a client may choose: "order-2026-11-22" is soon guessed. */
+static void
+a_guessed_key_finds_nothing_without_the_servers_own(void **state)
+{
+	struct fixture *f = *state;
+	struct crypt_digest hash, mac;
+	struct crypt_key key;
+	char hex[2 * CRYPT_DIGEST_BYTES + 1], sql[200];
+	const struct slice request = slice_of("\x0a\x01x", 3);
+	struct client_result result = call(f, "test.v1.Box/Put", "a", KEY, "x");
+
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	crypt_digest(slice_text(KEY), &hash);
+	crypt_key_from_secret(slice_text(KEY), "usher repeat request", &key);
+	crypt_mac(&key, &request, 1, &mac);
+	const struct {
+		const char *column;
+		const struct crypt_digest *digest;
+	} guesses[] = {{"key_hash", &hash}, {"request_mac", &mac}};
+	for (size_t i = 0; i < 2; i++) {
+		hex_encode(slice_of(guesses[i].digest->bytes, CRYPT_DIGEST_BYTES), hex);
+		(void)snprintf(sql, sizeof(sql),
+		    "SELECT count(*) FROM usher.idempotency WHERE %s = '\\x%s'", guesses[i].column,
+		    hex);
+		assert_sql(f, sql, "0");
+	}
+	/* Nor does a server with another key. */
+	f->repeat_key.bytes[0] ^= 1;
+	result = call(f, "test.v1.Box/Put", "a", KEY, "x");
+	assert_int_equal(result.status.code, ST_OK);
+	assert_false(result.replayed);
+	client_result_done(&result);
+	f->repeat_key.bytes[0] ^= 1;
+	result = call(f, "test.v1.Box/Put", "a", KEY, "x");
+	assert_true(result.replayed);
+	client_result_done(&result);
+	assert_sql(f, "SELECT count(DISTINCT key_hash) FROM usher.idempotency", "2");
 }
 
 static void
@@ -342,6 +385,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
 		a_repeat_gets_the_stored_answer_and_no_second_effect, start, stop),
+	    cmocka_unit_test_setup_teardown(
+		a_guessed_key_finds_nothing_without_the_servers_own, start, stop),
 	    cmocka_unit_test_setup_teardown(
 		another_request_under_the_same_key_is_refused, start, stop),
 	    cmocka_unit_test_setup_teardown(

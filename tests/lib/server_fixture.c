@@ -53,6 +53,8 @@ server_fixture_init(struct server_fixture *fx, struct postgres *postgres)
 	    .barrier = fx->barrier};
 	rpc_settings_default(&settings);
 	rpc_backend_real(&fx->real, &settings.backend);
+	rpc_repeat_key_derive(fx->services.master, &fx->repeat_key);
+	settings.repeat_key = &fx->repeat_key;
 	settings.urls = "tcp://127.0.0.1:0";
 	settings.development = true;
 	settings.drain_us = US_PER_S / 10;

@@ -16,6 +16,7 @@ struct server_fixture {
 	struct barrier *barrier;
 	struct feed *feed;
 	struct rpc_real real;
+	struct crypt_key repeat_key;
 	struct rpc_server *server;
 	struct client *client;
 };
