@@ -1457,8 +1457,101 @@ code_of(struct client *client, const char *name, const struct client_options *op
 
 	request.key = (char *)"x";
 	client_call(client, method(name), options, &request.base, &result);
+	const enum status_code code = result.status.code;
 	client_result_done(&result);
-	return result.status.code;
+	return code;
+}
+
+static int64_t
+refusals_waiting(struct fake *fake)
+{
+	int64_t waiting, turned_away;
+
+	rpc_server_refusals(fake->server, &waiting, &turned_away);
+	return waiting;
+}
+
+/* A client that speaks nng and nothing else. */
+static nng_socket
+plain_client(struct fake *fake)
+{
+	nng_socket socket;
+
+	assert_int_equal(nng_req0_open(&socket), 0);
+	assert_int_equal(
+	    nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
+	assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, 2000), 0);
+	assert_int_equal(nng_dial(socket, rpc_server_url(fake->server, 0), NULL, 0), 0);
+	return socket;
+}
+
+static void
+send_request(nng_socket socket, const Usher__V1__Request *request)
+{
+	const size_t size = usher__v1__request__get_packed_size(request);
+	uint8_t *bytes = malloc(size);
+
+	(void)usher__v1__request__pack(request, bytes);
+	assert_int_equal(nng_send(socket, bytes, size, 0), 0);
+	free(bytes);
+}
+
+static Usher__V1__Response *
+exchange(nng_socket socket, const Usher__V1__Request *request)
+{
+	void *data = NULL;
+	size_t got = 0;
+
+	send_request(socket, request);
+	assert_int_equal(nng_recv(socket, &data, &got, NNG_FLAG_ALLOC), 0);
+	Usher__V1__Response *response = usher__v1__response__unpack(NULL, got, data);
+	assert_non_null(response);
+	nng_free(data, got);
+	return response;
+}
+
+static void
+the_pace_is_what_the_page_on_security_says(void **state)
+{
+	struct rpc_settings settings;
+
+	(void)state;
+	rpc_settings_default(&settings);
+	assert_int_equal(settings.refusals_a_second, 200);
+	assert_int_equal(settings.refusals_at_once, 100);
+	assert_int_equal(settings.refusals_waiting_max, 4096);
+}
+
+static void
+addresses_of_one_64_share_its_pace_of_refusals(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options from = as("bad");
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 1);
+	settings.clock = &clock.clock;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake), *others = counts_take(fake);
+	from.via = slice_text("via:z");
+	from.client_ip = "2001:db8:0:1::1";
+	assert_int_equal(code_of(fake->client, "Keyed", &from), ST_UNAUTHENTICATED);
+	from.client_ip = "2001:db8:0:1:ffff::2";
+	call_many(fake, "Keyed", &from, 1, counts);
+	WAIT_FOR(refusals_waiting(fake) == 1);
+	/* One of them may have the first one's slot by chance. */
+	from.client_ip = "2001:db8:0:2::1";
+	call_many(fake, "Keyed", &from, 1, others);
+	from.client_ip = "2001:db8:1:1::1";
+	call_many(fake, "Keyed", &from, 1, others);
+	WAIT_FOR(atomic_load(&others[ST_UNAUTHENTICATED]) >= 1);
+	assert_int_equal(atomic_load(&counts[ST_UNAUTHENTICATED]), 0);
+	fake_clock_advance(&clock, 2 * US_PER_S);
+	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 1);
+	fake_stop(fake);
 }
 
 /* Three wait, and no more may. */
@@ -1543,6 +1636,38 @@ refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
 	fake_stop(fake);
 }
 
+/* What asks must not have given it up by then. */
+static void
+a_refusal_takes_half_of_the_calls_own_time_at_most(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	Usher__V1__Request request = USHER__V1__REQUEST__INIT;
+	void *data = NULL;
+	size_t bytes = 0;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 1);
+	settings.clock = &clock.clock;
+	struct fake *fake = fake_start(&settings);
+	nng_socket socket = plain_client(fake);
+	assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, 20000), 0);
+	request.method = (char *)"test.v1.Echo/Keyed";
+	request.credential.data = (uint8_t *)"bad";
+	request.credential.len = 3;
+	request.timeout_ms = 800;
+	usher__v1__response__free_unpacked(exchange(socket, &request), NULL);
+	send_request(socket, &request);
+	WAIT_FOR(refusals_waiting(fake) == 1);
+	fake_clock_advance(&clock, 400 * US_PER_MS);
+	assert_int_equal(nng_recv(socket, &data, &bytes, NNG_FLAG_ALLOC), 0);
+	nng_free(data, bytes);
+	nng_close(socket);
+	fake_stop(fake);
+}
+
 /* A secret that a handler looks at, as Refresh does. */
 static void
 what_a_handler_finds_forged_keeps_the_pace_too(void **state)
@@ -1560,15 +1685,6 @@ what_a_handler_finds_forged_keeps_the_pace_too(void **state)
 	}
 	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
 	fake_stop(fake);
-}
-
-static int64_t
-refusals_waiting(struct fake *fake)
-{
-	int64_t waiting, turned_away;
-
-	rpc_server_refusals(fake->server, &waiting, &turned_away);
-	return waiting;
 }
 
 /* As a refresh token that comes again and again. The first refusal ends something; the others wait
@@ -1789,20 +1905,6 @@ bad_payloads_are_refused_and_the_server_goes_on(void **state)
 	struct client_result fine = call_with(fake, "Fast", "x", NULL);
 	assert_int_equal(fine.status.code, ST_OK);
 	client_result_done(&fine);
-}
-
-/* A client that speaks nng and nothing else. */
-static nng_socket
-plain_client(struct fake *fake)
-{
-	nng_socket socket;
-
-	assert_int_equal(nng_req0_open(&socket), 0);
-	assert_int_equal(
-	    nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
-	assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, 2000), 0);
-	assert_int_equal(nng_dial(socket, rpc_server_url(fake->server, 0), NULL, 0), 0);
-	return socket;
 }
 
 static void
@@ -2163,31 +2265,6 @@ memory_request(const struct memory_item *item, Usher__V1__Pair *payload, uint8_t
 	out->call_id = 77;
 	out->payload.data = room;
 	out->payload.len = usher__v1__pair__pack(payload, room);
-}
-
-static void
-send_request(nng_socket socket, const Usher__V1__Request *request)
-{
-	const size_t size = usher__v1__request__get_packed_size(request);
-	uint8_t *bytes = malloc(size);
-
-	(void)usher__v1__request__pack(request, bytes);
-	assert_int_equal(nng_send(socket, bytes, size, 0), 0);
-	free(bytes);
-}
-
-static Usher__V1__Response *
-exchange(nng_socket socket, const Usher__V1__Request *request)
-{
-	void *data = NULL;
-	size_t got = 0;
-
-	send_request(socket, request);
-	assert_int_equal(nng_recv(socket, &data, &got, NNG_FLAG_ALLOC), 0);
-	Usher__V1__Response *response = usher__v1__response__unpack(NULL, got, data);
-	assert_non_null(response);
-	nng_free(data, got);
-	return response;
 }
 
 static void
@@ -3087,6 +3164,9 @@ main(void)
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
 	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
+	    cmocka_unit_test(the_pace_is_what_the_page_on_security_says),
+	    cmocka_unit_test(addresses_of_one_64_share_its_pace_of_refusals),
+	    cmocka_unit_test(a_refusal_takes_half_of_the_calls_own_time_at_most),
 	    cmocka_unit_test(connections_of_one_address_share_its_pace_of_refusals),
 	    cmocka_unit_test(what_a_handler_finds_forged_keeps_the_pace_too),
 	    cmocka_unit_test(

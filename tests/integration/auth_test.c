@@ -4,8 +4,11 @@
 #include "jobs/outbox.h"
 #include "tests/lib/handler_fixture.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include <cmocka.h>
@@ -614,6 +617,46 @@ a_clock_that_was_set_back_locks_nobody_out(void **state)
 	assert_ok(login("ann@example.org", PASSWORD, &tokens));
 }
 
+static atomic_int hashes;
+
+/* libsodium's own, and counted. */
+int
+crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char *const password,
+    unsigned long long password_bytes, const unsigned char *const salt, unsigned long long passes,
+    size_t memory_bytes, int algorithm)
+{
+	int (*own)(unsigned char *, unsigned long long, const char *, unsigned long long,
+	    const unsigned char *, unsigned long long, size_t, int);
+
+	*(void **)&own = dlsym(RTLD_NEXT, "crypto_pwhash");
+	assert_non_null(own);
+	(void)atomic_fetch_add(&hashes, 1);
+	return own(out, out_bytes, password, password_bytes, salt, passes, memory_bytes, algorithm);
+}
+
+static void
+what_comes_too_early_is_refused_before_anything_is_hashed(void **state)
+{
+	Usher__V1__SignUpReply signup;
+	Usher__V1__Tokens tokens;
+	int before = atomic_load(&hashes);
+
+	(void)state;
+	login("nobody@example.org", "wrong password", &tokens);
+	sign_up("new@example.org", PASSWORD, &signup);
+	assert_int_equal(atomic_load(&hashes), before + 2);
+	for (int i = 1; i < fixture.auth->account_burst; i++)
+		login("nobody@example.org", "wrong password", &tokens);
+	for (int i = 1; i < 5; i++)
+		sign_up("new@example.org", PASSWORD, &signup);
+	before = atomic_load(&hashes);
+	assert_refused(login("nobody@example.org", "wrong password", &tokens),
+	    ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS");
+	assert_refused(sign_up("new@example.org", PASSWORD, &signup), ST_RESOURCE_EXHAUSTED,
+	    "TOO_MANY_ATTEMPTS");
+	assert_int_equal(atomic_load(&hashes), before);
+}
+
 static void
 a_network_has_a_budget_over_all_addresses(void **state)
 {
@@ -750,6 +793,28 @@ a_session_ends_whatever_its_tokens_say(void **state)
 	handler_sql(&fixture, "UPDATE usher.sessions SET expires_at = now()");
 	assert_refused(
 	    refresh(reply.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+}
+
+#define OVER "expires_at = now() - interval '1 second'"
+
+static void
+a_refresh_token_is_over_at_its_time_with_and_without_a_successor(void **state)
+{
+	Usher__V1__Tokens used = account("ann@example.org"), unused = account("bea@example.org");
+	Usher__V1__Tokens successor, reply;
+
+	(void)state;
+	handler_sql(&fixture, "UPDATE usher.refresh_tokens SET " OVER " WHERE session_id = '%s'",
+	    unused.session_id);
+	assert_refused(
+	    refresh(unused.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	/* One that would give its successor once more. */
+	assert_ok(refresh(used.refresh_token, &successor));
+	handler_sql(
+	    &fixture, "UPDATE usher.refresh_tokens SET " OVER " WHERE successor_id IS NOT NULL");
+	assert_refused(
+	    refresh(used.refresh_token, &reply), ST_UNAUTHENTICATED, "REFRESH_TOKEN_INVALID");
+	assert_ok(refresh(successor.refresh_token, &reply));
 }
 
 static void
@@ -911,12 +976,14 @@ main(void)
 	    TEST(wrong_passwords_from_one_network_do_not_slow_another),
 	    TEST(waiting_grows_and_ends_and_a_success_forgets),
 	    TEST(a_clock_that_was_set_back_locks_nobody_out),
+	    TEST(what_comes_too_early_is_refused_before_anything_is_hashed),
 	    TEST(a_network_has_a_budget_over_all_addresses),
 	    TEST(sign_ups_for_one_address_are_limited_from_wherever),
 	    TEST(a_repeated_refresh_yields_the_same_successor_until_that_is_used),
 	    TEST(tabs_that_refresh_at_once_get_one_successor),
 	    TEST(a_refresh_token_that_is_none_of_ours_changes_nothing),
 	    TEST(a_session_ends_whatever_its_tokens_say),
+	    TEST(a_refresh_token_is_over_at_its_time_with_and_without_a_successor),
 	    TEST(logout_ends_the_session_and_says_so_to_all_nodes),
 	    TEST(introspection_tells_its_own_organisation_alone),
 	    TEST(a_login_hashes_anew_when_the_settings_rose),

@@ -214,6 +214,11 @@ def test_refreshes_are_committed_together_and_each_token_has_its_own_successor(
     """One that comes twice at once has one successor; one that is no good takes nobody with it."""
     logins = [org_a.login(client) for _ in range(USERS)]
     tokens = {login.session_id: login.refresh_token for login in logins}
+    over = org_a.login(client)
+    system.database.sql(
+        "UPDATE usher.refresh_tokens SET expires_at = now() - interval '1 second'"
+        f" WHERE session_id = '{over.session_id}'"
+    )
     rng = random.Random(1)
     with ThreadPoolExecutor(2 * USERS) as pool:
 
@@ -223,8 +228,8 @@ def test_refreshes_are_committed_together_and_each_token_has_its_own_successor(
         for _ in range(2 * ROUNDS):
             asked = [(s, token) for s, token in tokens.items() for _ in range(rng.choice([1, 1, 2]))]
             some, another, third = rng.sample(list(tokens.values()), 3)
-            # No token; one that there is not; one with another's secret.
-            asked += [("", some[:-7] + "0000000"), ("", forged_secret("refresh"))]
+            # One whose time is over; no token; one that there is not; one with another's secret.
+            asked += [("", over.refresh_token), ("", some[:-7] + "0000000"), ("", forged_secret("refresh"))]
             asked += [("", forged_secret("refresh", uuid.UUID(another.split("_")[2]))), ("", third[:-1])]
             rng.shuffle(asked)
             found = ask([token for _, token in asked])
