@@ -27,20 +27,6 @@ struct program {
 	struct http_server *server;
 };
 
-/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080" */
-static bool
-is_loopback(const char *listen)
-{
-	const char *colon = strrchr(listen, ':');
-	struct slice host = slice_of(listen, colon ? (size_t)(colon - listen) : strlen(listen));
-	struct network address;
-
-	if (host.bytes > 2 && host.data[0] == '[')
-		host = slice_of(host.data + 1, host.bytes - 2);
-	return slice_equals_text(host, "localhost") ||
-	       (address_parse(host, &address) && address_is_loopback(&address));
-}
-
 /* In production TLS may be in front of the bridge, on another machine: then it listens where that
  * one reaches it. */
 static status
@@ -57,7 +43,7 @@ check_mode(struct program *program)
 		    "usher bootstrap --system-only --bridge-key FILE, and set bridge.key_file");
 		return REFUSE(ST_INVALID_ARGUMENT, "no key");
 	}
-	if (is_loopback(listen))
+	if (listen_is_loopback(listen))
 		return STATUS_OK;
 	strbuf_add_format(&program->message,
 	    "http.listen: %s: a development server listens on loopback alone; set mode = "

@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/version.h"
 #include "crypt/crypt.h"
 #include "crypt/password.h"
@@ -81,6 +82,22 @@ struct node {
 	char problem[512]; /* why it could not start, where a message of its own is needed */
 	bool feed_runs, jobs_run, serves;
 };
+
+/* Figures tell nobody's data, but how much is going on. rpc.listen is looked at by the server. */
+static status
+check_mode(struct node *node)
+{
+	const char *metrics = config_text(node->config, "metrics.listen");
+
+	if (!*metrics || strcmp(config_text(node->config, "mode"), "development") != 0 ||
+	    listen_is_loopback(metrics))
+		return STATUS_OK;
+	(void)snprintf(node->problem, sizeof(node->problem),
+	    "metrics.listen: %s: a development server listens on loopback alone; set mode = "
+	    "production",
+	    metrics);
+	return REFUSE(ST_INVALID_ARGUMENT, node->problem);
+}
 
 static status
 open_keys(struct node *node)
@@ -347,6 +364,7 @@ start(struct node *node)
 static status
 node_open(struct node *node)
 {
+	TRY(check_mode(node));
 	TRY(crypt_init());
 	TRY(open_keys(node));
 	TRY(open_memory(node));

@@ -116,6 +116,19 @@ address_is_loopback(const struct network *address)
 	return network_contains(&ipv4, address) || network_contains(&ipv6, address);
 }
 
+bool
+listen_is_loopback(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	struct slice host = slice_of(listen, colon ? (size_t)(colon - listen) : strlen(listen));
+	struct network address;
+
+	if (host.bytes > 2 && host.data[0] == '[')
+		host = slice_of(host.data + 1, host.bytes - 2);
+	return slice_equals_text(host, "localhost") ||
+	       (address_parse(host, &address) && address_is_loopback(&address));
+}
+
 void
 address_format(const struct network *address, char out[ADDRESS_TEXT_BYTES])
 {

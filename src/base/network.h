@@ -23,6 +23,8 @@ uint64_t address_site_hash(const char *address, uint64_t seed);
 bool network_contains(const struct network *network, const struct network *address);
 /* 127.0.0.0/8 and ::1. */
 bool address_is_loopback(const struct network *address);
+/* Of a listener: "127.0.0.1:8080", "[::1]:8080", "localhost:8080". */
+bool listen_is_loopback(const char *listen);
 /* The host of a URL, without port and brackets: what stands behind ://, or nothing. */
 struct slice url_host(struct slice url);
 /* As inet_ntop(3) writes it; IPv4 in its own form. */

@@ -30,6 +30,7 @@ from usher_testing import (
     wait_until,
 )
 from usher_testing.process import run
+from usher_testing.system import BINARIES
 from usher_testing.tokens import SigningKey
 
 
@@ -259,6 +260,15 @@ def test_an_access_token_is_over_after_15_minutes_and_a_refresh_token_after_7_da
         f" WHERE secret_hash = '\\x{_digest(tokens.refresh_token)}'",
     )
     assert 0 < 7 * 86400 - float(left[0][0]) < 600
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"])
+def test_a_development_server_shows_its_figures_on_loopback_alone(listen: str, system: System):
+    config = system.write_config("open", {"metrics.listen": listen})
+    words = [BINARIES / "usherd", "--config", config, "--rpc.listen", "tcp://127.0.0.1:0"]
+    done = run(words)
+    assert done.returncode == 2, done.stderr
+    assert f"metrics.listen: {listen}: a development server listens on loopback" in done.stderr
 
 
 class Wire(threading.Thread):

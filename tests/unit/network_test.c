@@ -134,6 +134,23 @@ a_url_s_host_stands_without_port_and_brackets(void **state)
 			fail_msg("%s has not the host %s", table[i][0], table[i][1]);
 }
 
+static void
+a_listener_on_loopback_is_told_from_one_for_all(void **state)
+{
+	static const char *const loopback[] = {
+	    "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "127.9.9.9:0", "127.0.0.1"};
+	static const char *const open[] = {"0.0.0.0:8080", "[::]:8080", "192.0.2.1:0", ":8080",
+	    "127.0.0.1.example.org:80", "localhost.example.org:80", ""};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
+		if (!listen_is_loopback(loopback[i]))
+			fail_msg("%s is loopback", loopback[i]);
+	for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+		if (listen_is_loopback(open[i]))
+			fail_msg("%s is not loopback", open[i]);
+}
+
 int
 main(void)
 {
@@ -141,6 +158,7 @@ main(void)
 	    cmocka_unit_test(a_network_holds_its_addresses_in_either_spelling),
 	    cmocka_unit_test(a_site_is_an_ipv4_address_or_the_64_of_an_ipv6_one),
 	    cmocka_unit_test(loopback_is_127_and_1),
+	    cmocka_unit_test(a_listener_on_loopback_is_told_from_one_for_all),
 	    cmocka_unit_test(an_address_is_written_in_its_shortest_form),
 	    cmocka_unit_test(a_url_s_host_stands_without_port_and_brackets),
 	};
