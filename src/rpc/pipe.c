@@ -126,15 +126,10 @@ pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
 
 	for (size_t i = 0; i < table->buckets * BUCKET_ENTRIES; i++) {
 		struct pipe_entry *entry = &table->entries[i];
-		const unsigned replies =
-		    atomic_load_explicit(&entry->replies, memory_order_relaxed);
-		if (replies == 0)
-			continue;
-		/* One at a time: what it gives back may be enough. */
-		if (atomic_load(&entry->is_closing))
-			return NULL;
 		const int64_t weight =
-		    burden == PIPE_REPLIES ? (int64_t)replies : atomic_load(&entry->bytes);
+		    burden == PIPE_BYTES
+			? atomic_load_explicit(&entry->bytes, memory_order_relaxed)
+			: (int64_t)atomic_load_explicit(&entry->replies, memory_order_relaxed);
 		if (weight <= most)
 			continue;
 		heaviest = entry;
@@ -142,8 +137,8 @@ pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
 	}
 	const uint32_t id = heaviest ? atomic_load(&heaviest->id) : 0;
 	heaviest = id != 0 ? pipe_take(table, id) : NULL;
+	/* One at a time: what it gives back may be enough. */
 	if (heaviest && atomic_exchange(&heaviest->is_closing, true)) {
-		/* Another one was faster. */
 		pipe_give(heaviest);
 		return NULL;
 	}

@@ -50,9 +50,9 @@ void pipe_remove(struct pipe_table *table, uint32_t id);
 /* The entry with a reference taken, or NULL when the pipe is gone. */
 struct pipe_entry *pipe_take(struct pipe_table *table, uint32_t id);
 void pipe_give(struct pipe_entry *entry);
-/* Of those that have replies waiting the one with the most of them, or with the most bytes; marked
- * as closing, with a reference taken. NULL: there is none, or one that is being closed has not
- * given back its replies yet. It looks at all of them: for need alone. */
+/* The one with the most replies waiting, or with the most bytes; marked as closing, with a
+ * reference taken. NULL: there is none, or that one is being closed already, and has not given back
+ * what it has yet. It looks at all of them: for need alone. */
 enum pipe_burden { PIPE_REPLIES, PIPE_BYTES };
 struct pipe_entry *pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden);
 /* Calls under way, the caller's among them. */

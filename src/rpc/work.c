@@ -112,8 +112,8 @@ pipe_close(struct pipe_entry *pipe, const char *why)
 	pipe_shut(closed);
 }
 
-/* Contexts or memory run out, and what holds them is replies that nobody takes: the connection that
- * has the most of them pays for it. */
+/* Contexts run out for replies that nobody takes, or memory does: the connection that has the most
+ * of it pays for it. */
 static void
 works_relieve(struct rpc_server *server, enum pipe_burden burden)
 {
@@ -121,7 +121,9 @@ works_relieve(struct rpc_server *server, enum pipe_burden burden)
 
 	if (!pipe)
 		return;
-	pipe_close(pipe, "it does not take its replies, and others need the room");
+	pipe_close(pipe, burden == PIPE_BYTES
+			     ? "it holds the most memory, and others need the room"
+			     : "it does not take its replies, and others need the room");
 	pipe_give(pipe);
 }
 
