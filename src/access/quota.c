@@ -28,6 +28,7 @@ struct slice_lease {
 struct key_state {
 	struct list bucket, lru;
 	struct uuid org_id, key_id;
+	uint64_t hints; /* how often it was worth asking again */
 	struct slice_lease windows[WINDOWS];
 };
 
@@ -159,8 +160,22 @@ quota_forget(void *self)
 static void
 ask_again(struct key_state *state)
 {
+	state->hints++;
 	for (int window = 0; window < WINDOWS; window++)
 		state->windows[window].is_exhausted = false;
+}
+
+static void
+ask_again_all(struct quota *quota)
+{
+	for (size_t i = 0; i < SHARDS; i++) {
+		struct shard *shard = &quota->shards[i];
+
+		pthread_mutex_lock(&shard->lock);
+		list_for_each (node, &shard->lru)
+			ask_again(container_of(node, struct key_state, lru));
+		pthread_mutex_unlock(&shard->lock);
+	}
 }
 
 void
@@ -171,8 +186,11 @@ quota_obey(void *self, const struct feed_change *change)
 
 	/* Limits come with the principal, at each request: under another one a slice counts no
 	 * more, under the same one it is good, whatever else changed, or was missed. */
-	if (!change || !change->has_id ||
-	    (change->kind != CHANGE_KEY && change->kind != CHANGE_QUOTA))
+	if (!change) {
+		ask_again_all(quota);
+		return;
+	}
+	if (!change->has_id || (change->kind != CHANGE_KEY && change->kind != CHANGE_QUOTA))
 		return;
 	struct shard *shard = shard_of(quota, &change->id, &bucket);
 	pthread_mutex_lock(&shard->lock);
@@ -315,7 +333,7 @@ next_slice(struct slice_lease *lease, bool only_one)
 
 /* One request's way to the database. */
 struct errand {
-	uint64_t moves;            /* when it began */
+	uint64_t moves, hints;     /* when it began */
 	int64_t wanted[WINDOWS];   /* 0: nothing is missing there */
 	int64_t taken_of[WINDOWS]; /* the window whose slice it was taken of */
 };
@@ -336,6 +354,7 @@ prepare(struct quota *quota, const struct principal *principal, bool only_one, i
 	if (!state) {
 		st = REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a key's quota");
 	} else {
+		errand->hints = state->hints;
 		state_settle(state, principal, boot_us);
 		if (look(state) == QUOTA_EXCEEDED) {
 			describe(state, boot_us, out);
@@ -412,6 +431,9 @@ finish(struct quota *quota, const struct principal *principal, const struct erra
 					  : grants[window].granted > 0;
 		exceeded = exceeded || !has_one;
 	}
+	/* The answer may be from before. */
+	if (errand->hints != state->hints)
+		ask_again(state);
 	for (int window = 0; exceeded && window < WINDOWS; window++)
 		if (errand->taken_of[window] &&
 		    state->windows[window].ends_at_us == errand->taken_of[window])
