@@ -119,7 +119,9 @@ item_keep(struct batch *batch, struct batch_item *item, nng_msg *message)
 {
 	const size_t bytes = nng_msg_len(message);
 
-	if (atomic_fetch_add(&batch->apart, bytes) + bytes > MESSAGE_BYTES_MAX) {
+	/* Or whose connection has been ended for what it holds. */
+	if (atomic_fetch_add(&batch->apart, bytes) + bytes > MESSAGE_BYTES_MAX ||
+	    atomic_load(&batch->whole->work->pipe->is_closing)) {
 		atomic_store(&batch->is_too_large, true);
 		nng_msg_free(message);
 		return;

@@ -283,8 +283,10 @@ wait_for_calls(struct rpc_server *server)
 	return atomic_load(&server->calls) == 0;
 }
 
-/* Who stood between taking its entry and its connection when the database was cut is cut now. */
-#define CUT_AGAIN_US (20 * US_PER_MS)
+/* Who stood between taking its entry and its connection when the database was cut is cut then. In
+ * between the receipts' job may make room for who waits for that. */
+#define CUT_AGAIN_US (500 * US_PER_MS)
+#define LANES_LOOK_US (20 * US_PER_MS)
 
 /* What still waits in a lane is answered; what runs is waited for. A database that does not answer
  * would hold up the end until the calls' own deadlines: is_late cuts them off from it. */
@@ -292,14 +294,17 @@ static void
 lanes_stop(struct rpc_server *server, bool is_late)
 {
 	const struct rpc_backend *backend = &server->settings.backend;
+	int64_t looked_us = 0;
 
 	for (int i = LANE_CPU; i < LANE_COUNT; i++)
 		if (server->lanes[i])
 			lane_end(server->lanes[i]);
 	for (int i = LANE_CPU; i < LANE_COUNT; i++) {
-		while (is_late && server->lanes[i] && !lane_has_ended(server->lanes[i])) {
-			backend->cut(backend->self);
-			(void)usleep(CUT_AGAIN_US);
+		for (; is_late && server->lanes[i] && !lane_has_ended(server->lanes[i]);
+		     looked_us += LANES_LOOK_US) {
+			if (looked_us % CUT_AGAIN_US == 0)
+				backend->cut(backend->self);
+			(void)usleep(LANES_LOOK_US);
 		}
 		if (server->lanes[i])
 			lane_stop(server->lanes[i]);
