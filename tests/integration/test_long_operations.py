@@ -351,6 +351,11 @@ def test_when_a_node_is_gone_another_goes_on_behind_its_last_step(
         at = ids.index(row(system, operation_id, "claimed_by"))
         worker, operator = nodes[at], calls[1 - at]
         worker.kill() if how == "killed" else worker.signal(signal.SIGSTOP)
+        if how != "killed":
+            # From when its statement ends PostgreSQL lets its transaction stand still for 15 s.
+            wait_until(
+                lambda: row(system, operation_id, "claimed_by") == ids[1 - at], "it is taken over", 40
+            )
         assert row(system, operation_id, "done || ' ' || results") == "1 5"
     try:
         done = ended(operator, operation_id)
