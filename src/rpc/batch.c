@@ -43,6 +43,10 @@ item_bytes(const struct batch *batch, const struct batch_item *item, uint8_t *ro
 	return slice_of(batch->here.data + item->offset, item->bytes);
 }
 
+#define REPLIES_TOO_LARGE                                                                          \
+	REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",                                       \
+	    "the replies together would be larger than a message may be")
+
 /* Errors: RESOURCE_EXHAUSTED. */
 static status
 batch_pack(const struct batch *batch, nng_msg **out)
@@ -52,6 +56,8 @@ batch_pack(const struct batch *batch, nng_msg **out)
 	uint8_t room[NO_MEMORY_BYTES_MAX];
 	size_t bytes = 0;
 
+	if (atomic_load(&batch->is_too_large))
+		return REPLIES_TOO_LARGE;
 	for (size_t i = 0; i < batch->count; i++)
 		bytes += wire_item_size(1, item_bytes(batch, &batch->items[i], room).bytes);
 	response_envelope_init(&e);
@@ -59,9 +65,8 @@ batch_pack(const struct batch *batch, nng_msg **out)
 	e.memory_only = batch->whole->envelope.memory_only;
 	e.payload = slice_of(NULL, bytes);
 	const size_t size = envelope_response_size(&e);
-	if (atomic_load(&batch->is_too_large) || size > MESSAGE_BYTES_MAX)
-		return REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",
-		    "the replies together would be larger than a message may be");
+	if (size > MESSAGE_BYTES_MAX)
+		return REPLIES_TOO_LARGE;
 	if (nng_msg_alloc(&message, size) != 0)
 		return REFUSE_FOR(
 		    ST_RESOURCE_EXHAUSTED, "NO_MEMORY", "there is no memory for the replies");
