@@ -1,12 +1,12 @@
 /* Closed loop over nng REQ: some connections, some contexts on each, each with one call under way.
  * The same for the echo and for usherd; what is sent is the file's. --mode resolve, batch (of
  * GetContext) or contexts (BatchGetContext) has it look into some replies. */
+#include "base/list.h"
 #include "gen/pb/usher/v1/context.pb-c.h"
+#include "line.h"
 #include "load.h"
 #include "wire/envelope.h"
 
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +19,8 @@
 #define FIRST_WAIT_NS INT64_C(30000000000)
 
 struct caller {
-	nng_ctx ctx;
-	nng_aio *aio;
+	struct asker asker;
 	struct load_slot *slot;
-	bool is_receiving;
 };
 
 static void (*reply_look)(struct slice payload);
@@ -144,63 +142,22 @@ reply_take(struct caller *caller, nng_msg *message)
 		reply_look(response.payload);
 }
 
-static nng_msg *
-message_of(const struct load_request *request)
-{
-	nng_msg *message = NULL;
-	int error = nng_msg_alloc(&message, request->bytes);
-
-	if (error != 0)
-		fail("no message", error);
-	memcpy(nng_msg_body(message), request->data, request->bytes);
-	return message;
-}
-
 static void
 caller_send(struct caller *caller)
 {
 	const struct load_request *request = load_slot_next(caller->slot);
 
-	if (!request)
-		return;
-	caller->is_receiving = false;
-	nng_aio_set_msg(caller->aio, message_of(request));
-	nng_ctx_send(caller->ctx, caller->aio);
+	if (request)
+		asker_send(&caller->asker, request->data, request->bytes);
 }
 
 static void
-caller_goes_on(void *arg)
+caller_goes_on(struct asker *asker, nng_msg *answer)
 {
-	struct caller *caller = arg;
-	const int error = nng_aio_result(caller->aio);
+	struct caller *caller = container_of(asker, struct caller, asker);
 
-	if (error == NNG_ECLOSED || error == NNG_ECANCELED)
-		return;
-	if (error != 0)
-		fail(caller->is_receiving ? "receive" : "send", error);
-	if (!caller->is_receiving) {
-		caller->is_receiving = true;
-		nng_ctx_recv(caller->ctx, caller->aio);
-		return;
-	}
-	nng_msg *message = nng_aio_get_msg(caller->aio);
-	reply_take(caller, message);
-	nng_msg_free(message);
+	reply_take(caller, answer);
 	caller_send(caller);
-}
-
-static nng_socket
-socket_open(void)
-{
-	nng_socket socket;
-	int error = nng_req0_open(&socket);
-
-	if (error != 0)
-		fail("no socket", error);
-	(void)nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-	(void)nng_socket_set_bool(socket, NNG_OPT_TCP_NODELAY, true);
-	(void)nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, 16 << 20);
-	return socket;
 }
 
 /* Dials without a pause until somebody listens, and calls until the answer is good. */
@@ -214,22 +171,21 @@ first_answer(const struct load_options *options)
 	(void)puts("waiting");
 	(void)fflush(stdout);
 	while (load_now_ns() < until_ns) {
-		nng_socket socket = socket_open();
-		nng_msg *message = NULL;
+		const struct load_request *request = load_slot_next(slot);
+		struct line line;
+		nng_msg *answer = NULL;
+		int error = line_try(&line, options->target);
 
-		int error = nng_dial(socket, options->target, NULL, 0);
 		if (error == 0)
-			error = nng_sendmsg(socket, message_of(load_slot_next(slot)), 0);
-		if (error == 0)
-			error = nng_recvmsg(socket, &message, 0);
-		const bool is_good = error == 0 && nng_msg_len(message) > 0 &&
-				     *(const uint8_t *)nng_msg_body(message) != 0x08;
+			error = line_try_call(&line, request->data, request->bytes, &answer);
+		const bool is_good = error == 0 && nng_msg_len(answer) > 0 &&
+				     *(const uint8_t *)nng_msg_body(answer) != 0x08;
 		if (is_good) {
 			(void)printf("{\"answered_ns\":%lld}\n", (long long)load_now_ns());
 			return 0;
 		}
-		nng_msg_free(message);
-		(void)nng_close(socket);
+		nng_msg_free(answer);
+		(void)nng_close(line.socket);
 		(void)nanosleep(&pause, NULL);
 	}
 	(void)fprintf(stderr, "nng_load: no good answer within 30 s\n");
@@ -246,18 +202,12 @@ callers_start(const struct load_options *options)
 	if (!callers)
 		fail("no callers", NNG_ENOMEM);
 	for (unsigned i = 0; i < options->connections; i++) {
-		nng_socket socket = socket_open();
-		int error = nng_dial(socket, options->target, NULL, 0);
-		if (error != 0)
-			fail(options->target, error);
+		struct line line;
+
+		line_open(&line, options->target, i);
 		for (unsigned k = 0; k < options->calls; k++, index++) {
 			callers[index].slot = load_slot_at(index);
-			error = nng_ctx_open(&callers[index].ctx, socket);
-			if (error == 0)
-				error = nng_aio_alloc(
-				    &callers[index].aio, caller_goes_on, &callers[index]);
-			if (error != 0)
-				fail("no context", error);
+			asker_open(&callers[index].asker, &line, caller_goes_on);
 		}
 	}
 	for (unsigned i = 0; i < index; i++)

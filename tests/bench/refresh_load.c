@@ -1,5 +1,6 @@
 /* Refreshes, closed loop: --connections, on each --calls sessions, each of which is refreshed again
  * as soon as its answer is there. */
+#include "base/list.h"
 #include "gen/pb/usher/v1/auth.pb-c.h"
 #include "load.h"
 #include "session.h"
@@ -12,37 +13,21 @@
 #define REFRESH AUTH "Refresh"
 
 struct caller {
-	nng_ctx ctx;
-	nng_aio *aio;
+	struct asker asker;
 	struct load_slot *slot;
 	struct session session;
-	bool is_receiving;
 };
-
-static void __attribute__((noreturn)) fail(const char *what, int error)
-{
-	(void)fprintf(stderr, "refresh_load: %s: %s\n", what, nng_strerror(error));
-	exit(2);
-}
 
 static void
 caller_send(struct caller *caller)
 {
 	Usher__V1__RefreshRequest request = USHER__V1__REFRESH_REQUEST__INIT;
 	uint8_t packed[SESSION_REQUEST_BYTES_MAX];
-	nng_msg *message = NULL;
 
 	if (!load_slot_next(caller->slot))
 		return;
 	request.refresh_token = caller->session.refresh;
-	const size_t bytes = session_pack(REFRESH, "", &request, packed);
-	const int error = nng_msg_alloc(&message, bytes);
-	if (error != 0)
-		fail("no message", error);
-	memcpy(nng_msg_body(message), packed, bytes);
-	caller->is_receiving = false;
-	nng_aio_set_msg(caller->aio, message);
-	nng_ctx_send(caller->ctx, caller->aio);
+	asker_send(&caller->asker, packed, session_pack(REFRESH, "", &request, packed));
 }
 
 static void
@@ -61,23 +46,11 @@ reply_take(struct caller *caller, nng_msg *message)
 }
 
 static void
-caller_goes_on(void *arg)
+caller_goes_on(struct asker *asker, nng_msg *answer)
 {
-	struct caller *caller = arg;
-	const int error = nng_aio_result(caller->aio);
+	struct caller *caller = container_of(asker, struct caller, asker);
 
-	if (error == NNG_ECLOSED || error == NNG_ECANCELED)
-		return;
-	if (error != 0)
-		fail(caller->is_receiving ? "receive" : "send", error);
-	if (!caller->is_receiving) {
-		caller->is_receiving = true;
-		nng_ctx_recv(caller->ctx, caller->aio);
-		return;
-	}
-	nng_msg *message = nng_aio_get_msg(caller->aio);
-	reply_take(caller, message);
-	nng_msg_free(message);
+	reply_take(caller, answer);
 	caller_send(caller);
 }
 
@@ -91,20 +64,18 @@ main(int argc, char **argv)
 	load_begin(&options);
 	struct caller *callers =
 	    calloc((size_t)options.connections * options.calls, sizeof(*callers));
-	if (!callers)
-		fail("no callers", NNG_ENOMEM);
+	if (!callers) {
+		(void)fprintf(stderr, "refresh_load: no memory\n");
+		return 2;
+	}
 	for (unsigned i = 0; i < options.connections; i++) {
 		struct line line;
 
 		line_open(&line, options.target, i);
 		for (unsigned k = 0; k < options.calls; k++, count++) {
 			struct caller *caller = &callers[count];
-			int error = nng_ctx_open(&caller->ctx, line.socket);
 
-			if (error == 0)
-				error = nng_aio_alloc(&caller->aio, caller_goes_on, caller);
-			if (error != 0)
-				fail("no context", error);
+			asker_open(&caller->asker, &line, caller_goes_on);
 			caller->slot = load_slot_at(count);
 			session_login(&line, count, &caller->session);
 		}
