@@ -7,8 +7,10 @@
  * Goes on until standard input ends; says "ready" once all connections are there, and in the end
  * one line of JSON. A call is sent again when it is answered; with --every-us when its turn comes,
  * and its wait counts from then, so that a server that stands still is seen by all who would have
- * asked. A connection that ends is made anew. The requests are taken one after the other: each
- * stands in FILE after its length, 32 bits little-endian. */
+ * asked. Who asks in turns is ready when it has been answered on each connection, and hears its
+ * last answers before it ends: those that do not come are counted. A connection that ends is made
+ * anew. The requests are taken one after the other: each stands in FILE after its length, 32 bits
+ * little-endian. */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
@@ -28,6 +30,7 @@
 #define NS_PER_S INT64_C(1000000000)
 #define AGAIN_NS (10 * NS_PER_S / 1000)
 #define IDLE_NS (20 * NS_PER_S / 1000)
+#define LAST_ANSWERS_NS (8 * NS_PER_S)
 #define HELLO_BYTES 8
 #define HEAD_BYTES 12 /* length and request id */
 #define REPLY_BYTES_MAX (8u << 20)
@@ -57,7 +60,7 @@ struct buffer {
 
 struct peer {
 	int fd;
-	bool is_open, waits_to_write;
+	bool is_open, waits_to_write, is_answered;
 	int64_t again_at_ns;
 	struct buffer in, out;
 	struct call *calls;
@@ -75,7 +78,6 @@ static struct request *requests;
 static size_t requests_count, requests_next;
 static struct peer *peers;
 static int poll_fd;
-static unsigned open_peers;
 static uint64_t answered, asked, lost, codes[CODES], waits[BUCKETS];
 static int64_t longest_ns;
 
@@ -155,7 +157,6 @@ peer_close(struct peer *peer)
 	peer->is_open = false;
 	peer->again_at_ns = now_ns() + AGAIN_NS;
 	peer->in.bytes = peer->in.done = peer->out.bytes = peer->out.done = 0;
-	open_peers--;
 	lost++;
 }
 
@@ -246,7 +247,6 @@ peer_open(struct peer *peer)
 	peer->out.bytes += sizeof(hello);
 	peer->is_open = true;
 	peer->waits_to_write = options.is_deaf;
-	open_peers++;
 	for (unsigned i = 0; i < options.calls; i++) {
 		peer->calls[i].is_out = false;
 		/* Spread over the time between two. */
@@ -289,6 +289,7 @@ reply_take(struct peer *peer, const uint8_t *frame, size_t bytes, int64_t now)
 	    bytes > HEAD_BYTES + 1 && frame[HEAD_BYTES] == CODE_TAG ? frame[HEAD_BYTES + 1] : 0;
 
 	call->is_out = false;
+	peer->is_answered = true;
 	call->due_ns += options.every_ns;
 	answered++;
 	codes[code < CODES ? code : CODES - 1]++;
@@ -353,6 +354,49 @@ event_take(const struct epoll_event *event)
 	peer_write(peer);
 }
 
+/* Of those who ask in turns, and read. */
+static bool
+all_is_heard(void)
+{
+	return options.every_ns > 0 && !options.is_deaf;
+}
+
+static bool
+all_are_there(void)
+{
+	for (unsigned i = 0; i < options.peers; i++)
+		if (!peers[i].is_open || (all_is_heard() && !peers[i].is_answered))
+			return false;
+	return true;
+}
+
+static unsigned
+calls_out(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < options.peers; i++)
+		for (unsigned k = 0; peers[i].is_open && k < options.calls; k++)
+			count += peers[i].calls[k].is_out;
+	return count;
+}
+
+/* Ask no more, and hear what was asked. */
+static void
+hear_out(void)
+{
+	const int64_t until = now_ns() + LAST_ANSWERS_NS;
+	struct epoll_event events[EVENTS];
+
+	if (epoll_ctl(poll_fd, EPOLL_CTL_DEL, STDIN_FILENO, NULL) != 0)
+		fail("standard input");
+	while (calls_out() > 0 && now_ns() < until) {
+		const int count = epoll_wait(poll_fd, events, EVENTS, IDLE_NS / (NS_PER_S / 1000));
+		for (int i = 0; i < count; i++)
+			event_take(&events[i]);
+	}
+}
+
 /* Until standard input ends. */
 static void
 go_on(void)
@@ -374,7 +418,7 @@ go_on(void)
 			const int64_t due = peer_ask(peer, now);
 			next = due < next ? due : next;
 		}
-		if (!is_ready && open_peers == options.peers) {
+		if (!is_ready && all_are_there()) {
 			is_ready = true;
 			(void)puts("ready");
 			(void)fflush(stdout);
@@ -408,10 +452,10 @@ quantile_us(double part)
 static void
 figures_print(void)
 {
-	(void)printf("{\"asked\":%llu,\"answered\":%llu,\"lost\":%llu,\"p50_us\":%.1f,"
-		     "\"p99_us\":%.1f,\"most_us\":%.1f,\"codes\":{",
+	(void)printf("{\"asked\":%llu,\"answered\":%llu,\"lost\":%llu,\"waiting\":%u,"
+		     "\"p50_us\":%.1f,\"p99_us\":%.1f,\"most_us\":%.1f,\"codes\":{",
 	    (unsigned long long)asked, (unsigned long long)answered, (unsigned long long)lost,
-	    quantile_us(0.50), quantile_us(0.99), (double)longest_ns / 1000);
+	    calls_out(), quantile_us(0.50), quantile_us(0.99), (double)longest_ns / 1000);
 	const char *comma = "";
 	for (unsigned i = 0; i < CODES; i++) {
 		if (codes[i] == 0)
@@ -490,6 +534,8 @@ main(int argc, char **argv)
 			fail("no memory");
 	}
 	go_on();
+	if (all_is_heard())
+		hear_out();
 	figures_print();
 	return 0;
 }

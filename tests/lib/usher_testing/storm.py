@@ -55,6 +55,7 @@ class Wave:
     asked: int
     answered: int
     lost: int  # connections
+    waiting: int  # calls that were out at the end; of a light client: that were never answered
     p50_ms: float
     p99_ms: float
     most_ms: float
@@ -62,7 +63,10 @@ class Wave:
 
     def __str__(self) -> str:
         codes = ", ".join(f"{count} {code.name}" for code, count in sorted(self.codes.items()))
-        return f"{self.answered} answered ({codes}), {self.lost} connections lost"
+        return (
+            f"{self.answered} answered ({codes}), {self.lost} connections lost,"
+            f" {self.waiting} calls out"
+        )
 
 
 class Storm:
@@ -101,7 +105,7 @@ class Storm:
         assert self._process.stdout.readline() == "ready\n", "the storm did not begin"
 
     def stop(self) -> Wave:
-        out, _ = self._process.communicate(timeout=10 * SLOWER)
+        out, _ = self._process.communicate(timeout=20 * SLOWER)
         self._file.close()
         assert self._process.returncode == 0
         figures: dict[str, Any] = json.loads(out)
@@ -109,6 +113,7 @@ class Storm:
             figures["asked"],
             figures["answered"],
             figures["lost"],
+            figures["waiting"],
             *(figures[f"{name}_us"] / 1000 for name in ("p50", "p99", "most")),
             {usher.Code(int(code)): count for code, count in figures["codes"].items()},
         )
@@ -135,7 +140,7 @@ class Round:
     busy: float  # how much of the machine something else had in the calm
 
     def is_kept(self, floor_ms: float) -> bool:
-        """The promise was. Who waits for an answer yet has no part in p99."""
+        """The promise was."""
         machine_ms = max(2 * self.calm.p99_ms, TIMES_THE_NEIGHBOURS * self.neighbour.p99_ms)
         return self.beside.answered >= self.least and self.beside.p99_ms <= max(
             floor_ms, machine_ms
@@ -178,8 +183,8 @@ class Comparison:
 
 
 def calls_lost(wave: Wave) -> int:
-    """Those that had no good answer. The last ones are under way when it ends."""
-    return wave.answered - wave.codes.get(usher.Code.OK, 0) + wave.lost
+    """Those of a light client that had no good answer."""
+    return wave.answered - wave.codes.get(usher.Code.OK, 0) + wave.lost + wave.waiting
 
 
 class LightClient:
