@@ -233,9 +233,7 @@ dispatch_call(struct task *task, struct slice bytes, struct arena *arena)
 		return;
 	}
 	if (atomic_load_explicit(&server->is_draining, memory_order_relaxed)) {
-		task_refuse_later(task,
-		    REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"),
-		    RETRY_MS_TOO_MANY);
+		task_refuse_later(task, SERVER_STOPS, RETRY_MS_TOO_MANY);
 		return;
 	}
 	if (is_batch(&task->envelope)) {
@@ -309,12 +307,16 @@ may_run_cached(const struct task *task)
 }
 
 /* May its answer have to wait for a time or a barrier? Such calls stand in no lane's queue then, so
- * that they are let in only while few enough wait: or contexts run out, and nobody is heard. */
-static bool
-may_be_parked(const struct rpc_method *method)
+ * that they are let in only while few enough wait: or contexts run out, and nobody is heard. Of
+ * those that only write, the ones that are open to everybody may: what they refuse must not tell by
+ * its time, and what was taken away already is refused behind a barrier. */
+bool
+row_may_be_parked(const struct method_row *row)
 {
-	return method->effect != EFFECT_READ || method->lane == LANE_HASH ||
-	       method->lane == LANE_WAIT;
+	const struct rpc_method *method = row->method;
+
+	return method->effect == EFFECT_RESTRICT || method->lane == LANE_HASH ||
+	       method->lane == LANE_WAIT || (row->is_public && method->effect != EFFECT_READ);
 }
 
 void
@@ -337,7 +339,8 @@ dispatch_admit(struct task *task, struct arena *arena)
 		task_refuse(task, st);
 		return;
 	}
-	if (may_be_parked(method) && atomic_load(&server->parked) >= server->settings.parked_max) {
+	if (row_may_be_parked(task->row) &&
+	    atomic_load(&server->parked) >= server->settings.parked_max) {
 		task_refuse_later(task,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
 			"too many calls wait for their answer already"),

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#define RETRY_MS_PARKED 100
-
 static struct slice
 credential_of(const struct task *task, enum who who)
 {
@@ -138,8 +136,6 @@ identify_fill_end(struct task *task)
 static void
 identify_refuse(struct task *task, status st)
 {
-	const struct rpc_server *server = task->server;
-
 	if (task->at != WHO_CALLER || !task->has_ended ||
 	    task->row->method->effect != EFFECT_RESTRICT) {
 		if (st.code == ST_UNAUTHENTICATED)
@@ -148,13 +144,8 @@ identify_refuse(struct task *task, status st)
 			task_refuse(task, st);
 		return;
 	}
-	if (atomic_load(&server->parked) >= server->settings.parked_max) {
-		task_refuse_later(task,
-		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
-			"too many calls wait for their answer already"),
-		    RETRY_MS_PARKED);
+	if (task_refuse_when_full(task))
 		return;
-	}
 	task->job = TASK_ENDED;
 	task->refusal = st;
 	dispatch_to_lane(task, LANE_QUERY);

@@ -91,6 +91,7 @@ struct task {
 	nng_msg *room; /* for the reply of what is being committed: task_reserve() */
 	/* A reply that is ready and parked. */
 	nng_msg *reply;
+	status reply_st; /* what it says, without its text; until the barrier is passed */
 	int64_t not_before_us;
 	atomic_int *parked; /* counted there, or NULL */
 	struct timer_entry timer;
@@ -208,6 +209,7 @@ void dispatch_item(struct task *task, struct batch *batch, size_t index, const s
 void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
 /* All credentials are known: access rule, lane. */
 void dispatch_admit(struct task *task, struct arena *arena);
+bool row_may_be_parked(const struct method_row *row);
 void dispatch_to_lane(struct task *task, enum lane lane);
 /* Where it comes from: the pipe with the client address that is believed so far. */
 uint64_t dispatch_source(const struct task *task);
@@ -259,6 +261,10 @@ struct answer {
 /* Memory for the reply, taken before that is committed of which it tells.
  * Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status task_reserve(struct task *task, size_t payload_bytes);
+#define SERVER_STOPS REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped")
+/* The change is made, and its revision goes out with it. The texts are for everybody. */
+#define NOT_EVERYWHERE_REASON "COMMITTED_NOT_EVERYWHERE"
+
 /* A refusal for want of memory, encoded: what is said when not even a message can be had. */
 #define NO_MEMORY_BYTES_MAX 96
 size_t no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_BYTES_MAX]);
@@ -276,7 +282,7 @@ void task_answer_later(
 /* Calls at a barrier whose deadline was before then wait no longer; out takes them, to be handed to
  * barriers_give_up() without the server's lock, which is held here. */
 void barriers_cancel(struct rpc_server *server, int64_t before_us, struct list *out);
-void barriers_give_up(struct list *cancelled, status why);
+void barriers_give_up(struct list *cancelled, const char *why);
 /* Stopping: nobody waits for a barrier any longer. Blocks until those that are being answered are.
  */
 void replies_release(struct rpc_server *server);
@@ -286,6 +292,8 @@ void task_wait(struct task *task, int64_t until_us);
 /* refusal.c */
 /* A credential is no good: says so when the pace of who sent it allows. */
 void task_refuse_paced(struct task *task, status st);
+/* Does no more of them find a place? Then it is told so. */
+bool task_refuse_when_full(struct task *task);
 /* The same of one that ended something once: behind a barrier too. */
 void task_refuse_behind_barrier(struct task *task, const struct answer *answer);
 /* Memory does not know a credential. true: it is not looked at, and the task is answered: as many

@@ -1,6 +1,5 @@
 /* Calls that wait outside the lanes for what others do, until their own time is over: behind
- * another call's fill, which may hang at the database, and at a barrier, which its watcher may be
- * late for. */
+ * another's fill, which may hang at the database, and at a barrier, which knows no deadline. */
 #include "rpc/internal.h"
 
 #define LOOK_US (50 * US_PER_MS)
@@ -22,9 +21,8 @@ overdue_look(struct timer_entry *entry)
 		overdue_watch(server);
 	(void)pthread_mutex_unlock(&server->lock);
 	fills_give_up(&fills);
-	barriers_give_up(&barriers, REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE",
-					"the change is made, but not every server is known to obey "
-					"it yet; repeat the call"));
+	barriers_give_up(&barriers,
+	    "the change is made, but not every server is known to obey it yet; repeat the call");
 }
 
 void

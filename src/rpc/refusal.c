@@ -54,17 +54,24 @@ task_refuse_paced(struct task *task, status st)
 		task_refuse_at(task, &answer, due_us, false);
 }
 
+bool
+task_refuse_when_full(struct task *task)
+{
+	if (!is_full(task))
+		return false;
+	task_refuse_later(task,
+	    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+		"too many refusals wait for their answer already"),
+	    RETRY_MS_TURNED_AWAY);
+	return true;
+}
+
 /* It counts among the refusals that wait: a place among the calls that wait would be one that those
  * who take away something have no longer. */
 void
 task_refuse_behind_barrier(struct task *task, const struct answer *answer)
 {
-	if (is_full(task))
-		task_refuse_later(task,
-		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
-			"too many refusals wait for their answer already"),
-		    RETRY_MS_TURNED_AWAY);
-	else
+	if (!task_refuse_when_full(task))
 		task_refuse_at(task, answer, refusal_due_us(task), true);
 }
 

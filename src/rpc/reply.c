@@ -14,8 +14,10 @@ static const char *
 message_outside(const struct task *task, status st, char text[MESSAGE_TEXT_BYTES])
 {
 	const char *what = "the server could not do this";
+	const bool is_for_all = !status_is_internal(st.code) ||
+				(st.reason && strcmp(st.reason, NOT_EVERYWHERE_REASON) == 0);
 
-	if (!status_is_internal(st.code) || task->server->settings.development)
+	if (is_for_all || task->server->settings.development)
 		return st.message ? st.message : "";
 	if (st.code == ST_UNAVAILABLE)
 		what = "the service is not available right now";
@@ -300,20 +302,7 @@ reply_park(struct task *task)
 }
 
 static void
-barrier_over(struct task *task, status result)
-{
-	if (result.code != ST_OK) {
-		const struct answer answer = {
-		    .st = result, .has_revision = true, .revision = task->barrier.revision};
-		nng_msg_free(task->reply);
-		log_call(task, &answer);
-		task->reply = answer_pack(task, &answer);
-	}
-	reply_park(task);
-}
-
-static void
-barrier_passed(struct barrier_waiter *waiter, status result)
+barrier_passed(struct barrier_waiter *waiter)
 {
 	struct task *task = container_of(waiter, struct task, barrier);
 	struct rpc_server *server = task->server;
@@ -321,7 +310,8 @@ barrier_passed(struct barrier_waiter *waiter, status result)
 	(void)pthread_mutex_lock(&server->lock);
 	list_remove(&task->at_barrier);
 	(void)pthread_mutex_unlock(&server->lock);
-	barrier_over(task, result);
+	log_call(task, &(struct answer){.st = task->reply_st});
+	reply_park(task);
 	/* The last that this thread has to do with the server, which may be waiting for it. */
 	(void)atomic_fetch_sub(&server->barriers, 1);
 }
@@ -335,7 +325,6 @@ barrier_begin(struct task *task, const struct revision *revision)
 	/* It is committed, whatever becomes of the answer. */
 	task->is_unknown = true;
 	task->barrier.revision = *revision;
-	task->barrier.deadline_us = task->deadline_us;
 	task->barrier.done = barrier_passed;
 	list_init(&task->barrier.internal); /* it may be cancelled before it waits */
 	(void)atomic_fetch_add(&server->barriers, 1);
@@ -363,18 +352,29 @@ barriers_cancel(struct rpc_server *server, int64_t before_us, struct list *out)
 	}
 }
 
-void
-barriers_give_up(struct list *cancelled, status why)
+/* It is told this instead, and that it is done. */
+static void
+barrier_give_up(struct task *task, status why)
 {
+	struct rpc_server *server = task->server;
+	const struct answer answer = {
+	    .st = why, .has_revision = true, .revision = task->barrier.revision};
+
+	nng_msg_free(task->reply);
+	log_call(task, &answer);
+	task->reply = answer_pack(task, &answer);
+	reply_park(task);
+	(void)atomic_fetch_sub(&server->barriers, 1);
+}
+
+void
+barriers_give_up(struct list *cancelled, const char *why)
+{
+	const status st = REFUSE_FOR(ST_UNAVAILABLE, NOT_EVERYWHERE_REASON, why);
 	struct list *node;
 
-	while ((node = list_take_first(cancelled))) {
-		struct task *task = container_of(node, struct task, at_barrier);
-		struct rpc_server *server = task->server;
-
-		barrier_over(task, why);
-		(void)atomic_fetch_sub(&server->barriers, 1);
-	}
+	while ((node = list_take_first(cancelled)))
+		barrier_give_up(container_of(node, struct task, at_barrier), st);
 }
 
 #define PASSING_LOOK_US (1 * US_PER_MS)
@@ -388,9 +388,9 @@ replies_release(struct rpc_server *server)
 	(void)pthread_mutex_lock(&server->lock);
 	barriers_cancel(server, INT64_MAX, &released);
 	(void)pthread_mutex_unlock(&server->lock);
-	barriers_give_up(
-	    &released, REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE",
-			   "done, but this server stops before every other one has obeyed"));
+	barriers_give_up(&released,
+	    "the change is made, but this server stops before every other one is known to obey it; "
+	    "repeat the call");
 	/* Those that another thread answers just now. */
 	while (atomic_load(&server->barriers) > 0)
 		(void)usleep(PASSING_LOOK_US);
@@ -401,7 +401,6 @@ static void
 task_set_aside(
     struct task *task, const struct answer *answer, int64_t not_before_us, atomic_int *counter)
 {
-	log_call(task, answer);
 	task->reply = answer_pack(task, answer);
 	task->not_before_us = not_before_us;
 	task->in_callback = false;
@@ -409,15 +408,26 @@ task_set_aside(
 	work_detach(task->work);
 }
 
+/* Until the barrier is passed (restricts), and its time has come. What is said is known behind the
+ * barrier. */
+static void
+reply_hold(struct task *task, const struct answer *answer, bool restricts)
+{
+	if (restricts && task->reply) {
+		task->reply_st = (status){answer->st.code, NULL, answer->st.reason};
+		barrier_begin(task, &answer->revision);
+		return;
+	}
+	log_call(task, answer);
+	reply_park(task);
+}
+
 void
 task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
 {
 	task_set_aside(task, answer, not_before_us, &task->server->parked);
-	if (restricts && task->reply)
-		barrier_begin(task, &answer->revision);
-	else
-		reply_park(task);
+	reply_hold(task, answer, restricts);
 }
 
 void
@@ -428,10 +438,7 @@ task_refuse_at(
 	(void)atomic_fetch_add(&task->work->pipe->refused, 1);
 	if (task->reply && !restricts)
 		work_drop_request(task->work, nng_msg_len(task->reply));
-	if (restricts && task->reply)
-		barrier_begin(task, &answer->revision);
-	else
-		reply_park(task);
+	reply_hold(task, answer, restricts);
 }
 
 static void

@@ -243,13 +243,17 @@ files_due(struct timer_entry *entry)
 	(void)timers_add(server->timers, entry).code;
 }
 
+/* files_due and overdue_due: calls have the other places. */
+#define TIMERS_OF_OURS 2
+
 status
 rpc_server_start(struct rpc_server *server)
 {
 	TRY(table_make(server));
 	TRY(socket_set(server->socket));
 	TRY(timers_new(server->settings.clock,
-	    (size_t)server->settings.parked_max + (size_t)server->settings.refusals_waiting_max + 1,
+	    (size_t)server->settings.parked_max + (size_t)server->settings.refusals_waiting_max +
+		TIMERS_OF_OURS,
 	    &server->timers));
 	TRY(works_new(server));
 	TRY(lanes_new(server));

@@ -152,6 +152,7 @@ run_answer(struct run *run, struct rpc_call *call, status st, const ProtobufCMes
 		return;
 	}
 	if (restricts || call->not_before_us > 0) {
+		assert(row_may_be_parked(task->row));
 		task_answer_later(task, &answer, call->not_before_us, restricts);
 		return;
 	}
@@ -258,7 +259,7 @@ ended_answer(struct task *task, struct store_conn *conn)
 		return;
 	}
 	answer.has_revision = true;
-	task_answer_later(task, &answer, 0, true);
+	task_refuse_behind_barrier(task, &answer);
 }
 
 static void
@@ -421,8 +422,7 @@ worker_expire(void *env, struct lane_entry *entry)
 	struct rpc_server *server = env;
 
 	if (clock_boot_us(server->settings.clock) < task->deadline_us)
-		task_give_up(
-		    task, REFUSE_FOR(ST_UNAVAILABLE, "DRAINING", "the server is being stopped"), 0);
+		task_give_up(task, SERVER_STOPS, 0);
 	else
 		task_give_up(task,
 		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"), 0);
@@ -431,9 +431,13 @@ worker_expire(void *env, struct lane_entry *entry)
 void
 worker_refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
 {
-	(void)env;
-	task_give_up(container_of(entry, struct task, entry),
-	    REFUSE_FOR(
-		ST_RESOURCE_EXHAUSTED, "OVERLOADED", "too much of this kind is waiting already"),
-	    retry_after_ms);
+	struct task *task = container_of(entry, struct task, entry);
+
+	if (atomic_load(&((struct rpc_server *)env)->is_draining))
+		task_give_up(task, SERVER_STOPS, 0);
+	else
+		task_give_up(task,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
+			"too much of this kind is waiting already"),
+		    retry_after_ms);
 }

@@ -26,7 +26,7 @@ struct barrier {
 	const struct clock *clock;
 
 	pthread_mutex_t lock;
-	struct list fresh, waiting, passed, failed;
+	struct list fresh, waiting, passed;
 	void (*wake)(void *env);
 	void *wake_env;
 
@@ -35,10 +35,6 @@ struct barrier {
 	atomic_int live;
 	int64_t held_until_us;
 };
-
-static const status NOT_EVERYWHERE = {ST_UNAVAILABLE,
-    "the change is made, but not every server is known to obey it yet; repeat the call",
-    "COMMITTED_NOT_EVERYWHERE"};
 
 status
 barrier_new(const struct clock *clock, struct barrier **out)
@@ -53,7 +49,6 @@ barrier_new(const struct clock *clock, struct barrier **out)
 	list_init(&barrier->fresh);
 	list_init(&barrier->waiting);
 	list_init(&barrier->passed);
-	list_init(&barrier->failed);
 	*out = barrier;
 	return STATUS_OK;
 }
@@ -67,17 +62,17 @@ append_all(struct list *to, struct list *from)
 		list_add_last(to, node);
 }
 
-/* Call done() for all of a list, one at a time: others may still be cancelled. */
+/* Call done() for all that have passed, one at a time: others may still be cancelled. */
 static void
-answer_all(struct barrier *barrier, struct list *list, status result)
+answer_passed(struct barrier *barrier)
 {
 	struct list *node;
 
 	pthread_mutex_lock(&barrier->lock);
-	while ((node = list_take_first(list))) {
+	while ((node = list_take_first(&barrier->passed))) {
 		struct barrier_waiter *waiter = container_of(node, struct barrier_waiter, internal);
 		pthread_mutex_unlock(&barrier->lock);
-		waiter->done(waiter, result);
+		waiter->done(waiter);
 		pthread_mutex_lock(&barrier->lock);
 	}
 	pthread_mutex_unlock(&barrier->lock);
@@ -91,10 +86,7 @@ barrier_free(struct barrier **barrier_pointer)
 	if (!barrier)
 		return;
 	*barrier_pointer = NULL;
-	append_all(&barrier->failed, &barrier->fresh);
-	append_all(&barrier->failed, &barrier->waiting);
-	append_all(&barrier->failed, &barrier->passed);
-	answer_all(barrier, &barrier->failed, NOT_EVERYWHERE);
+	assert(!barrier_has_waiters(barrier));
 	for (size_t i = 0; i < barrier->nodes_count; i++)
 		snapshot_done(&barrier->nodes[i].snapshot);
 	pthread_mutex_destroy(&barrier->lock);
@@ -287,26 +279,6 @@ barrier_read(struct barrier *barrier, struct store_conn *conn, uint64_t epoch)
 		}
 	}
 	pthread_mutex_unlock(&barrier->lock);
-	answer_all(barrier, &barrier->passed, STATUS_OK);
+	answer_passed(barrier);
 	return STATUS_OK;
-}
-
-void
-barrier_expire(struct barrier *barrier)
-{
-	int64_t now_us = clock_boot_us(barrier->clock);
-	struct list *const lists[] = {&barrier->fresh, &barrier->waiting};
-
-	pthread_mutex_lock(&barrier->lock);
-	for (size_t i = 0; i < 2; i++)
-		list_for_each_safe (node, lists[i]) {
-			struct barrier_waiter *waiter =
-			    container_of(node, struct barrier_waiter, internal);
-			if (waiter->deadline_us > now_us)
-				continue;
-			list_remove(node);
-			list_add_last(&barrier->failed, node);
-		}
-	pthread_mutex_unlock(&barrier->lock);
-	answer_all(barrier, &barrier->failed, NOT_EVERYWHERE);
 }

@@ -4,9 +4,9 @@
  * usher.nodes while anybody waits, and each read wakes all that it can. A node has passed a
  * revision when its row says so; it is dead, and not waited for, when its renewal counter has stood
  * still for LEASE_DEAD_US on this node's clock. After a change of epoch, or when the database was
- * lost and found again, no barrier answers until every lease given before has run out. Threads:
- * barrier_wait() and barrier_cancel() from any, and they do not block; done() runs on the feed's
- * thread and must not block either. */
+ * lost and found again, no barrier answers until every lease given before has run out. A barrier
+ * knows no deadline: whoever waits no longer cancels. Threads: barrier_wait() and barrier_cancel()
+ * from any, and they do not block; done() runs on the feed's thread and must not block either. */
 #ifndef USHER_STORE_BARRIER_H
 #define USHER_STORE_BARRIER_H
 
@@ -19,17 +19,14 @@ struct barrier;
 /* The caller's storage, until done() was called or barrier_cancel() answered true. */
 struct barrier_waiter {
 	struct revision revision;
-	int64_t deadline_us; /* boottime */
-	/* OK: no call sent from now on is accepted on any node by what the change took away.
-	 * Otherwise UNAVAILABLE COMMITTED_NOT_EVERYWHERE: the change is made, and repeating the
-	 * call waits for the same barrier. */
-	void (*done)(struct barrier_waiter *waiter, status result);
+	/* No call sent from now on is accepted on any node by what the change took away. */
+	void (*done)(struct barrier_waiter *waiter);
 	struct list internal;
 };
 
 /* clock is borrowed. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status barrier_new(const struct clock *clock, struct barrier **out);
-/* Whoever still waits is told COMMITTED_NOT_EVERYWHERE. */
+/* Nobody waits any longer. */
 void barrier_free(struct barrier **barrier);
 
 void barrier_wait(struct barrier *barrier, struct barrier_waiter *waiter);
@@ -50,8 +47,6 @@ void barrier_set_wake(struct barrier *barrier, void (*wake)(void *env), void *en
 bool barrier_has_waiters(struct barrier *barrier);
 /* Read usher.nodes and wake whom it sets free. Errors: as store_query(). */
 MUST_USE status barrier_read(struct barrier *barrier, struct store_conn *conn, uint64_t epoch);
-/* Tell those whose deadline has come. */
-void barrier_expire(struct barrier *barrier);
 /* The epoch changed or the database was away: leases that we know nothing of may be out. */
 void barrier_hold(struct barrier *barrier);
 

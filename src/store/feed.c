@@ -520,7 +520,6 @@ feed_turn(struct feed *feed)
 		else
 			feed->was_connected = true;
 	}
-	barrier_expire(feed->barrier);
 	if (!feed->conn)
 		return feed->retry_at_us;
 	if (!feed->is_open)

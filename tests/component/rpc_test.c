@@ -40,6 +40,8 @@ struct fake {
 	struct cache_waiter *filling;
 	struct list parked;
 	struct barrier_waiter *at_barrier;
+	atomic_int barrier_cancels;
+	atomic_bool has_stopped;
 	sem_t gate; /* slow handlers wait here */
 	sem_t fill_gate;
 	atomic_bool fill_waits, database_away, verify_distrusts;
@@ -338,11 +340,24 @@ barrier_is_waited_for(struct fake *fake)
 	return is_waited_for;
 }
 
+static int64_t
+refusals_waiting(struct fake *fake)
+{
+	int64_t waiting, turned_away;
+
+	rpc_server_refusals(fake->server, &waiting, &turned_away);
+	return waiting;
+}
+
 static bool
 fake_barrier_cancel(void *self, struct barrier_waiter *waiter)
 {
+	struct fake *fake = self;
+
 	(void)waiter;
-	return barrier_take(self) != NULL;
+	const bool was_waiting = barrier_take(fake) != NULL;
+	(void)atomic_fetch_add(&fake->barrier_cancels, 1);
+	return was_waiting;
 }
 
 static status
@@ -1264,19 +1279,11 @@ a_restriction_is_acknowledged_behind_its_barrier(void **state)
 	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
 	assert_int_equal(atomic_load(&fake->commits), 1);
 	assert_true(atomic_load(&fake->handled) < 1000);
-	waiter->done(waiter, STATUS_OK);
+	waiter->done(waiter);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	assert_int_equal(result.status.code, ST_OK);
-	client_result_done(&result);
-
-	client_call_async(
-	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
-	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
-	waiter->done(
-	    waiter, REFUSE_FOR(ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE", "node 7 is slow"));
-	WAIT_FOR(atomic_load(&fake->handled) >= 2000);
 	assert_true(result.has_revision);
-	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
+	client_result_done(&result);
 }
 
 /* Whoever watches the barrier may be held up by the database. */
@@ -1288,12 +1295,16 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 	struct client_options key = as("key:a");
 	static struct client_result result;
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	static char log[65536];
+	int fds[2];
 
 	(void)state;
 	methods_name();
 	fake_clock_init(&clock);
 	rpc_settings_default(&settings);
 	settings.clock = &clock.clock;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(log_start(fds[1], LOG_INFO).code, ST_OK);
 	struct fake *fake = fake_start(&settings);
 	client_call_async(
 	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
@@ -1301,9 +1312,19 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 	fake_clock_advance(&clock, 6 * US_PER_S);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	assert_true(result.has_revision);
+	/* In production too: that it is made is for its caller. */
+	assert_non_null(strstr(result.status.message, "the change is made"));
 	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
 	assert_false(barrier_is_waited_for(fake));
 	fake_stop(fake);
+	log_stop();
+	/* It says once what became of it, and how long that took. */
+	const size_t bytes = (size_t)read(fds[0], log, sizeof(log) - 1);
+	log[bytes < sizeof(log) ? bytes : 0] = '\0';
+	assert_non_null(strstr(log, "code=UNAVAILABLE reason=COMMITTED_NOT_EVERYWHERE us=6"));
+	assert_null(strstr(log, "code=OK"));
+	(void)close(fds[0]);
+	(void)close(fds[1]);
 }
 
 static void
@@ -1321,7 +1342,7 @@ what_has_ended_already_is_refused_behind_a_barrier(void **state)
 	assert_int_equal(atomic_load(&fake->commits), 1);
 	assert_int_equal(atomic_load(&fake->changes), 1);
 	assert_true(atomic_load(&fake->handled) < 1000);
-	waiter->done(waiter, STATUS_OK);
+	waiter->done(waiter);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
 
@@ -1335,6 +1356,44 @@ what_has_ended_already_is_refused_behind_a_barrier(void **state)
 	WAIT_FOR(atomic_load(&fake->handled) >= 3000);
 	assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
 	assert_int_equal(atomic_load(&fake->leases), 1);
+}
+
+/* As with an access token that goes on coming when its session is over, while a node that has just
+ * died holds the barriers up. */
+static void
+what_has_ended_already_takes_no_place_of_those_who_take_something_away(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options ended = as("bad:ended"), key = as("key:a");
+	static struct client_result refused, done;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct barrier_waiter *first = NULL, *second = NULL;
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.parked_max = 1;
+	settings.refusals_waiting_max = 1;
+	struct fake *fake = fake_start(&settings);
+	client_call_async(
+	    fake->client, method("Restrict"), &ended, &request.base, store_result, &refused);
+	WAIT_FOR((first = barrier_take(fake)) != NULL);
+	assert_int_equal(refusals_waiting(fake), 1);
+	/* One more is told so, before it costs a commit. */
+	struct client_result full = call_with(fake, "Restrict", "x", &ended);
+	assert_refused(&full, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
+	assert_int_equal(atomic_load(&fake->commits), 1);
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &done);
+	WAIT_FOR((second = barrier_take(fake)) != NULL);
+	second->done(second);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_int_equal(done.status.code, ST_OK);
+	client_result_done(&done);
+	first->done(first);
+	WAIT_FOR(atomic_load(&fake->handled) >= 2000);
+	assert_refused(&refused, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+	fake_stop(fake);
 }
 
 static void
@@ -1460,15 +1519,6 @@ code_of(struct client *client, const char *name, const struct client_options *op
 	const enum status_code code = result.status.code;
 	client_result_done(&result);
 	return code;
-}
-
-static int64_t
-refusals_waiting(struct fake *fake)
-{
-	int64_t waiting, turned_away;
-
-	rpc_server_refusals(fake->server, &waiting, &turned_away);
-	return waiting;
 }
 
 /* A client that speaks nng and nothing else. */
@@ -1712,7 +1762,7 @@ a_refusal_that_ended_something_is_repeated_at_the_pace_behind_a_barrier(void **s
 	    fake->client, method("Fails"), NULL, &request.base, store_result, &result);
 	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
 	assert_int_equal(refusals_waiting(fake), 0);
-	waiter->done(waiter, STATUS_OK);
+	waiter->done(waiter);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	assert_refused(&result, ST_UNAUTHENTICATED, "REUSED");
 	assert_int_equal(atomic_load(&fake->audits), 1);
@@ -1729,7 +1779,7 @@ a_refusal_that_ended_something_is_repeated_at_the_pace_behind_a_barrier(void **s
 		assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
 		struct client_result full = call_with(fake, "Fails", "ended", NULL);
 		assert_refused(&full, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
-		waiter->done(waiter, STATUS_OK);
+		waiter->done(waiter);
 		if (i == 1) {
 			assert_int_equal(refusals_waiting(fake), 1);
 			fake_clock_advance(&clock, US_PER_S);
@@ -1791,6 +1841,11 @@ so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
 	struct client_result read = call_with(fake, "Keyed", "miss", &key);
 	assert_int_equal(read.status.code, ST_OK);
 	client_result_done(&read);
+	struct client_result write = call_with(fake, "Write", "x", &key);
+	assert_int_equal(write.status.code, ST_OK);
+	client_result_done(&write);
+	struct client_result restriction = call_with(fake, "Restrict", "x", &key);
+	assert_refused(&restriction, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
 	/* Their places are free again. */
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == sent - 1);
 	struct client_result late = call_with(fake, "Write", "x", &key);
@@ -2862,7 +2917,10 @@ connections_beyond_the_limit_are_refused(void **state)
 static void *
 stop_thread(void *arg)
 {
-	rpc_server_stop(((struct fake *)arg)->server);
+	struct fake *fake = arg;
+
+	rpc_server_stop(fake->server);
+	atomic_store(&fake->has_stopped, true);
 	return NULL;
 }
 
@@ -2918,6 +2976,28 @@ a_stop_answers_what_waits_for_a_barrier(void **state)
 	fake_stop(fake);
 }
 
+static void
+a_stop_tells_a_long_poll_that_it_is_one(void **state)
+{
+	(void)state;
+	struct rpc_settings settings;
+	static struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.drain_us = 50 * US_PER_MS;
+	struct fake *fake = fake_start(&settings);
+	request.key = (char *)"1000000";
+	client_call_async(
+	    fake->client, method("Waits"), NULL, &request.base, store_result, &result);
+	WAIT_FOR(atomic_load(&fake->begun) >= 1);
+	rpc_server_stop(fake->server);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_refused(&result, ST_UNAVAILABLE, "DRAINING");
+	fake_stop(fake);
+}
+
 /* The feed's thread is about to answer, and held up. */
 static void
 a_stop_waits_for_who_is_answered_at_a_barrier_just_now(void **state)
@@ -2938,9 +3018,14 @@ a_stop_waits_for_who_is_answered_at_a_barrier_just_now(void **state)
 	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
 	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
 	assert_int_equal(pthread_create(&thread, NULL, stop_thread, fake), 0);
-	/* Longer than a stop takes that does not wait for it. */
-	(void)usleep(400000);
-	waiter->done(waiter, STATUS_OK);
+	WAIT_FOR(atomic_load(&fake->barrier_cancels) > 0);
+	/* A stop that does not wait ends within LAST_REPLIES_US. */
+	const int64_t until_us = clock_boot_us(&clock_system) + 400 * US_PER_MS;
+	while (clock_boot_us(&clock_system) < until_us) {
+		assert_false(atomic_load(&fake->has_stopped));
+		(void)usleep(1000);
+	}
+	waiter->done(waiter);
 	(void)pthread_join(thread, NULL);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	client_result_done(&result);
@@ -3164,6 +3249,8 @@ main(void)
 	    WITH_SERVER(a_restriction_is_acknowledged_behind_its_barrier),
 	    cmocka_unit_test(a_call_at_a_barrier_is_told_when_its_deadline_comes),
 	    WITH_SERVER(what_has_ended_already_is_refused_behind_a_barrier),
+	    cmocka_unit_test(
+		what_has_ended_already_takes_no_place_of_those_who_take_something_away),
 	    WITH_SERVER(failures_carry_reason_and_details_and_keep_their_cause),
 	    WITH_SERVER(a_padded_refusal_takes_its_time_and_no_worker),
 	    cmocka_unit_test(refusals_that_come_too_often_wait_and_good_credentials_do_not),
@@ -3216,6 +3303,7 @@ main(void)
 	    cmocka_unit_test(connections_beyond_the_limit_are_refused),
 	    cmocka_unit_test(a_drain_answers_what_is_under_way_and_refuses_the_rest),
 	    cmocka_unit_test(a_stop_answers_what_waits_for_a_barrier),
+	    cmocka_unit_test(a_stop_tells_a_long_poll_that_it_is_one),
 	    cmocka_unit_test(a_stop_waits_for_who_is_answered_at_a_barrier_just_now),
 	    cmocka_unit_test(a_stop_cuts_off_all_that_wait_for_the_database),
 	    cmocka_unit_test(a_lost_connection_is_said_and_nothing_is_sent_twice),

@@ -55,7 +55,7 @@ static void
 pass_barrier(void *self, struct barrier_waiter *waiter)
 {
 	(void)self;
-	waiter->done(waiter, STATUS_OK);
+	waiter->done(waiter);
 }
 
 /* An effect that can be counted: a row in the outbox. */
