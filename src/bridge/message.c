@@ -192,7 +192,7 @@ find_value(struct slice message, const struct field_path *path, struct wire_fiel
 {
 	for (size_t i = 0; i < path->count; i++) {
 		struct wire_reader reader = wire_reader_of(message);
-		struct wire_field field;
+		struct wire_field field = {0};
 		bool found = false;
 
 		while (wire_next(&reader, &field)) {
@@ -206,6 +206,16 @@ find_value(struct slice message, const struct field_path *path, struct wire_fiel
 		message = out->bytes;
 	}
 	return true;
+}
+
+/* Of a field that was read only the half that its type names says something: the other is as the
+ * field before has left it. */
+static bool
+values_are_same(const struct wire_field *a, const struct wire_field *b)
+{
+	if (a->type != b->type)
+		return false;
+	return a->type == WIRE_BYTES ? slice_equals(a->bytes, b->bytes) : a->value == b->value;
 }
 
 /* The path comes last, so it would win against a body that says something else: refuse that. */
@@ -226,8 +236,7 @@ add_capture(
 		return STATUS_OK;
 	/* A zero without presence is not encoded: then the body's, which is, differs. */
 	same = find_value(slice_of(out->data + at, out->bytes - at), &path, &in_path) &&
-	       in_path.type == in_body.type && in_path.value == in_body.value &&
-	       slice_equals(in_path.bytes, in_body.bytes);
+	       values_are_same(&in_path, &in_body);
 	if (!same)
 		return arena_refuse(&visit->arena, ST_INVALID_ARGUMENT, "PATH_AND_BODY_DIFFER",
 		    "%s: the body says another value than the path",

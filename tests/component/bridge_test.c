@@ -127,6 +127,29 @@ a_path_and_a_body_that_differ_are_refused(void **state)
 }
 
 static void
+what_else_the_body_says_makes_no_difference_to_the_path(void **state)
+{
+	static const char *const bodies[] = {
+	    "{\"tokenBudget\":1000,\"chatbotId\":\"c1\"}",
+	    "{\"chatbotId\":\"c1\",\"tokenBudget\":1000}",
+	    "{\"userId\":\"u1\",\"tokenBudget\":1000,\"chatbotId\":\"c1\",\"haveEtags\":[\"e\"]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		int http_status =
+		    bridge_send(&fixture, "POST", "/v1/chatbots/c1:resolve", bodies[i]);
+		if (http_status != 200)
+			fail_msg("%s: %d: %s", bodies[i], http_status, fixture.reply.body);
+		assert_says(bridge_call_json(&fixture, &meta_usher_v1_resolve_request),
+		    "\"tokenBudget\":1000");
+	}
+	(void)bridge_send(&fixture, "POST", "/v1/chatbots/c1:resolve",
+	    "{\"tokenBudget\":1000,\"chatbotId\":\"c2\"}");
+	assert_problem(&fixture, 400, "PATH_AND_BODY_DIFFER");
+}
+
+static void
 what_the_query_must_not_say_is_refused(void **state)
 {
 	static const struct {
@@ -895,6 +918,7 @@ main(void)
 	    TEST(path_query_and_body_become_one_message),
 	    TEST(the_query_says_names_in_either_spelling),
 	    TEST(a_path_and_a_body_that_differ_are_refused),
+	    TEST(what_else_the_body_says_makes_no_difference_to_the_path),
 	    TEST(what_the_query_must_not_say_is_refused),
 	    TEST(headers_become_the_envelope),
 	    TEST(what_a_browser_calls_itself_goes_along_with_what_it_changes),
