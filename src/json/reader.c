@@ -7,6 +7,10 @@
 #include <stdio.h>
 
 #define EXPONENT_MAX 400
+/* Of all exponents in an object together: what it grows by when its numbers are written out is of
+ * the order of its own length, or little. */
+#define EXPONENTS_FREE 4096
+#define EXPONENTS_PER_BYTE 2
 
 enum expects {
 	EXPECTS_VALUE,
@@ -513,13 +517,14 @@ reader_finish_value(struct reader *reader, struct slice *raw)
 	return reader->failure;
 }
 
+/* How far the exponent moves the point, to either side; false past EXPONENT_MAX. */
 static bool
-exponent_is_modest(struct slice number)
+take_exponent(struct slice number, uint64_t *out)
 {
 	const uint8_t *e = memchr(number.data, 'e', number.bytes);
 	struct slice digits;
-	uint64_t exponent;
 
+	*out = 0;
 	if (!e)
 		e = memchr(number.data, 'E', number.bytes);
 	if (!e)
@@ -527,14 +532,17 @@ exponent_is_modest(struct slice number)
 	digits = slice_of(e + 1, (size_t)(number.data + number.bytes - e) - 1);
 	if (*digits.data == '+' || *digits.data == '-')
 		digits = slice_of(digits.data + 1, digits.bytes - 1);
-	return number_parse_u64(digits, &exponent) && exponent <= EXPONENT_MAX;
+	return number_parse_u64(digits, out) && *out <= EXPONENT_MAX;
 }
 
 status
 reader_check_object(struct slice text, struct arena *arena)
 {
+	const size_t exponents_max = EXPONENTS_FREE + EXPONENTS_PER_BYTE * text.bytes;
+	size_t exponents = 0;
 	enum reader_token token;
 	struct reader reader;
+	uint64_t exponent;
 
 	reader_init(&reader, text, arena, READER_REFUSE_NUL | READER_UNIQUE_KEYS);
 	TRY(reader_next(&reader, &token));
@@ -542,9 +550,15 @@ reader_check_object(struct slice text, struct arena *arena)
 		return reader_refuse(&reader, reader.token_at, "a JSON object is wanted here");
 	while (token != READER_END) {
 		TRY(reader_next(&reader, &token));
-		if (token == READER_NUMBER && !exponent_is_modest(reader.value))
+		if (token != READER_NUMBER)
+			continue;
+		if (!take_exponent(reader.value, &exponent))
 			return reader_refuse(&reader, reader.token_at,
 			    "a number's exponent goes to %d at most", EXPONENT_MAX);
+		exponents += exponent;
+		if (exponents > exponents_max)
+			return reader_refuse(&reader, reader.token_at,
+			    "written out in full, the numbers would be much longer than the text");
 	}
 	return STATUS_OK;
 }

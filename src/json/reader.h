@@ -81,7 +81,8 @@ status
 reader_refuse(struct reader *reader, size_t offset, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Is text one JSON object that jsonb keeps whole: keys unique, no \u0000, no number with an
- * exponent past 400 (jsonb writes those out in full)?
+ * exponent past 400? jsonb writes numbers out in full, so all exponents together are bounded too:
+ * what it makes of the text is at most three and a half times as long, and 4 KiB.
  * Errors: INVALID_ARGUMENT (MALFORMED_JSON), RESOURCE_EXHAUSTED (arena). */
 MUST_USE status reader_check_object(struct slice text, struct arena *arena);
 

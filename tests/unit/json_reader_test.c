@@ -405,6 +405,47 @@ a_checked_object_is_one_that_jsonb_keeps(void **state)
 	}
 }
 
+/* An object of so many numbers that are all the same. */
+static status
+check_numbers(const char *number, size_t count)
+{
+	struct strbuf text;
+	status checked;
+
+	arena_reset(&arena);
+	strbuf_init(&text, 1u << 20);
+	strbuf_add_text(&text, "{\"a\":[");
+	for (size_t i = 0; i < count; i++)
+		strbuf_add_format(&text, "%s%s", i ? "," : "", number);
+	strbuf_add_text(&text, "]}");
+	assert_false(text.failed);
+	checked = reader_check_object(slice_of(text.data, text.bytes), &arena);
+	strbuf_done(&text);
+	return checked;
+}
+
+/* 5 bytes of text may be 401 of jsonb's: enough of them and nothing could show the object. */
+static void
+numbers_that_would_be_much_longer_written_out_are_refused(void **state)
+{
+	static const char *const long_ones[] = {
+	    "1e400", "1E+400", "1e-400", "-1e-400", "0e-400", "0.1e0399"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(long_ones) / sizeof(long_ones[0]); i++) {
+		assert_int_equal(check_numbers(long_ones[i], 10).code, ST_OK);
+		status many = check_numbers(long_ones[i], 11);
+		assert_int_equal(many.code, ST_INVALID_ARGUMENT);
+		assert_non_null(strstr(many.message, "written out in full"));
+		assert_int_equal(check_numbers(long_ones[i], 10000).code, ST_INVALID_ARGUMENT);
+	}
+	/* Not so what people measure. */
+	assert_int_equal(check_numbers("1.7976931348623157e308", 13).code, ST_OK);
+	assert_int_equal(check_numbers("6.02214076e23", 10000).code, ST_OK);
+	assert_int_equal(check_numbers("1e-12", 10000).code, ST_OK);
+	assert_int_equal(check_numbers("-6.123233995736766e-17", 10000).code, ST_OK);
+}
+
 int
 main(void)
 {
@@ -425,6 +466,7 @@ main(void)
 	    TEST(a_callers_complaint_never_ends_within_a_character),
 	    TEST(every_allocation_may_fail),
 	    TEST(a_checked_object_is_one_that_jsonb_keeps),
+	    TEST(numbers_that_would_be_much_longer_written_out_are_refused),
 	};
 	return cmocka_run_group_tests_name("json_reader", tests, NULL, NULL);
 }
