@@ -836,6 +836,43 @@ a_page_of_long_turns_is_shorter_and_none_is_left_out(void **state)
 	}
 }
 
+/* Written by a node of before the sum of exponents was bounded. */
+static void
+a_turn_that_no_reply_would_hold_is_listed_without_its_attributes(void **state)
+{
+	Usher__V1__AppendTurnsReply appended;
+	Usher__V1__ListTurnsRequest req = USHER__V1__LIST_TURNS_REQUEST__INIT;
+	Usher__V1__PageRequest page = USHER__V1__PAGE_REQUEST__INIT;
+	Usher__V1__ListTurnsReply reply;
+
+	(void)state;
+	assert_ok(append("c", "text", 1, &appended));
+	assert_ok(append("c", "text", 3, &appended));
+	handler_sql(&fixture,
+	    "UPDATE usher.turns SET attributes = jsonb_build_object('k', "
+	    "(SELECT jsonb_agg(1e400) FROM generate_series(1, seq * 4000))) WHERE seq IN (1, 3)");
+	req.conversation = (char *)"c";
+	req.page = &page;
+	page.size = PAGE_ITEMS_MAX;
+	assert_ok(call_as(&key, "ListTurns", &req, &reply));
+	assert_int_equal(reply.n_turns, 1);
+	page.token = reply.page->next_token;
+	assert_ok(call_as(&key, "ListTurns", &req, &reply));
+	assert_int_equal(reply.turns[0]->seq, 3);
+	assert_string_equal(reply.turns[0]->text, "text");
+	assert_string_equal(reply.turns[0]->attributes, "");
+	page.token = reply.page->next_token;
+	assert_ok(call_as(&key, "ListTurns", &req, &reply));
+	assert_int_equal(reply.turns[0]->seq, 2);
+	assert_string_equal(reply.turns[0]->attributes, "{\"k\": 1}");
+	page.token = reply.page->next_token;
+	/* What a reply holds is shown, however much it is. */
+	assert_ok(call_as(&key, "ListTurns", &req, &reply));
+	assert_int_equal(reply.turns[0]->seq, 1);
+	assert_true(strlen(reply.turns[0]->attributes) > PAGE_BYTES_MAX);
+	assert_null(reply.page);
+}
+
 static void
 a_page_of_long_chatbots_is_shorter_and_none_is_left_out(void **state)
 {
@@ -1066,6 +1103,7 @@ main(void)
 	    TEST(twenty_that_append_at_once_leave_one_conversation_without_gaps),
 	    TEST(turns_are_listed_from_the_newest_back),
 	    TEST(a_page_of_long_turns_is_shorter_and_none_is_left_out),
+	    TEST(a_turn_that_no_reply_would_hold_is_listed_without_its_attributes),
 	    TEST(a_page_of_long_chatbots_is_shorter_and_none_is_left_out),
 	    TEST(a_chatbot_is_made_once),
 	    TEST(many_contexts_come_in_the_order_asked),

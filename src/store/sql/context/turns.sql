@@ -1,9 +1,13 @@
 -- A page of a conversation's turns, newest first, before a sequence number: so many, and of so many
--- bytes together, but one at least; is_more tells whether others follow it.
+-- bytes together, but one at least; is_more tells whether others follow it. A turn whose attributes
+-- are three times as many bytes is given without them, for no reply would hold it: nodes once took
+-- objects whose numbers grow so when jsonb writes them out.
 -- scope: org
 -- in: org_id uuid, conversation_id uuid, before_seq int8, rows_max int8, bytes_max int8
 -- out: seq int8, role int4, body text, attributes jsonb?, tokens int4, created_at timestamptz, is_more bool
-SELECT p.seq, p.role, p.body, p.attributes, p.tokens, p.created_at, p.is_more
+SELECT p.seq, p.role, p.body,
+	CASE WHEN octet_length(p.attributes::text) <= 3 * $5 THEN p.attributes END,
+	p.tokens, p.created_at, p.is_more
 FROM (
 	SELECT t.seq, t.role::int4 AS role, t.body, t.attributes, t.tokens, t.created_at,
 		lead(t.seq) OVER back IS NOT NULL AS is_more,
