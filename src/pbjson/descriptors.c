@@ -19,10 +19,19 @@ typedef Google__Protobuf__DescriptorProto message_proto;
 typedef Google__Protobuf__FieldDescriptorProto field_proto;
 typedef Google__Protobuf__EnumDescriptorProto enum_proto;
 
+struct known_message;
+
+/* One of those that hold a message in a field. */
+struct holder {
+	struct known_message *message;
+	struct holder *next;
+};
+
 struct known_message {
 	struct meta_message meta; /* first: what is handed out leads back here */
 	const message_proto *proto;
 	bool is_proto3;
+	struct holder *holders;
 };
 
 struct known_enum {
@@ -57,31 +66,21 @@ keep(void *arena, void *memory)
 	(void)memory;
 }
 
-/* protobuf-c unpacks without a limit on depth; only messages within messages nest without end. */
+/* protobuf-c unpacks without a limit on depth, and a message may hold others of its own type:
+ * messages in descriptors, further bindings in our options. */
 static bool
-nesting_is_bounded(struct slice encoded, uint32_t number, unsigned left)
+nesting_is_bounded(
+    const ProtobufCMessageDescriptor *descriptor, struct slice encoded, unsigned left)
 {
 	struct wire_reader reader = wire_reader_of(encoded);
 	struct wire_field found;
 
 	while (wire_next(&reader, &found)) {
-		if (found.number != number || found.type != WIRE_BYTES)
+		const ProtobufCFieldDescriptor *field =
+		    protobuf_c_message_descriptor_get_field(descriptor, found.number);
+		if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE || found.type != WIRE_BYTES)
 			continue;
-		if (left == 0 || !nesting_is_bounded(found.bytes, 3, left - 1))
-			return false;
-	}
-	return true;
-}
-
-static bool
-set_is_bounded(struct slice set)
-{
-	struct wire_reader reader = wire_reader_of(set);
-	struct wire_field found;
-
-	while (wire_next(&reader, &found)) {
-		/* FileDescriptorSet.file, and in it message_type = 4. */
-		if (found.type == WIRE_BYTES && !nesting_is_bounded(found.bytes, 4, NESTING_MAX))
+		if (left == 0 || !nesting_is_bounded(field->descriptor, found.bytes, left - 1))
 			return false;
 	}
 	return !reader.failed;
@@ -126,6 +125,8 @@ unpack_option(struct arena *arena, const ProtobufCMessage *options, uint32_t num
 	struct slice joined;
 
 	TRY(join_option(arena, options, number, &joined));
+	if (!nesting_is_bounded(descriptor, joined, NESTING_MAX))
+		return NO_SET;
 	*out = protobuf_c_message_unpack(descriptor, &allocator, joined.bytes, joined.data);
 	return *out ? STATUS_OK : NO_SET;
 }
@@ -431,26 +432,59 @@ check_maps(const struct descriptors *to)
 	return STATUS_OK;
 }
 
-/* A message has a secret when it, or one below it, has: spread until nothing changes, for messages
- * may hold each other. */
+/* The messages whose holders have yet to be told of a secret. */
+struct telling {
+	struct known_message **left;
+	size_t count;
+};
+
 static void
+tell(struct telling *telling, struct known_message *known)
+{
+	if (known->meta.has_secret)
+		return;
+	known->meta.has_secret = true;
+	telling->left[telling->count++] = known;
+}
+
+static status
+add_holders(struct descriptors *to, struct known_message *known, struct telling *telling)
+{
+	for (size_t i = 0; i < known->meta.fields_count; i++) {
+		const struct meta_field *field = &known->meta.fields[i];
+		const struct known_message *of = (const void *)field->message;
+
+		if (field->flags & META_SECRET)
+			tell(telling, known);
+		if (!of)
+			continue;
+		struct holder *holder = arena_alloc(&to->arena, sizeof(*holder));
+		if (!holder)
+			return ARENA_EXHAUSTED;
+		*holder = (struct holder){known, of->holders};
+		to->messages[of - to->messages].holders = holder;
+	}
+	return STATUS_OK;
+}
+
+/* A message has a secret when it, or one below it, has. Each is told once and tells its holders,
+ * for messages may hold each other, and there may be any number of them. */
+static status
 spread_secrets(struct descriptors *to)
 {
-	bool changed = true;
+	struct telling telling = {
+	    arena_alloc(&to->arena, to->messages_count * sizeof(struct known_message *)), 0};
 
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < to->messages_count; i++) {
-			struct meta_message *message = &to->messages[i].meta;
-			for (size_t j = 0; j < message->fields_count && !message->has_secret; j++) {
-				const struct meta_field *field = &message->fields[j];
-				message->has_secret =
-				    (field->flags & META_SECRET) ||
-				    (field->message && field->message->has_secret);
-				changed |= message->has_secret;
-			}
-		}
+	if (!telling.left)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < to->messages_count; i++)
+		TRY(add_holders(to, &to->messages[i], &telling));
+	while (telling.count) {
+		const struct known_message *known = telling.left[--telling.count];
+		for (const struct holder *holder = known->holders; holder; holder = holder->next)
+			tell(&telling, holder->message);
 	}
+	return STATUS_OK;
 }
 
 static status
@@ -515,7 +549,9 @@ load(struct descriptors *to, struct slice encoded)
 	ProtobufCAllocator allocator = {allocate, keep, &to->arena};
 	Google__Protobuf__FileDescriptorSet *set;
 
-	if (encoded.bytes > SET_BYTES_MAX || !set_is_bounded(encoded))
+	if (encoded.bytes > SET_BYTES_MAX ||
+	    !nesting_is_bounded(
+		&google__protobuf__file_descriptor_set__descriptor, encoded, NESTING_MAX))
 		return NO_SET;
 	set = google__protobuf__file_descriptor_set__unpack(
 	    &allocator, encoded.bytes, encoded.bytes ? encoded.data : (const uint8_t *)"");
@@ -525,7 +561,7 @@ load(struct descriptors *to, struct slice encoded)
 	for (size_t i = 0; i < to->messages_count; i++)
 		TRY(make_fields(to, &to->messages[i]));
 	TRY(check_maps(to));
-	spread_secrets(to);
+	TRY(spread_secrets(to));
 	return add_methods(to, set);
 }
 

@@ -122,7 +122,13 @@ def messages() -> None:
     item.oneof_decl.add(name="one")
     item.field.add(name="n", json_name="n", number=3, label=1, type=5, oneof_index=0)
     file.enum_type.add(name="Kind").value.add(name="KIND_NONE", number=0)
-    file.service.add(name="S").method.add(name="M", input_type=".a.Item", output_type=".a.Item")
+    method = file.service.add(name="S").method.add(
+        name="M", input_type=".a.Item", output_type=".a.Item"
+    )
+    binding = method.options.Extensions[options_pb2.rules].http
+    for _ in range(3):
+        binding.get = "/a"
+        binding = binding.additional_bindings.add()
     write("pbjson", "descriptors", b"\3" + packed(descriptor_pb2.FileDescriptorSet(file=[file])))
 
 

@@ -1,5 +1,6 @@
 #include "pbjson/pbjson.h"
 
+#include "base/wire.h"
 #include "gen/meta/auth.h"
 #include "gen/meta/common.h"
 #include "gen/meta/context.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -401,6 +403,144 @@ descriptors_that_are_none_are_refused(void **state)
 	assert_null(descriptors);
 }
 
+/* A message written from its end, for each length stands in front of what it counts. */
+struct backwards {
+	uint8_t *room;
+	size_t at, bytes;
+};
+
+static void
+backwards_init(struct backwards *out, size_t bytes)
+{
+	*out = (struct backwards){malloc(bytes), bytes, bytes};
+	assert_non_null(out->room);
+}
+
+static void
+put_before(struct backwards *out, const char *data, size_t bytes)
+{
+	assert_true(bytes <= out->at);
+	out->at -= bytes;
+	memcpy(out->room + out->at, data, bytes);
+}
+
+/* What was put up to there becomes a field. */
+static void
+wrap(struct backwards *out, size_t end, uint32_t number)
+{
+	uint8_t head[20];
+
+	put_before(out, (const char *)head,
+	    (size_t)(wire_put_item_head(head, number, end - out->at) - head));
+}
+
+static status
+load_backwards(struct backwards *set, struct descriptors **out)
+{
+	status loaded = descriptors_load(slice_of(set->room + set->at, set->bytes - set->at), out);
+
+	free(set->room);
+	return loaded;
+}
+
+/* The method of a service: its first binding has a further one, which has one, and so on. */
+static status
+load_bindings(size_t depth, struct descriptors **out)
+{
+	struct backwards set;
+
+	backwards_init(&set, 1u << 20);
+	for (size_t i = 0; i < depth; i++)
+		wrap(&set, set.bytes, 8);
+	wrap(&set, set.bytes, 10);
+	wrap(&set, set.bytes, 50700);
+	wrap(&set, set.bytes, 4);
+	put_before(&set, "\x0a\x01m\x12\x02.M\x1a\x02.M", 11);
+	wrap(&set, set.bytes, 2);
+	put_before(&set, "\x0a\x01S", 3);
+	wrap(&set, set.bytes, 6);
+	put_before(&set, "\x22\x03\x0a\x01M", 5);
+	wrap(&set, set.bytes, 1);
+	return load_backwards(&set, out);
+}
+
+static void
+options_that_nest_without_end_are_refused(void **state)
+{
+	struct descriptors *descriptors = NULL;
+	const struct descriptors_method *method;
+
+	(void)state;
+	assert_int_equal(load_bindings(3, &descriptors).code, ST_OK);
+	method = descriptors_method(descriptors, "S/m");
+	assert_non_null(method);
+	assert_int_equal(method->rules->http->additional_bindings[0]->n_additional_bindings, 1);
+	descriptors_free(&descriptors);
+	assert_int_equal(load_bindings(100, &descriptors).code, ST_INVALID_ARGUMENT);
+	assert_int_equal(load_bindings(200000, &descriptors).code, ST_INVALID_ARGUMENT);
+	assert_null(descriptors);
+}
+
+#define CHAIN_MESSAGES 50000
+
+/* Messages of which each holds the next one (step 1) or the one before (step -1). At the chain's
+ * end is a secret. Returns the processor's time that loading took. */
+static clock_t
+load_chain(int step, struct descriptors **out)
+{
+	struct backwards set;
+	char name[16];
+
+	backwards_init(&set, 4u << 20);
+	for (int i = 0; i < CHAIN_MESSAGES; i++) {
+		const int next = i + step;
+		const size_t end = set.at;
+
+		if (next < 0 || next == CHAIN_MESSAGES) {
+			/* string f = 1 [(field) = {secret: true}] */
+			put_before(&set,
+			    "\x0a\x01"
+			    "f\x18\x01 \x01(\x09\x42\x06\xea\xe0\x18\x02\x08\x01",
+			    17);
+		} else {
+			snprintf(name, sizeof name, ".m%05d", next);
+			put_before(&set, name, 7);
+			put_before(&set,
+			    "\x0a\x01"
+			    "f\x18\x01 \x01(\x0b\x32\x07",
+			    11);
+		}
+		wrap(&set, end, 2);
+		snprintf(name, sizeof name, "\x0a\x06m%05d", i);
+		put_before(&set, name, 8);
+		wrap(&set, end, 4);
+	}
+	wrap(&set, set.bytes, 1);
+	clock_t begin = clock();
+	assert_int_equal(load_backwards(&set, out).code, ST_OK);
+	return clock() - begin;
+}
+
+/* Each message that turns out to hold a secret must not make all others be looked at again. */
+static void
+a_long_chain_of_messages_loads_from_either_end(void **state)
+{
+	clock_t taken[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct descriptors *descriptors = NULL;
+
+		taken[i] = load_chain(i ? 1 : -1, &descriptors);
+		assert_true(descriptors_message(descriptors, "m00000")->has_secret);
+		assert_true(descriptors_message(descriptors, "m25000")->has_secret);
+		assert_true(descriptors_message(descriptors, "m49999")->has_secret);
+		descriptors_free(&descriptors);
+	}
+	if (taken[1] > 5 * taken[0])
+		fail_msg("%ld and %ld", (long)taken[0], (long)taken[1]);
+}
+
 int
 main(void)
 {
@@ -420,6 +560,8 @@ main(void)
 	    cmocka_unit_test(tables_made_at_run_time_are_the_compiled_ones),
 	    cmocka_unit_test(methods_are_found_with_their_rules),
 	    cmocka_unit_test(descriptors_that_are_none_are_refused),
+	    cmocka_unit_test(options_that_nest_without_end_are_refused),
+	    cmocka_unit_test(a_long_chain_of_messages_loads_from_either_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
