@@ -20,6 +20,8 @@ problem_http_status(status failure)
 	    {ST_INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE", 415},
 	    {ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE", 413},
 	    {ST_RESOURCE_EXHAUSTED, "REQUEST_TOO_COSTLY", 413},
+	    /* Nobody asked too often, and asking again gives the same. */
+	    {ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE", 500},
 	    {ST_RESOURCE_EXHAUSTED, "NO_MEMORY", 503},
 	    /* Ours, when we are being stopped: the client of HTTP closed nothing. */
 	    {ST_CANCELLED, "CLIENT_CLOSED", 503},
