@@ -51,25 +51,59 @@ retry_after(status failure, uint32_t retry_after_ms, char out[16])
 	return out;
 }
 
-static void
-add_violations(struct strbuf *out, const struct client_result *result)
+/* Longer than any path that usherd writes, with names that are any length. */
+#define FIELD_PATH_BYTES_MAX 4096
+
+/* "profile.profile_data" and "have_etags[3]" by the names that JSON has for them. What the request
+ * has not is left as it is. */
+static const char *
+json_path(const struct meta_message *message, const char *path, struct strbuf *out)
 {
+	const char *at = path;
+
+	strbuf_reset(out);
+	for (;;) {
+		size_t bytes = strcspn(at, ".["), index_bytes = strcspn(at + bytes, ".");
+		const struct meta_field *field =
+		    message ? meta_field_by_json_name(message, at, bytes) : NULL;
+
+		if (field)
+			strbuf_add_text(out, field->json_name);
+		else
+			strbuf_add(out, at, bytes);
+		strbuf_add(out, at + bytes, index_bytes);
+		at += bytes + index_bytes;
+		if (*at == '\0')
+			break;
+		strbuf_add_char(out, *at++);
+		message = field && field->type == META_MESSAGE ? field->message : NULL;
+	}
+	return strbuf_status(out).code == ST_OK ? strbuf_text(out) : path;
+}
+
+static void
+add_violations(struct strbuf *out, const struct visit *visit, const struct client_result *result)
+{
+	const struct meta_message *request = visit->row ? visit->row->request_meta : NULL;
 	struct writer writer;
+	struct strbuf path;
 
 	if (!result || result->violations_count == 0)
 		return;
+	strbuf_init(&path, FIELD_PATH_BYTES_MAX);
 	strbuf_add_text(out, ",\"violations\":");
 	writer_init(&writer, out, 0);
 	writer_array_begin(&writer);
 	for (size_t i = 0; i < result->violations_count; i++) {
 		writer_object_begin(&writer);
 		writer_key(&writer, "field");
-		writer_text(&writer, result->violations[i].field);
+		writer_text(&writer, json_path(request, result->violations[i].field, &path));
 		writer_key(&writer, "description");
 		writer_text(&writer, result->violations[i].description);
 		writer_object_end(&writer);
 	}
 	writer_array_end(&writer);
+	strbuf_done(&path);
 }
 
 #define NO_MEMORY_BYTES_MAX 512
@@ -105,7 +139,7 @@ visit_refuse(struct visit *visit, status failure, const struct client_result *re
 				     : "Bearer realm=\"usher\"");
 	strbuf_init(&body, PROBLEM_BYTES_MAX);
 	http_problem_begin(&body, http_status, failure, visit->request->id);
-	add_violations(&body, result);
+	add_violations(&body, visit, result);
 	strbuf_add_char(&body, '}');
 	if (strbuf_status(&body).code != ST_OK) {
 		strbuf_reset(&body);

@@ -478,6 +478,40 @@ violations_are_told_field_by_field(void **state)
 	    "{\"field\":\"password\",\"description\":\"is too short\"}]}");
 }
 
+/* usherd names fields as the .proto files do. */
+static void
+violations_have_the_names_that_json_has(void **state)
+{
+	static const struct {
+		const char *verb, *target, *field, *shown;
+	} table[] = {
+	    {"PUT", "/v1/me/profile", "expect_version", "expectVersion"},
+	    {"PUT", "/v1/me/profile", "profile.profile_data", "profile.profileData"},
+	    {"PUT", "/v1/me/profile", "profile", "profile"},
+	    {"POST", "/v1/chatbots/c1:resolve", "have_etags[3]", "haveEtags[3]"},
+	    {"POST", "/v1/chatbots/c1:resolve", "have_etags[3].a_b", "haveEtags[3].a_b"},
+	    {"POST", "/v1/chatbots/c1:resolve", "user_id.user_id", "userId.user_id"},
+	    {"POST", "/v1/chatbots/c1:resolve", "no_field.user_id", "no_field.user_id"},
+	    {"POST", "/v1/chatbots/c1:resolve", "", ""},
+	    {"POST", "/v1/chatbots/c1:resolve", "..user_id[", "..user_id["},
+	};
+	struct response_envelope *answer = tell();
+	struct envelope_violation violation = {.description = slice_text("x")};
+	char expected[128];
+
+	(void)state;
+	answer->code = ST_INVALID_ARGUMENT;
+	answer->violations = &violation;
+	answer->violations_count = 1;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		violation.field = slice_text(table[i].field);
+		(void)bridge_send(&fixture, table[i].verb, table[i].target, "{}");
+		snprintf(expected, sizeof expected, "\"violations\":[{\"field\":\"%s\",",
+		    table[i].shown);
+		assert_says(fixture.reply.body, expected);
+	}
+}
+
 static void
 a_reply_is_the_message_with_its_headers(void **state)
 {
@@ -932,6 +966,7 @@ main(void)
 	    TEST(a_refused_token_is_told_apart_from_none),
 	    TEST(a_refusal_of_the_bridge_s_own_key_is_its_own_fault),
 	    TEST(violations_are_told_field_by_field),
+	    TEST(violations_have_the_names_that_json_has),
 	    TEST(a_reply_is_the_message_with_its_headers),
 	    TEST(a_reply_that_is_none_is_our_fault),
 	    TEST(paths_and_methods_that_are_not_there_say_so),
