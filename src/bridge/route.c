@@ -1,6 +1,6 @@
 #include "bridge/route.h"
 
-#include "bridge/template.h"
+#include "base/path_template.h"
 #include "bridge/url.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 struct route {
 	const struct route_row *row;
-	struct template path;
+	struct path_template path;
 };
 
 struct route_table {
@@ -74,7 +74,7 @@ static int
 order_routes(const void *a, const void *b)
 {
 	const struct route *left = a, *right = b;
-	int order = template_order(&left->path, &right->path);
+	int order = path_template_order(&left->path, &right->path);
 
 	/* Rows are in one array, so equals keep the order of the .proto files. */
 	return order ? order : (left->row > right->row) - (left->row < right->row);
@@ -87,7 +87,7 @@ check_ambiguity(const struct route_table *table, struct strbuf *message)
 		for (size_t j = i + 1; j < table->count; j++) {
 			const struct route *a = &table->routes[i], *b = &table->routes[j];
 			if (strcmp(a->row->verb, b->row->verb) == 0 &&
-			    template_is_ambiguous(&a->path, &b->path))
+			    path_template_is_ambiguous(&a->path, &b->path))
 				return complain(message, a->row,
 				    "a path could mean this as well as ", b->row->path);
 		}
@@ -105,7 +105,7 @@ table_fill(
 	for (size_t i = 0; i < count; i++) {
 		struct route *route = &table->routes[i];
 		route->row = &rows[i];
-		status parsed = template_parse(rows[i].path, &table->arena, &route->path);
+		status parsed = path_template_parse(&table->arena, rows[i].path, &route->path);
 		if (parsed.code == ST_INVALID_ARGUMENT)
 			return complain(message, &rows[i], parsed.message, "");
 		TRY(parsed);
@@ -189,10 +189,10 @@ path_split(const char *text, struct path *path, bool *fits)
 
 /* Does the path fit? On the way *last gets the path's last segment without the template's verb. */
 static bool
-template_fits(const struct template *template, const struct path *path, struct slice *last)
+template_fits(const struct path_template *template, const struct path *path, struct slice *last)
 {
 	size_t count = template->segments_count;
-	bool has_rest = template->segments[count - 1].kind == TEMPLATE_REST;
+	bool has_rest = template->segments[count - 1].kind == SEGMENT_REST;
 
 	if (path->count == 0 || (has_rest ? path->count < count - 1 : path->count != count))
 		return false;
@@ -206,27 +206,31 @@ template_fits(const struct template *template, const struct path *path, struct s
 			return false;
 		last->bytes -= verb_bytes + 1;
 	}
-	for (size_t i = 0; i < count && template->segments[i].kind != TEMPLATE_REST; i++) {
+	for (size_t i = 0; i < count && template->segments[i].kind != SEGMENT_REST; i++) {
 		struct slice segment = i + 1 == path->count ? *last : path->segments[i];
-		if (template->segments[i].kind == TEMPLATE_LITERAL &&
-		    !slice_equals(segment, template->segments[i].text))
+		if (template->segments[i].kind == SEGMENT_LITERAL &&
+		    !slice_equals(segment, template->segments[i].literal))
 			return false;
 	}
 	return true;
 }
 
 static status
-capture(const struct template_variable *variable, bool has_rest, const struct path *path,
-    struct slice last, struct arena *arena, struct route_capture *out)
+capture(const struct path_template *template, const struct path_variable *variable,
+    const struct path *path, struct slice last, struct arena *arena, struct route_capture *out)
 {
-	size_t end = has_rest ? path->count : variable->end;
+	size_t first = variable->segment_first, end = first + variable->segments_count;
+	bool has_rest = template->segments[end - 1].kind == SEGMENT_REST;
+	bool is_many = has_rest || variable->segments_count > 1;
 	const uint8_t *begin, *stop;
 	struct slice raw = SLICE_NONE;
 	uint8_t *value;
 	size_t bytes;
 
-	if (end > variable->first) {
-		begin = path->segments[variable->first].data;
+	if (has_rest)
+		end = path->count;
+	if (end > first) {
+		begin = path->segments[first].data;
 		stop = end == path->count
 			   ? last.data + last.bytes
 			   : path->segments[end - 1].data + path->segments[end - 1].bytes;
@@ -235,7 +239,7 @@ capture(const struct template_variable *variable, bool has_rest, const struct pa
 	value = arena_alloc(arena, raw.bytes + 1);
 	if (!value)
 		return ARENA_EXHAUSTED;
-	if (!url_unescape(raw, variable->many ? URL_KEEP_SLASH : 0, value, &bytes))
+	if (!url_unescape(raw, is_many ? URL_KEEP_SLASH : 0, value, &bytes))
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_PATH",
 		    "the path has a percent sign that escapes nothing");
 	value[bytes] = '\0';
@@ -251,13 +255,11 @@ static status
 captures_take(const struct route *route, const struct path *path, struct slice last,
     struct arena *arena, struct route_match *match)
 {
-	const struct template *template = &route->path;
+	const struct path_template *template = &route->path;
 
-	for (size_t i = 0; i < template->variables_count; i++) {
-		const struct template_variable *variable = &template->variables[i];
-		bool has_rest = template->segments[variable->end - 1].kind == TEMPLATE_REST;
-		TRY(capture(variable, has_rest, path, last, arena, &match->captures[i]));
-	}
+	for (size_t i = 0; i < template->variables_count; i++)
+		TRY(capture(
+		    template, &template->variables[i], path, last, arena, &match->captures[i]));
 	match->captures_count = template->variables_count;
 	return STATUS_OK;
 }

@@ -8,10 +8,10 @@
 
 #include "base/arena.h"
 #include "base/meta.h"
+#include "base/path_template.h"
 #include "base/str.h"
 #include "gen/pb/google/protobuf/compiler/plugin.pb-c.h"
 #include "gen/pb/usher/v1/options.pb-c.h"
-#include "plugin/path_template.h"
 
 typedef Google__Protobuf__Compiler__CodeGeneratorRequest generator_request;
 typedef Google__Protobuf__FileDescriptorProto file_proto;

@@ -1,4 +1,4 @@
-#include "plugin/path_template.h"
+#include "base/path_template.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,16 +86,43 @@ shapes_are_compared_without_names(void **state)
 	}
 }
 
+/* Templates that fit one path, and neither of them only paths that the other fits too. */
+static void
+what_one_path_fits_alike_is_ambiguous(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool is_ambiguous;
+	} rows[] = {
+	    {"/v1/{a}", "/v1/{b}", true},
+	    {"/v1/{a}/x", "/v1/y/{b}", true},
+	    {"/v1/{a}/x", "/v1/y/**", true},
+	    {"/v1/{a=**}", "/v1/**", true},
+	    {"/v1/{a}/x:do", "/v1/y/{b}:do", true},
+	    {"/v1/{a}/x:do", "/v1/y/{b}", false},
+	    {"/v1/{a}/x", "/v1/y/x", false},
+	    {"/v1/{a}/x", "/v1/y/z", false},
+	    {"/v1/{a}", "/v1/{a}/x", false},
+	    {"/v1/{a}", "/v1/**", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct path_template a = parse(rows[i].a), b = parse(rows[i].b);
+		assert_int_equal(path_template_is_ambiguous(&a, &b), rows[i].is_ambiguous);
+		assert_int_equal(path_template_is_ambiguous(&b, &a), rows[i].is_ambiguous);
+	}
+}
+
 static void
 what_is_no_template_is_refused(void **state)
 {
 	static const char *const texts[] = {"", "v1", "/v1/", "//", "/{", "/{}", "/{a", "/{a=}",
 	    "/{a=*", "/{a.}", "/{.a}", "/{1a}", "/{a}b", "/{a={b}}", "/**/x", "/{a=**}/x",
 	    "/a:", "/a:b:c", "/a:b/c", "/a b", "/a?b", "/a%", "/***", "/{a}/{a}", "/a\n",
-	    "/\xc3\xbc",
-	    /* What the bridge would not serve. */
-	    "/", "/v1/../x", "/v1/{a=./*}", "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a",
-	    "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}"};
+	    "/\xc3\xbc", "/a%20b", "/a'b", "/(a)", "/a+b", "/a,b", "/a;b", "/a!", "/a&b", "/a\"b",
+	    "/a\\b", "/a:b+c", "/{1a}", "/{a.1}", "/{a-b}", "/", "/v1/../x", "/v1/{a=./*}",
+	    "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}"};
 	struct path_template out;
 
 	(void)state;
@@ -129,6 +156,7 @@ main(void)
 	    cmocka_unit_test(a_variable_stands_for_one_segment),
 	    cmocka_unit_test(a_variable_may_have_a_pattern_and_a_path),
 	    cmocka_unit_test(shapes_are_compared_without_names),
+	    cmocka_unit_test(what_one_path_fits_alike_is_ambiguous),
 	    cmocka_unit_test(what_is_no_template_is_refused),
 	};
 
