@@ -504,21 +504,30 @@ model_field_find(const struct model_message *message, const char *name)
 }
 
 struct model_field *
+model_field_step(const struct model_message *message, const char **path)
+{
+	size_t bytes = strcspn(*path, ".");
+
+	for (size_t i = 0; i < message->fields_count; i++) {
+		const char *name = message->fields[i].name;
+		if (strlen(name) == bytes && memcmp(name, *path, bytes) == 0) {
+			*path += bytes;
+			return &message->fields[i];
+		}
+	}
+	return NULL;
+}
+
+struct model_field *
 model_field_find_path(const struct model_message *message, const char *path)
 {
 	for (;;) {
-		size_t bytes = strcspn(path, ".");
-		struct model_field *found = NULL;
-		for (size_t i = 0; i < message->fields_count; i++) {
-			const char *name = message->fields[i].name;
-			if (strlen(name) == bytes && memcmp(name, path, bytes) == 0)
-				found = &message->fields[i];
-		}
-		if (!found || !path[bytes])
+		struct model_field *found = model_field_step(message, &path);
+		if (!found || !*path)
 			return found;
 		if (!found->message || (found->flags & META_REPEATED))
 			return NULL;
 		message = found->message;
-		path += bytes + 1;
+		path++;
 	}
 }

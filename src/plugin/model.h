@@ -141,6 +141,8 @@ void model_refuse(struct model *model, const struct model_place *place, const ch
 
 /* NULL if there is none of that name. */
 struct model_field *model_field_find(const struct model_message *message, const char *name);
+/* The field that "user.id" begins with; *path moves behind its name. NULL if there is none. */
+struct model_field *model_field_step(const struct model_message *message, const char **path);
 /* "user.id", through messages that aren't repeated. */
 struct model_field *model_field_find_path(const struct model_message *message, const char *path);
 

@@ -104,11 +104,38 @@ model_route_has_query(const struct model_route *route)
 	return strcmp(route->body, "*") != 0;
 }
 
+/* Where a bare text may go is the bridge's to say: bridge/route.c has it for paths, and
+ * pbjson_field_from_text() for queries. */
 static bool
-fits_in_url(const struct model_field *field)
+fits_in_path(const struct model_field *field)
 {
-	return field->type != META_BYTES &&
-	       (!field->message || field->message->well_known != META_PLAIN);
+	return field->type != META_BYTES && field->type != META_MESSAGE &&
+	       !(field->flags & (META_REPEATED | META_JSON));
+}
+
+static bool
+fits_in_query(const struct model_field *field)
+{
+	if (field->flags & (META_MAP | META_JSON))
+		return false;
+	return !field->message || (field->message->well_known != META_PLAIN &&
+				      field->message->well_known != META_EMPTY);
+}
+
+/* The path is put behind the body, so it would win against another member that the body names.
+ * The path must lead to a field. */
+static bool
+goes_through_oneof(const struct model_message *message, const char *path)
+{
+	for (;;) {
+		const struct model_field *field = model_field_step(message, &path);
+		if (field->oneof >= 0)
+			return true;
+		if (!*path)
+			return false;
+		message = field->message;
+		path++;
+	}
 }
 
 static void
@@ -123,9 +150,12 @@ check_variables(struct model *model, const struct model_route *route)
 		if (!field)
 			model_refuse(model, place, "http", "path \"%s\": %s has no field \"%s\"",
 			    route->path.text, request->short_name, name);
-		else if ((field->flags & META_REPEATED) || !fits_in_url(field))
+		else if (!fits_in_path(field))
 			model_refuse(model, place, "http",
 			    "path \"%s\": field \"%s\" is no single value", route->path.text, name);
+		else if (goes_through_oneof(request, name))
+			model_refuse(model, place, "http",
+			    "path \"%s\": field \"%s\" is in a oneof", route->path.text, name);
 		else if (field->flags & META_SECRET)
 			model_refuse(model, place, "http",
 			    "path \"%s\": field \"%s\" is secret, and paths are logged",
@@ -144,20 +174,20 @@ check_query_fields(struct model *model, const struct model_route *route,
 	for (size_t i = 0; i < message->fields_count; i++) {
 		const struct model_field *field = &message->fields[i];
 		bool is_list = (field->flags & META_REPEATED) != 0;
+		bool nests = field->message && field->message->well_known == META_PLAIN;
 		snprintf(path, sizeof path, "%s%s", prefix, field->name);
 		if (model_route_has_variable(route, path) || strcmp(route->body, path) == 0)
 			continue;
 		if (field->flags & META_SECRET) {
 			model_refuse(model, place, "http",
 			    "field \"%s\" is secret, and would be in the query", path);
-		} else if (field->message && field->message->well_known == META_PLAIN) {
+		} else if (nests && !is_list && depth > 0) {
 			strncat(path, ".", sizeof path - strlen(path) - 1);
-			if (is_list || depth == 0)
-				model_refuse(model, place, "http",
-				    "field \"%s%s\" can't be in the query: name a body", prefix,
-				    field->name);
-			else
-				check_query_fields(model, route, field->message, path, depth - 1);
+			check_query_fields(model, route, field->message, path, depth - 1);
+		} else if (!fits_in_query(field)) {
+			model_refuse(model, place, "http",
+			    "field \"%s%s\" can't be in the query: name a body", prefix,
+			    field->name);
 		}
 	}
 }
@@ -197,6 +227,28 @@ check_route(struct model *model, const struct model_route *route)
 		check_query_fields(model, route, route->method->request, "", QUERY_DEPTH_MAX);
 }
 
+static void
+check_pair(struct model *model, const struct model_route *route, const struct model_route *other)
+{
+	const struct model_place *place = &route->method->place;
+	const char *other_method = other->method->full_name;
+	bool is_same = path_template_same_shape(&other->path, &route->path);
+
+	if (strcmp(other->verb, route->verb) == 0) {
+		if (is_same)
+			model_refuse(model, place, "http", "%s %s is also a route of %s",
+			    route->verb, route->path.text, other_method);
+		else if (path_template_is_ambiguous(&other->path, &route->path))
+			model_refuse(model, place, "http",
+			    "a path could mean %s %s as well as %s of %s", route->verb,
+			    route->path.text, other->path.text, other_method);
+	} else if (is_same && strcmp(other->path.text, route->path.text) != 0) {
+		model_refuse(model, place, "http",
+		    "path \"%s\" is the same as \"%s\" of %s: name it so", route->path.text,
+		    other->path.text, other_method);
+	}
+}
+
 /* Against all routes that stand before this one. */
 static void
 check_shape(struct model *model, const struct model_route *route)
@@ -205,19 +257,9 @@ check_shape(struct model *model, const struct model_route *route)
 		for (size_t m = 0; m < model->services[s].methods_count; m++) {
 			const struct model_method *method = &model->services[s].methods[m];
 			for (size_t i = 0; i < method->routes_count; i++) {
-				const struct model_route *other = &method->routes[i];
-				if (other == route)
+				if (&method->routes[i] == route)
 					return;
-				if (!path_template_same_shape(&other->path, &route->path))
-					continue;
-				if (strcmp(other->verb, route->verb) == 0)
-					model_refuse(model, &route->method->place, "http",
-					    "%s %s is also a route of %s", route->verb,
-					    route->path.text, method->full_name);
-				else if (strcmp(other->path.text, route->path.text) != 0)
-					model_refuse(model, &route->method->place, "http",
-					    "path \"%s\" is the same as \"%s\" of %s: name it so",
-					    route->path.text, other->path.text, method->full_name);
+				check_pair(model, route, &method->routes[i]);
 			}
 		}
 	}

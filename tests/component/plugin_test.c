@@ -169,7 +169,9 @@ struct mistake {
 	"syntax = \"proto3\";\n"                                                                   \
 	"package usher.test;\n"                                                                    \
 	"import \"google/protobuf/any.proto\"; import \"google/protobuf/struct.proto\";\n"         \
-	"import \"google/protobuf/descriptor.proto\";\n"                                           \
+	"import \"google/protobuf/descriptor.proto\"; import \"google/protobuf/empty.proto\"; "    \
+	"import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/wrappers.proto\"; "  \
+	"import \"google/protobuf/field_mask.proto\";\n"                                           \
 	"import \"usher/v1/options.proto\";\n"
 #define TYPES                                                                                      \
 	"message Inner { string name = 1; Inner inner = 2; }\n"                                    \
@@ -177,9 +179,18 @@ struct mistake {
 	"  bytes raw = 5; string pw = 6 [(usher.v1.field).secret = true]; }\n"                     \
 	"message Small { string id = 1; string other = 2; }\n"                                     \
 	"message Reply {}\n"
+#define ODD                                                                                        \
+	"message Odd { google.protobuf.Timestamp at = 1; google.protobuf.StringValue text = 2;\n"  \
+	"  google.protobuf.FieldMask mask = 3; google.protobuf.Empty nothing = 4;\n"               \
+	"  string data = 5 [(usher.v1.field).json = true];\n"                                      \
+	"  oneof one { string id = 6; int32 n = 7; Inner inner = 8; } }\n"
 #define WELL "access: {public: true} lane: LANE_QUERY effect: EFFECT_WRITE "
 #define INLINE_READ "access: {public: true} lane: LANE_INLINE effect: EFFECT_READ "
 #define READ "access: {public: true} lane: LANE_QUERY effect: EFFECT_READ "
+/* A method whose request is Odd. */
+#define WITH_ODD(rules)                                                                            \
+	ODD "service TestService { rpc Do(Odd) returns (Reply) { option (usher.v1.rules) = "       \
+	    "{" rules "}; } }"
 
 static const char *
 mistake_file(const struct mistake *m, char *out, size_t bytes)
@@ -295,6 +306,28 @@ static const struct mistake mistakes[] = {
     {IN_METHOD, WELL "http: {post: \"/v1/{id}\" additional_bindings: {put: \"/v1/{n}\"}}",
 	HTTP_
 	"path \"/v1/{n}\" is the same as \"/v1/{id}\" of usher.test.TestService/Do: name it so"},
+    {IN_METHOD, WELL "http: {post: \"/v1/{id}/x\" additional_bindings: {post: \"/v1/y/{n}\"}}",
+	HTTP_ "a path could mean POST /v1/y/{n} as well as /v1/{id}/x of "
+	      "usher.test.TestService/Do"},
+    {IN_METHOD, WELL "http: {post: \"/v1/{id}/x\" additional_bindings: {post: \"/v1/y/**\"}}",
+	HTTP_ "a path could mean POST /v1/y/** as well as /v1/{id}/x of "
+	      "usher.test.TestService/Do"},
+    {IN_TYPES, WITH_ODD(WELL "http: {post: \"/v1/{at}\"}"),
+	"path \"/v1/{at}\": field \"at\" is no single value"},
+    {IN_TYPES, WITH_ODD(WELL "http: {post: \"/v1/{text}\"}"),
+	"path \"/v1/{text}\": field \"text\" is no single value"},
+    {IN_TYPES, WITH_ODD(WELL "http: {post: \"/v1/{mask}\"}"),
+	"path \"/v1/{mask}\": field \"mask\" is no single value"},
+    {IN_TYPES, WITH_ODD(WELL "http: {post: \"/v1/{data}\"}"),
+	"path \"/v1/{data}\": field \"data\" is no single value"},
+    {IN_TYPES, WITH_ODD(WELL "http: {post: \"/v1/{id}\"}"),
+	"path \"/v1/{id}\": field \"id\" is in a oneof"},
+    {IN_TYPES, WITH_ODD(WELL "http: {post: \"/v1/{inner.name}\"}"),
+	"path \"/v1/{inner.name}\": field \"inner.name\" is in a oneof"},
+    {IN_TYPES, WITH_ODD(READ "http: {get: \"/v1/x\"}"),
+	"field \"data\" can't be in the query: name a body"},
+    {IN_TYPES, WITH_ODD(READ "http: {get: \"/v1/x\"}"),
+	"field \"nothing\" can't be in the query: name a body"},
     {IN_METHOD,
 	WELL "http: {post: \"/v1/x\" additional_bindings: {post: \"/v1/y\" "
 	     "additional_bindings: {post: \"/v1/z\"}}}",
