@@ -1,14 +1,16 @@
 /* python/services.py: each service's methods as typed Python, blocking and for asyncio. */
 #include "plugin/emit.h"
 
-/* Names that can't be keyword arguments; such a field is given in a request message. */
+/* Names that can't be keyword arguments, or that a method's first two arguments have; such a field
+ * is given in a request message. */
 static bool
 is_keyword(const char *name)
 {
 	static const char *const keywords[] = {"False", "None", "True", "and", "as", "assert",
 	    "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
 	    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
-	    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"};
+	    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "self",
+	    "request"};
 
 	for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
 		if (strcmp(name, keywords[i]) == 0)

@@ -481,6 +481,30 @@ a_member_that_the_generator_does_not_know_is_refused(void **state)
 	strbuf_done(&options);
 }
 
+/* Python takes no argument twice, and none that is called like a word of its own. */
+static void
+fields_may_have_names_that_python_has_a_use_for(void **state)
+{
+	struct fixture *f = *state;
+	struct strbuf python;
+	char path[128], command[1024];
+
+	if (generate(f, HEAD "service TestService { rpc Do(Request) returns (Reply) {\n"
+			     "  option (usher.v1.rules) = {" WELL "}; } }\n"
+			     "message Request { string self = 1; string request = 2;\n"
+			     "  string class = 3; string plain = 4; }\n" TYPES) != 0)
+		fail_msg("%s", strbuf_text(&f->said));
+	snprintf(path, sizeof path, "%s/python/services.py", f->folder);
+	snprintf(command, sizeof command,
+	    "python3 -c 'compile(open(\"%s\").read(), \"services\", \"exec\")'", path);
+	run_well(f, command);
+	strbuf_init(&python, TEXT_BYTES_MAX);
+	read_file(path, &python);
+	assert_non_null(strstr(strbuf_text(&python), "\"plain\": plain,"));
+	assert_null(strstr(strbuf_text(&python), "\"request\": request,"));
+	strbuf_done(&python);
+}
+
 static void
 what_is_no_request_is_refused(void **state)
 {
@@ -507,6 +531,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(all_mistakes_are_said_at_once, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_member_that_the_generator_does_not_know_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		fields_may_have_names_that_python_has_a_use_for, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_no_request_is_refused, set_up, tear_down),
 	};
 
