@@ -1,6 +1,7 @@
 #include "wire/check.h"
 
 #include "base/limits.h"
+#include "wire/gather.h"
 #include "json/reader.h"
 
 #include <assert.h>
@@ -309,6 +310,28 @@ field_find(const struct meta_message *message, uint32_t number, size_t *hint)
 	return field;
 }
 
+/* Is the field one whose occurrences stand for one message? */
+static bool
+is_joined(const struct meta_field *field, const struct wire_field *value)
+{
+	return field->type == META_MESSAGE && value->type == WIRE_BYTES &&
+	       !(field->flags & META_REPEATED) && field->oneof < 0;
+}
+
+/* The first occurrence gets what the others hold, for what is required, and how many items there
+ * may be, holds for all of them together. */
+static status
+join_occurrences(struct checker *checker, struct slice message, struct wire_reader behind,
+    struct wire_field *first)
+{
+	struct wire_field later;
+
+	while (wire_next(&behind, &later))
+		if (later.number == first->number && later.type == WIRE_BYTES)
+			return wire_gather(message, first->number, checker->arena, &first->bytes);
+	return STATUS_OK;
+}
+
 static status
 check_message(struct checker *checker, const struct frame *frame,
     const struct meta_message *message, struct slice bytes)
@@ -331,9 +354,15 @@ check_message(struct checker *checker, const struct frame *frame,
 		if (++checker->fields > MESSAGE_FIELDS_MAX)
 			return MALFORMED("the payload has too many fields");
 		const struct meta_field *field = field_find(message, value.number, &hint);
-		if (field)
-			TRY(check_field(
-			    checker, frame, field, &value, &presence[field - message->fields]));
+		if (!field)
+			continue;
+		struct presence *here = &presence[field - message->fields];
+		if (is_joined(field, &value)) {
+			if (here->filled)
+				continue;
+			TRY(join_occurrences(checker, bytes, reader, &value));
+		}
+		TRY(check_field(checker, frame, field, &value, here));
 		if (checker->result->count == ENVELOPE_VIOLATIONS_MAX)
 			return STATUS_OK;
 	}

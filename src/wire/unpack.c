@@ -1,6 +1,7 @@
 #include "wire/unpack.h"
 
 #include "base/wire.h"
+#include "wire/gather.h"
 
 /* protobuf-c gives up with NULL for both reasons; which it was is noted here. */
 struct arena_allocator {
@@ -29,8 +30,7 @@ release(void *data, void *memory)
 }
 
 /* protobuf-c 1.4 loses numbers when it merges a message field that occurs twice (it looks for
- * proto2's presence). Occurrences stand for one message whose bytes are theirs in a row, so they
- * are put in a row before it sees them. Members of a oneof stay: there the last one counts. */
+ * proto2's presence). So they are put in a row before it sees them. */
 static const ProtobufCFieldDescriptor *
 message_field(const ProtobufCMessageDescriptor *descriptor, const struct wire_field *field)
 {
@@ -72,27 +72,6 @@ has_repeats(const ProtobufCMessageDescriptor *descriptor, struct slice bytes)
 			return true;
 	}
 	return false;
-}
-
-/* The contents of all occurrences of a field, in a row. */
-static status
-gather(struct slice bytes, uint32_t number, struct arena *arena, struct slice *out)
-{
-	struct wire_reader reader = wire_reader_of(bytes);
-	struct wire_field field;
-	uint8_t *room = arena_alloc(arena, bytes.bytes);
-	size_t used = 0;
-
-	if (!room)
-		return ARENA_EXHAUSTED;
-	while (wire_next(&reader, &field)) {
-		if (field.number != number || field.type != WIRE_BYTES || field.bytes.bytes == 0)
-			continue;
-		memcpy(room + used, field.bytes.data, field.bytes.bytes);
-		used += field.bytes.bytes;
-	}
-	*out = slice_of(room, used);
-	return STATUS_OK;
 }
 
 static bool
@@ -147,7 +126,7 @@ join_repeats(const ProtobufCMessageDescriptor *descriptor, struct slice bytes, s
 		if (is_single(message)) {
 			if (is_again(descriptor, message, bytes, start, &seen))
 				continue;
-			TRY(gather(bytes, field.number, arena, &content));
+			TRY(wire_gather(bytes, field.number, arena, &content));
 		}
 		TRY(join_repeats(message->descriptor, content, arena, &content));
 		at = wire_put_item_head(at, field.number, content.bytes);

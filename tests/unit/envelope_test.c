@@ -305,9 +305,15 @@ static const struct meta_message inner_meta;
 static const struct meta_field inner_fields[] = {
     {.number = 1, .type = META_STRING, .oneof = -1, .name = "name", .flags = META_REQUIRED},
     {.number = 2, .type = META_MESSAGE, .oneof = -1, .name = "inner", .message = &inner_meta},
+    {.number = 3,
+	.type = META_INT32,
+	.oneof = -1,
+	.name = "marks",
+	.flags = META_REPEATED | META_PACKED,
+	.items_max = 2},
 };
 static const struct meta_message inner_meta = {
-    .full_name = "test.Inner", .fields = inner_fields, .fields_count = 2};
+    .full_name = "test.Inner", .fields = inner_fields, .fields_count = 3};
 static const struct meta_field outer_fields[] = {
     {.number = 1,
 	.type = META_STRING,
@@ -397,6 +403,18 @@ each_rule_names_the_field_that_breaks_it(void **state)
 	    CASE("\x32\x07\x0a\x01x\x12\x02\x0a\x00", "list[0].inner.name", "required"),
 	    CASE("\x3a\x03xyz", "blob", "at most 2 bytes"),
 	    CASE("\xa2\x06\x01\xff", NULL, NULL),
+	    /* A message in pieces is one message, and held to the rules as one. */
+	    CASE("\x2a\x03\x0a\x01x\x2a\x00", NULL, NULL),
+	    CASE("\x2a\x00\x10\x01\x2a\x03\x0a\x01x", NULL, NULL),
+	    CASE("\x2a\x00\x10\x01\x2a\x00", "inner.name", "required"),
+	    CASE("\x2a\x03\x0a\x01x\x2a\x02\x0a\x00", "inner.name", "required"),
+	    CASE("\x2a\x05\x0a\x01x\x18\x01\x2a\x02\x18\x02", NULL, NULL),
+	    CASE("\x2a\x05\x0a\x01x\x18\x01\x2a\x04\x1a\x02\x01\x01", "inner.marks",
+		"at most 2 items, not 3"),
+	    CASE("\x2a\x07\x0a\x01x\x12\x02\x18\x01\x2a\x05\x12\x03\x0a\x01y", NULL, NULL),
+	    CASE("\x2a\x07\x0a\x01x\x12\x02\x18\x01\x2a\x02\x12\x00", "inner.inner.name",
+		"required"),
+	    CASE("\x2a\x03\x0a\x01x\x28\x01", "inner", "another type"),
 	};
 	struct arena arena;
 	struct check_result result;
@@ -433,6 +451,8 @@ payloads_that_are_none_are_malformed(void **state)
 			      "ab"),
 	    BAD("cut packed numbers", "\x1a\x01\x80"),
 	    BAD("cut inside a message", "\x2a\x02\x0a\x01"),
+	    BAD("cut where the next piece goes on", "\x2a\x04\x0a\x03xy\x2a\x01z"),
+	    BAD("cut in a later piece", "\x2a\x03\x0a\x01x\x2a\x02\x0a\x05"),
 	    BAD("unknown group", "\xa3\x06\xa4\x06"),
 	    BAD("tag in six bytes", "\x88\x80\x80\x80\x80\x00\x01"),
 	    BAD("length in six bytes", "\x0a\x81\x80\x80\x80\x80\x00x"),
