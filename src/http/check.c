@@ -330,8 +330,10 @@ check_target(const struct exchange *exchange, struct target *out)
 
 	if (exchange->target_bytes > HTTP_TARGET_BYTES_MAX)
 		return refuse(414, "TARGET_TOO_LONG", "the request's address is too long");
-	for (const char *c = target; c < end; c++) {
-		if (*c <= 0x20 || *c == 0x7f || *c == '#')
+	for (const char *at = target; at < end; at++) {
+		/* A char has a sign on some machines. */
+		unsigned char c = (unsigned char)*at;
+		if (c <= 0x20 || c >= 0x7f || c == '#')
 			return malformed(
 			    "the request's address has a character that must be escaped");
 	}

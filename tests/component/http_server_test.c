@@ -393,6 +393,8 @@ static const struct bad_request {
     BAD("a control character in the path", 400, "GET /\x07 HTTP/1.1\r\n" HOST CLOSE "\r\n"),
     BAD("a byte above ASCII in the path", 400, "GET /\xc3\xa4 HTTP/1.1\r\n" HOST CLOSE "\r\n"),
     BAD("a fragment", 400, "GET /a#b HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+    BAD("a byte above ASCII in the query", 400, "GET /?a=\xff HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+    BAD("DEL in the path", 400, "GET /a\x7f HTTP/1.1\r\n" HOST CLOSE "\r\n"),
     BAD("no slash in front", 400, "GET a HTTP/1.1\r\n" HOST CLOSE "\r\n"),
     BAD("an asterisk for GET", 400, "GET * HTTP/1.1\r\n" HOST CLOSE "\r\n"),
     BAD("another host in the address", 400, "GET http://b.example/ HTTP/1.1\r\n" HOST CLOSE "\r\n"),
