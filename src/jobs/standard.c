@@ -3,6 +3,8 @@
 #include "base/log.h"
 
 #define SWEEP_ROWS_MAX 1000
+/* Tens of milliseconds' work: receipts and mail wait on the same thread. */
+#define CHANGES_PRUNED_MAX 10000
 #define CHANGES_COUNTED_MAX 100000
 #define MONTHS_AHEAD 2
 #define FINISH_US (3 * US_PER_S)
@@ -48,7 +50,8 @@ run_changes(void *env, struct job_run *run)
 	int64_t nodes = 0;
 	ROWS_AUTO rows = {0};
 
-	TRY(feed_prune(standard->feed, run->conn, &run->done, &nodes));
+	TRY(feed_prune(standard->feed, run->conn, CHANGES_PRUNED_MAX, &run->done, &nodes));
+	run->more = run->done >= CHANGES_PRUNED_MAX;
 	if (nodes > 0)
 		log_event(LOG_INFO, "dead_nodes_removed", "count", log_number(nodes), NULL);
 	run->done += nodes;

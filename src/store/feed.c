@@ -596,7 +596,8 @@ feed_stop(struct feed *feed)
 }
 
 status
-feed_prune(struct feed *feed, struct store_conn *conn, int64_t *changes, int64_t *nodes)
+feed_prune(
+    struct feed *feed, struct store_conn *conn, int64_t rows_max, int64_t *changes, int64_t *nodes)
 {
 	struct uuid ids[DEAD_NODES_MAX];
 	int64_t renewals[DEAD_NODES_MAX];
@@ -604,7 +605,8 @@ feed_prune(struct feed *feed, struct store_conn *conn, int64_t *changes, int64_t
 	struct param counters = {.type = PARAM_INTS, .numbers = renewals, .count = count};
 	ROWS_AUTO rows = {0};
 
-	TRY(STORE_QUERY(conn, STMT_FEED_PRUNE, &rows, p_uuids(ids, count), counters));
+	TRY(STORE_QUERY(
+	    conn, STMT_FEED_PRUNE, &rows, p_uuids(ids, count), counters, p_int(rows_max)));
 	*changes = row_int(&rows, 0, FEED_PRUNE_CHANGES);
 	*nodes = row_int(&rows, 0, FEED_PRUNE_NODES);
 	return STATUS_OK;

@@ -79,9 +79,11 @@ bool feed_get_server(const struct feed *feed, struct feed_server *out);
 int64_t feed_turn(struct feed *feed);
 
 /* Remove changes that every node has read, and the rows of nodes that this node has seen dead for
- * BARRIER_FORGET_US, in one statement: a node whose row is still there has missed nothing. For the
- * pruning job, on a connection of its own. Errors: as store_query(). */
+ * BARRIER_FORGET_US, in one statement: a node whose row is still there has missed nothing. At most
+ * rows_max of the changes, and as many again of those that another server's dump brought: with so
+ * many removed there may be more. For the pruning job, on a connection of its own.
+ * Errors: as store_query(). */
 MUST_USE status feed_prune(
-    struct feed *feed, struct store_conn *conn, int64_t *changes, int64_t *nodes);
+    struct feed *feed, struct store_conn *conn, int64_t rows_max, int64_t *changes, int64_t *nodes);
 
 #endif

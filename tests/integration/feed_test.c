@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #define SEEN_MAX 20000
+#define PRUNED_MAX 1000
 
 struct node {
 	struct clock clock;
@@ -410,7 +411,7 @@ pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty(void **s
 	change(pg, 1, false);
 	turn(live);
 	assert_ok(store_lease(live->store, INT64_MAX, &conn));
-	assert_ok(feed_prune(live->feed, conn, &changes, &nodes));
+	assert_ok(feed_prune(live->feed, conn, PRUNED_MAX, &changes, &nodes));
 	assert_int_equal(changes, 0);
 	turn(slow);
 	assert_int_equal(slow->seen_count, 1);
@@ -421,12 +422,12 @@ pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty(void **s
 		atomic_fetch_add(&live->ahead_us, 31 * US_PER_S);
 		feed_turn(live->feed);
 	}
-	assert_ok(feed_prune(live->feed, conn, &changes, &nodes));
+	assert_ok(feed_prune(live->feed, conn, PRUNED_MAX, &changes, &nodes));
 	assert_int_equal(nodes, 1);
 	turn(live);
 	atomic_fetch_add(&live->ahead_us, LEASE_RENEW_US);
 	turn(live);
-	assert_ok(feed_prune(live->feed, conn, &changes, &nodes));
+	assert_ok(feed_prune(live->feed, conn, PRUNED_MAX, &changes, &nodes));
 	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.changes"), 0);
 	store_return(&conn);
 
@@ -690,6 +691,35 @@ a_change_on_another_server_passes_no_barrier(void **state)
 	PQfinish(pg);
 }
 
+/* Both what all have read and what a dump brought; of the former another node is removing some. */
+static void
+a_prune_takes_a_batch_and_waits_for_no_other_node(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	const int64_t batches[] = {2 * PRUNED_MAX, PRUNED_MAX / 2 + PRUNED_MAX, 0};
+	PGconn *pg = session(f), *other = session(f);
+	struct store_conn *conn;
+	int64_t changes, nodes;
+
+	run_sql(pg, "INSERT INTO usher.changes (kind) SELECT 1 FROM generate_series(1, 2500)");
+	run_sql(pg, "INSERT INTO usher.changes (xid, kind)"
+		    " SELECT (pg_current_xact_id()::text::int8 + 1000 + n)::text::xid8, 1"
+		    " FROM generate_series(1, 2000) AS n");
+	run_sql(other, "BEGIN; DELETE FROM usher.changes WHERE ctid = ANY (ARRAY("
+		       "SELECT ctid FROM usher.changes ORDER BY xid LIMIT 1000))");
+	assert_ok(store_lease(node->store, clock_boot_us(&clock_system) + 60 * US_PER_S, &conn));
+	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
+		assert_ok(feed_prune(node->feed, conn, PRUNED_MAX, &changes, &nodes));
+		assert_int_equal(changes, batches[i]);
+	}
+	store_return(&conn);
+	run_sql(other, "COMMIT");
+	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.changes"), 0);
+	PQfinish(other);
+	PQfinish(pg);
+}
+
 /* As a dump brings them: with numbers that this server has not given yet. */
 static void
 changes_of_another_server_are_no_news_and_are_removed(void **state)
@@ -711,7 +741,7 @@ changes_of_another_server_are_no_news_and_are_removed(void **state)
 	turn(node);
 	assert_int_equal(node->seen_count, 1);
 	assert_ok(store_lease(node->store, INT64_MAX, &conn));
-	assert_ok(feed_prune(node->feed, conn, &changes, &nodes));
+	assert_ok(feed_prune(node->feed, conn, PRUNED_MAX, &changes, &nodes));
 	store_return(&conn);
 	assert_true(changes >= 20);
 	assert_int_equal(count_of(f, "SELECT count(*) FROM usher.changes WHERE xid >"
@@ -814,6 +844,7 @@ main(void)
 	    TEST(who_waits_no_longer_cancels_and_hears_nothing),
 	    TEST(a_change_on_another_server_passes_no_barrier),
 	    TEST(changes_of_another_server_are_no_news_and_are_removed),
+	    TEST(a_prune_takes_a_batch_and_waits_for_no_other_node),
 	    TEST(after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last),
 	    TEST(running_nodes_answer_a_barrier_within_the_time_that_was_promised),
 	};

@@ -20,6 +20,8 @@ static struct handler_fixture fixture;
 static struct crypt_key outbox_key;
 static struct jobs *jobs;
 static struct standard_jobs standard;
+static struct lease *lease;
+static struct barrier *barrier;
 static char directory[SCRATCH_PATH_BYTES];
 
 #define must(expression) assert_int_equal((expression).code, ST_OK)
@@ -49,6 +51,9 @@ set_up(void **state)
 	standard = (struct standard_jobs){.keyring = fixture.keyring,
 	    .outbox = {&outbox_key, outbox_deliver_to_folder, directory}};
 	must(spool_new(directory, SPOOL_BYTES_MIN, &clock_system, &rand_system, &standard.spool));
+	must(lease_new(&clock_system, &rand_system, "tcp://test", &lease));
+	must(barrier_new(&clock_system, &barrier));
+	must(feed_new(fixture.store, &clock_system, lease, barrier, &standard.feed));
 	must(jobs_new(fixture.store, &clock_system, &jobs));
 	must(standard_jobs_add(jobs, &standard));
 	*state = &fixture;
@@ -61,6 +66,9 @@ tear_down(void **state)
 	jobs_stop(jobs);
 	jobs_free(&jobs);
 	spool_free(&standard.spool);
+	feed_free(&standard.feed);
+	barrier_free(&barrier);
+	lease_free(&lease);
 	handler_fixture_done(*state);
 	scratch_remove(directory);
 	return 0;
@@ -82,6 +90,15 @@ count_files(const char *end)
 	}
 	closedir(dir);
 	return count;
+}
+
+static struct job_figures
+figures_of(const char *name)
+{
+	struct job_figures figures;
+
+	assert_true(jobs_get_figures_of(jobs, slice_text(name), &figures));
+	return figures;
 }
 
 static void
@@ -252,8 +269,6 @@ what_has_expired_is_swept_and_the_rest_stays(void **state)
 static void
 a_table_that_can_not_be_swept_keeps_no_other_from_it(void **state)
 {
-	struct job_figures figures;
-
 	(void)state;
 	handler_sql(&fixture,
 	    "INSERT INTO usher.idempotency (principal, method_id, key_hash, request_mac, "
@@ -266,13 +281,12 @@ a_table_that_can_not_be_swept_keeps_no_other_from_it(void **state)
 	/* One before it, and one behind it. */
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.signups"), "0");
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.idempotency"), "0");
-	assert_true(jobs_get_figures_of(jobs, slice_text("sweep"), &figures));
-	assert_string_equal(figures.last_error, "throttles: the database refused a statement");
-	assert_int_equal(figures.done, 2);
+	assert_string_equal(
+	    figures_of("sweep").last_error, "throttles: the database refused a statement");
+	assert_int_equal(figures_of("sweep").done, 2);
 	handler_sql(&fixture, "ALTER TABLE usher.away RENAME TO throttles");
 	must(jobs_run_now(jobs, "sweep"));
-	assert_true(jobs_get_figures_of(jobs, slice_text("sweep"), &figures));
-	assert_string_equal(figures.last_error, "");
+	assert_string_equal(figures_of("sweep").last_error, "");
 }
 
 static void
@@ -322,10 +336,7 @@ run_slow(void *env, struct job_run *run)
 static int64_t
 runs_of(const char *name)
 {
-	struct job_figures figures;
-
-	assert_true(jobs_get_figures_of(jobs, slice_text(name), &figures));
-	return figures.runs;
+	return figures_of(name).runs;
 }
 
 static void
@@ -359,6 +370,28 @@ a_long_job_holds_up_no_brief_one(void **state)
 	pthread_mutex_unlock(&slow.lock);
 	jobs_stop(jobs);
 	assert_int_equal(runs_of("slow"), 1);
+}
+
+/* Six batches: with the job's ten seconds between them it would be a minute. */
+static void
+changes_are_removed_in_batches_without_a_pause(void **state)
+{
+	int64_t until_us = clock_boot_us(&clock_system) + 30 * US_PER_S;
+
+	(void)state;
+	/* Those of the fixture. */
+	handler_sql(&fixture, "DELETE FROM usher.changes");
+	handler_sql(
+	    &fixture, "INSERT INTO usher.changes (kind) SELECT 1 FROM generate_series(1, 50001)");
+	must(jobs_run_now(jobs, "changes"));
+	assert_int_equal(figures_of("changes").done, 10000);
+	assert_int_equal(figures_of("changes").backlog, 40001);
+	must(jobs_start(jobs));
+	while (figures_of("changes").done < 50001 && clock_boot_us(&clock_system) < until_us)
+		usleep(1000);
+	jobs_stop(jobs);
+	assert_int_equal(figures_of("changes").done, 50001);
+	assert_int_equal(figures_of("changes").backlog, 0);
 }
 
 static void
@@ -496,7 +529,7 @@ status_counts_and_health_answers_without_the_database(void **state)
 			found = reply.tables[i]->rows == 1 && reply.tables[i]->bytes > 0;
 	}
 	assert_true(found);
-	assert_int_equal(reply.n_jobs, 6);
+	assert_int_equal(reply.n_jobs, 7);
 	assert_true(reply.resident_bytes > 0);
 	must(call_ops("GetHealth", &health_req, &health, true).status);
 	assert_true(health.ready);
@@ -523,6 +556,7 @@ main(void)
 	    TEST(a_table_that_can_not_be_swept_keeps_no_other_from_it),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
 	    TEST(a_long_job_holds_up_no_brief_one),
+	    TEST(changes_are_removed_in_batches_without_a_pause),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
 	    TEST(receipts_of_a_killed_process_are_stored_by_the_next),
 	    TEST(a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped),
