@@ -108,8 +108,8 @@ drain_one(const struct outbox *outbox, struct store_conn *conn, const struct uui
 }
 
 static status
-drain_all(const struct outbox *outbox, struct store_conn *conn, struct arena *arena,
-    int64_t *delivered, int64_t *waiting)
+drain_all(
+    const struct outbox *outbox, struct store_conn *conn, struct arena *arena, int64_t *delivered)
 {
 	ROWS_AUTO rows = {0};
 
@@ -120,31 +120,37 @@ drain_all(const struct outbox *outbox, struct store_conn *conn, struct arena *ar
 
 		TRY(drain_one(
 		    outbox, conn, &id, row_slice(&rows, i, JOBS_OUTBOX_DUE_SEALED), arena, &done));
-		if (done)
-			++*delivered;
-		else
-			++*waiting;
+		*delivered += done;
 	}
 	return STATUS_OK;
 }
 
 status
-outbox_drain(const struct outbox *outbox, struct store_conn *conn, struct arena *arena,
-    int64_t *delivered, int64_t *waiting)
+outbox_drain(
+    const struct outbox *outbox, struct store_conn *conn, struct arena *arena, int64_t *delivered)
 {
 	struct revision revision;
-	int64_t done = 0, left = 0;
+	int64_t done = 0;
 	status st;
 
 	TRY(store_begin(conn));
-	st = drain_all(outbox, conn, arena, &done, &left);
+	st = drain_all(outbox, conn, arena, &done);
 	if (st.code != ST_OK) {
 		store_rollback(conn);
 		return st;
 	}
 	TRY(store_commit(conn, &revision));
 	*delivered = done;
-	*waiting = left;
+	return STATUS_OK;
+}
+
+status
+outbox_count_left(struct store_conn *conn, int64_t *mails)
+{
+	ROWS_AUTO rows = {0};
+
+	TRY(STORE_QUERY(conn, STMT_JOBS_OUTBOX_LEFT, &rows, p_int(OUTBOX_COUNTED_MAX)));
+	*mails = row_int(&rows, 0, JOBS_OUTBOX_LEFT_MAILS);
 	return STATUS_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "store/store.h"
 
 #define OUTBOX_DRAIN_MAX 50
+#define OUTBOX_COUNTED_MAX 10000
 
 /* The key that mail is sealed with: once, at start. */
 void outbox_key_derive(const struct crypt_key *master, struct crypt_key *out);
@@ -47,10 +48,14 @@ struct outbox {
 
 /* Deliver up to OUTBOX_DRAIN_MAX mails that are due. Opens and commits a transaction of its own.
  * A mail that can't be delivered, or does not open here, waits, longer each time; one that opens
- * and is refused as malformed is logged and removed. *delivered and *waiting count.
- * Errors: as store_query() and store_commit(). */
-MUST_USE status outbox_drain(const struct outbox *outbox, struct store_conn *conn,
-    struct arena *arena, int64_t *delivered, int64_t *waiting);
+ * and is refused as malformed is logged and removed. Errors: as store_query() and store_commit().
+ */
+MUST_USE status outbox_drain(
+    const struct outbox *outbox, struct store_conn *conn, struct arena *arena, int64_t *delivered);
+
+/* How many mails don't leave, whichever node tried: what was put off is among them, what came just
+ * now is not. Up to OUTBOX_COUNTED_MAX. Errors: as store_query(). */
+MUST_USE status outbox_count_left(struct store_conn *conn, int64_t *mails);
 
 /* An outbox_deliver: env is the folder's path (const char *). */
 MUST_USE status outbox_deliver_to_folder(void *env, const struct mail *mail);

@@ -121,11 +121,10 @@ run_mail(void *env, struct job_run *run)
 
 	/* Whose master key opens no signing key opens no mail either: let others have it at once.
 	 */
-	if (standard->keyring && !keyring_has_signer(standard->keyring))
-		return STATUS_OK;
-	TRY(outbox_drain(&standard->outbox, run->conn, run->arena, &run->done, &run->backlog));
+	if (!standard->keyring || keyring_has_signer(standard->keyring))
+		TRY(outbox_drain(&standard->outbox, run->conn, run->arena, &run->done));
 	run->more = run->done == OUTBOX_DRAIN_MAX;
-	return STATUS_OK;
+	return outbox_count_left(run->conn, &run->backlog);
 }
 
 static status

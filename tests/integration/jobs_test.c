@@ -166,6 +166,13 @@ mail_that_can_not_leave_waits(void **state)
 	assert_string_equal(handler_sql(&fixture,
 				"SELECT attempts FROM usher.mail_outbox WHERE next_try_at > now()"),
 	    "1");
+	assert_int_equal(figures_of("mail").backlog, 1);
+	/* It is not due now, and has not left. */
+	must(jobs_run_now(jobs, "mail"));
+	assert_int_equal(figures_of("mail").backlog, 1);
+	standard.outbox.deliver_env = directory;
+	send_mail();
+	assert_int_equal(figures_of("mail").backlog, 0);
 }
 
 /* Nobody can tell it from damage: one that is damaged waits too, until it is swept. */
@@ -217,6 +224,10 @@ a_node_with_another_master_key_touches_no_mail(void **state)
 	assert_int_equal(jobs_run_now(jobs, "keyring").code, ST_DATA_LOSS);
 	must(jobs_run_now(jobs, "mail"));
 	assert_string_equal(mails_that_wait(), "1 tried 0 times");
+	/* It looks as if nobody sent it. */
+	handler_sql(&fixture, "UPDATE usher.mail_outbox SET created_at = now() - interval '1 min'");
+	must(jobs_run_now(jobs, "mail"));
+	assert_int_equal(figures_of("mail").backlog, 1);
 	outbox_key_derive(fixture.master, &outbox_key);
 	standard.keyring = fixture.keyring;
 	keyring_free(&keyring);
