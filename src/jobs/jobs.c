@@ -163,6 +163,7 @@ run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, c
 	status first = STATUS_OK;
 	bool claimed = true;
 
+	run->backlog = 0;
 	do {
 		struct job_run part = *run;
 		status st;
@@ -218,8 +219,8 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 	figures->last_duration_us = clock_boot_us(jobs->clock) - start_us;
 	figures->runs++;
 	figures->done += run->done;
+	figures->backlog = run->backlog;
 	if (st.code == ST_OK) {
-		figures->backlog = run->backlog;
 		figures->last_error[0] = '\0';
 	} else {
 		figures->errors++;
@@ -249,6 +250,7 @@ run_slot(struct runner *runner, struct slot *slot)
 
 	pthread_mutex_lock(&jobs->lock);
 	slot->due_us = start_us + slot->job.period_us;
+	run.backlog = slot->figures.backlog;
 	pthread_mutex_unlock(&jobs->lock);
 	st = run_leased(jobs, &slot->job, &run, &failed);
 	note(jobs, slot, &run, st, failed, start_us);

@@ -26,7 +26,7 @@ struct job_run {
 	struct store_conn *conn;
 	struct arena *arena; /* reset behind the run */
 	int64_t done;        /* what the run did, in the job's own unit */
-	int64_t backlog;     /* what it knows to be left */
+	int64_t backlog;     /* what it knows to be left; until it does: what the last run knew */
 	bool more;           /* run again soon */
 	size_t part;         /* which of the job's */
 };
@@ -39,8 +39,9 @@ struct job {
 	int64_t timeout_us; /* of a transaction; 0: 30 s */
 	bool of_cluster;
 	bool is_long; /* on the thread of those that may take long */
-	/* Of a job of the cluster: run() is called for each, in a transaction of its own, and one
-	 * that fails undoes and holds up no other. NULL behind the last; NULL: it is all one. */
+	/* Of a job of the cluster: run() is called for each, in a transaction of its own, adds to
+	 * the others' backlog, and when it fails undoes and holds up none. NULL behind the last;
+	 * NULL: it is all one. */
 	const char *const *parts;
 	status (*run)(void *env, struct job_run *run);
 	void *env;

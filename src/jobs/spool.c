@@ -41,6 +41,7 @@ struct spool {
 	pthread_cond_t room;
 	uint64_t rooms_made; /* guarded by room_lock */
 	_Atomic int64_t stored, batches, waits, refused, left_over;
+	_Atomic int64_t sealed; /* slots of the sealed buffer that are not stored yet */
 };
 
 static void
@@ -281,8 +282,10 @@ seal(struct spool *spool)
 		atomic_store(&header->buffers[other].state, SPOOL_FILLING);
 		atomic_store(&header->buffers[spool->active].state, SPOOL_SEALED);
 		spool->active = other;
-		for (unsigned i = 0; i < SPOOL_SHARDS; i++)
+		for (unsigned i = 0; i < SPOOL_SHARDS; i++) {
+			atomic_fetch_add(&spool->sealed, spool->shards[i].used);
 			spool->shards[i].used = 0;
+		}
 		sealed = true;
 	}
 	unlock_all(spool);
@@ -340,6 +343,7 @@ drain_own(struct spool *spool, struct drain *drain)
 {
 	unsigned sealed = 1 - spool->active;
 	bool whole = false;
+	status st;
 
 	if (atomic_load(&spool->file.header->buffers[sealed].state) != SPOOL_SEALED) {
 		if (!seal(spool))
@@ -347,10 +351,14 @@ drain_own(struct spool *spool, struct drain *drain)
 		sealed = 1 - sealed;
 		make_room(spool);
 	}
-	TRY(drain_buffer(drain, &spool->file, sealed, &whole));
+	st = drain_buffer(drain, &spool->file, sealed, &whole);
+	atomic_fetch_sub(&spool->sealed, drain->writer.passed);
+	TRY(st);
 	if (!whole)
 		return STATUS_OK;
 	clear(spool, sealed);
+	/* Places that were held for reads and never taken are no receipts. */
+	atomic_store(&spool->sealed, 0);
 	atomic_fetch_add(&spool->batches, 1);
 	return STATUS_OK;
 }
@@ -464,6 +472,7 @@ spool_get_figures(struct spool *spool, struct spool_figures *out)
 	    .refused = atomic_load(&spool->refused),
 	    .left_over = atomic_load(&spool->left_over),
 	    .has_sealed = has_sealed(spool),
+	    .slots_sealed = atomic_load(&spool->sealed),
 	};
 	for (unsigned i = 0; i < SPOOL_SHARDS; i++) {
 		pthread_mutex_lock(&spool->shards[i].lock);

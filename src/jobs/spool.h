@@ -51,9 +51,10 @@ struct spool_figures {
 	int64_t slots_used, slots_max; /* of the buffer that is being filled; max 0: no file */
 	int64_t stored;                /* receipts, since the start */
 	int64_t batches, waits;
-	int64_t refused;   /* reads that there was no receipt for, and so no answer */
-	int64_t left_over; /* files of other processes that wait to be stored */
-	bool has_sealed;   /* more of the last batch is to be stored */
+	int64_t refused;      /* reads that there was no receipt for, and so no answer */
+	int64_t left_over;    /* files of other processes that wait to be stored */
+	int64_t slots_sealed; /* of the last batch, not stored yet */
+	bool has_sealed;      /* more of that batch is to be stored */
 };
 
 /* directory must exist. bytes_max: of the file. clock and rand are borrowed. With the disk full it

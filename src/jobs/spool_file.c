@@ -355,6 +355,7 @@ spool_file_store_part(struct spool_file *file, unsigned buffer, struct spool_wri
 		TRY(columns_store(writer->columns, &file->header->spool_id, number, writer));
 		note_keys(writer->columns, writer->conn);
 	}
+	writer->passed += (int64_t)writer->columns->count;
 	atomic_store(stored_to, end);
 	return STATUS_OK;
 }

@@ -73,6 +73,7 @@ struct spool_writer {
 	struct store_conn *conn;
 	struct spool_columns *columns;
 	int64_t stored; /* receipts, so far */
+	int64_t passed; /* receipts that are behind it: those, and what had been stored before */
 };
 /* The columns are in the arena. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status spool_writer_init(

@@ -479,6 +479,48 @@ receipts_of_a_killed_process_are_stored_by_the_next(void **state)
 }
 
 static void
+receipts_that_could_not_be_stored_are_counted_as_left(void **state)
+{
+	struct spool_ticket ticket;
+	struct uuid id;
+
+	(void)state;
+	handler_sql(&fixture, "ALTER TABLE usher.read_batches RENAME TO away");
+	for (unsigned i = 0; i < 5; i++) {
+		struct spool_read read = read_of(i);
+
+		assert_true(spool_begin(standard.spool, &read, &ticket));
+		spool_take(&ticket, &id);
+		/* Three are a batch from here on; two come behind it. */
+		if (i == 2)
+			assert_int_equal(jobs_run_now(jobs, "receipts").code, ST_INTERNAL);
+	}
+	assert_int_equal(figures_of("receipts").backlog, 3);
+	assert_int_equal(jobs_run_now(jobs, "receipts").code, ST_INTERNAL);
+	assert_int_equal(figures_of("receipts").backlog, 5);
+	handler_sql(&fixture, "ALTER TABLE usher.away RENAME TO read_batches");
+	must(jobs_run_now(jobs, "receipts"));
+	assert_int_equal(figures_of("receipts").backlog, 2);
+	must(jobs_run_now(jobs, "receipts"));
+	assert_int_equal(figures_of("receipts").backlog, 0);
+}
+
+static void
+what_a_run_that_failed_did_not_get_to_know_is_as_the_last_one_knew_it(void **state)
+{
+	(void)state;
+	put_mail("ann@example.org", clock_now_us(&clock_system) + 600 * US_PER_S, true);
+	standard.outbox.deliver_env = (char *)"/nowhere/at/all";
+	must(jobs_run_now(jobs, "mail"));
+	handler_sql(&fixture, "ALTER TABLE usher.mail_outbox RENAME TO away");
+	assert_int_not_equal(jobs_run_now(jobs, "mail").code, ST_OK);
+	assert_int_equal(figures_of("mail").backlog, 1);
+	handler_sql(&fixture, "ALTER TABLE usher.away RENAME TO mail_outbox");
+	must(jobs_run_now(jobs, "mail"));
+	assert_int_equal(figures_of("mail").backlog, 1);
+}
+
+static void
 a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped(void **state)
 {
 	struct spool_ticket ticket;
@@ -570,6 +612,8 @@ main(void)
 	    TEST(changes_are_removed_in_batches_without_a_pause),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
 	    TEST(receipts_of_a_killed_process_are_stored_by_the_next),
+	    TEST(receipts_that_could_not_be_stored_are_counted_as_left),
+	    TEST(what_a_run_that_failed_did_not_get_to_know_is_as_the_last_one_knew_it),
 	    TEST(a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped),
 	    TEST(status_counts_and_health_answers_without_the_database),
 	};

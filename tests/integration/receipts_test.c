@@ -411,6 +411,7 @@ a_batch_is_stored_though_there_is_never_time_for_all_of_it(void **state)
 	assert_int_equal(count_reads(f), SPOOL_PART_ROWS);
 	spool_get_figures(f->spool, &figures);
 	assert_true(figures.has_sealed);
+	assert_int_equal(figures.slots_sealed, SPOOL_PART_ROWS + 1);
 	/* The next process goes on where this one was. */
 	end_process(f);
 	start_process(f);
