@@ -194,11 +194,12 @@ run_leased(struct jobs *jobs, const struct job *job, struct job_run *run, const 
 }
 
 /* What comes once an hour does not wait an hour for the database to be back; but what others may
- * have to wait for is not tried again at once. */
+ * have to wait for is not tried again at once, unless parts that are well have more to do. */
 static int64_t
-retry_us(const struct job *job, status st)
+retry_us(const struct job *job, const struct job_run *run, status st)
 {
-	int64_t pause_us = st.code == ST_UNAVAILABLE || !job->retry_us ? RETRY_US : job->retry_us;
+	bool soon = st.code == ST_UNAVAILABLE || run->more || !job->retry_us;
+	int64_t pause_us = soon ? RETRY_US : job->retry_us;
 
 	return pause_us < job->period_us ? pause_us : job->period_us;
 }
@@ -230,7 +231,7 @@ note(struct jobs *jobs, struct slot *slot, const struct job_run *run, status st,
 	if (st.code == ST_OK && run->more)
 		slot->due_us = clock_boot_us(jobs->clock);
 	if (st.code != ST_OK)
-		slot->due_us = clock_boot_us(jobs->clock) + retry_us(&slot->job, st);
+		slot->due_us = clock_boot_us(jobs->clock) + retry_us(&slot->job, run, st);
 	pthread_mutex_unlock(&jobs->lock);
 	/* A database that is away would fill the log: the first failure is enough. */
 	if (st.code != ST_OK && !failed_before && !is_meant)

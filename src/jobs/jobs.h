@@ -35,7 +35,7 @@ struct job {
 	const char *name;  /* "receipts" */
 	const char *about; /* what it does, for people */
 	int64_t period_us;
-	int64_t retry_us;   /* after a failure, unless the database is away; 0: a second */
+	int64_t retry_us;   /* after a failure; 0, the database is away, there is more: a second */
 	int64_t timeout_us; /* of a transaction; 0: 30 s */
 	bool of_cluster;
 	bool is_long; /* on the thread of those that may take long */

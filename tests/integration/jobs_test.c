@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -298,6 +299,45 @@ a_table_that_can_not_be_swept_keeps_no_other_from_it(void **state)
 	handler_sql(&fixture, "ALTER TABLE usher.away RENAME TO throttles");
 	must(jobs_run_now(jobs, "sweep"));
 	assert_string_equal(figures_of("sweep").last_error, "");
+}
+
+struct batches {
+	atomic_int left;
+};
+
+static status
+run_half_broken(void *env, struct job_run *run)
+{
+	struct batches *batches = env;
+
+	if (run->part == 0)
+		return REFUSE(ST_INTERNAL, "broken");
+	run->more = atomic_fetch_sub(&batches->left, 1) > 1;
+	return STATUS_OK;
+}
+
+static void
+a_part_that_is_broken_does_not_slow_down_one_that_has_more(void **state)
+{
+	static const char *const parts[] = {"broken", "well", NULL};
+	static struct batches batches = {.left = 3};
+	struct job job = {.name = "half_broken",
+	    .period_us = 3600 * US_PER_S,
+	    .retry_us = 3600 * US_PER_S,
+	    .of_cluster = true,
+	    .parts = parts,
+	    .run = run_half_broken,
+	    .env = &batches};
+	int64_t until_us = clock_boot_us(&clock_system) + 60 * US_PER_S;
+
+	(void)state;
+	must(jobs_add(jobs, &job));
+	must(jobs_start(jobs));
+	while (atomic_load(&batches.left) > 0 && clock_boot_us(&clock_system) < until_us)
+		usleep(1000);
+	jobs_stop(jobs);
+	assert_int_equal(atomic_load(&batches.left), 0);
+	assert_int_equal(figures_of("half_broken").errors, 3);
 }
 
 static void
@@ -607,6 +647,7 @@ main(void)
 	    TEST(mail_that_opens_and_is_none_goes),
 	    TEST(what_has_expired_is_swept_and_the_rest_stays),
 	    TEST(a_table_that_can_not_be_swept_keeps_no_other_from_it),
+	    TEST(a_part_that_is_broken_does_not_slow_down_one_that_has_more),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
 	    TEST(a_long_job_holds_up_no_brief_one),
 	    TEST(changes_are_removed_in_batches_without_a_pause),
