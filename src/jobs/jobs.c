@@ -20,7 +20,8 @@
 
 struct slot {
 	struct job job;
-	int64_t due_us; /* boottime */
+	int64_t due_us;     /* boottime */
+	int64_t started_us; /* the run that began last; INT64_MIN: none did */
 	struct job_figures figures;
 };
 
@@ -121,6 +122,7 @@ jobs_add(struct jobs *jobs, const struct job *job)
 		},
 	};
 	slot->due_us = clock_boot_us(jobs->clock);
+	slot->started_us = INT64_MIN;
 	jobs->count++;
 	return STATUS_OK;
 }
@@ -251,6 +253,7 @@ run_slot(struct runner *runner, struct slot *slot)
 
 	pthread_mutex_lock(&jobs->lock);
 	slot->due_us = start_us + slot->job.period_us;
+	slot->started_us = start_us;
 	run.backlog = slot->figures.backlog;
 	pthread_mutex_unlock(&jobs->lock);
 	st = run_leased(jobs, &slot->job, &run, &failed);
@@ -378,17 +381,25 @@ find(struct jobs *jobs, struct slice name)
 }
 
 void
-jobs_wake(struct jobs *jobs, const char *name)
+jobs_wake_since(struct jobs *jobs, const char *name, int64_t since_us)
 {
 	struct slot *slot;
+	int64_t now_us = clock_boot_us(jobs->clock);
 
 	pthread_mutex_lock(&jobs->lock);
 	slot = find(jobs, slice_text(name));
-	if (slot)
-		slot->due_us = 0;
+	/* Not before those that have been due for longer. */
+	if (slot && slot->started_us < since_us && slot->due_us > now_us)
+		slot->due_us = now_us;
 	/* Whose it is, each of the threads finds out itself. */
 	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
+}
+
+void
+jobs_wake(struct jobs *jobs, const char *name)
+{
+	jobs_wake_since(jobs, name, INT64_MAX);
 }
 
 status

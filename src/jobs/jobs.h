@@ -5,7 +5,8 @@
  * opens and commits, one for each of its parts, and only if this node gets the job's advisory lock:
  * the others pass.
  * Jobs that may take long have a thread of their own, so that receipts and mail need not wait.
- * Threads: jobs_add() before jobs_start(); jobs_wake() and jobs_get_figures() from any.
+ * Threads: jobs_add() before jobs_start(); jobs_wake() and jobs_get_figures(), and what is like
+ * them, from any.
  * Blocks: jobs_stop(), until the jobs that run have ended; one that takes longer than a second
  * loses its connections, and its transaction with them. */
 #ifndef USHER_JOBS_JOBS_H
@@ -69,8 +70,11 @@ MUST_USE status jobs_start(struct jobs *jobs);
 void jobs_stop(struct jobs *jobs);
 /* What takes long ends its run early then. */
 bool jobs_are_stopping(struct jobs *jobs);
-/* Run that job soon; nothing happens when there is none of that name. Does not block. */
+/* Run that job soon, and again if it runs already; nothing happens when there is none of that name.
+ * Does not block. */
 void jobs_wake(struct jobs *jobs, const char *name);
+/* The same, but for one that began to run since then (boottime). */
+void jobs_wake_since(struct jobs *jobs, const char *name, int64_t since_us);
 /* Run that job now, in the caller's thread: for tests, and for the last drain before the end.
  * Not while the thread runs. Errors: the job's. */
 MUST_USE status jobs_run_now(struct jobs *jobs, const char *name);

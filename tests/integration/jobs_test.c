@@ -363,6 +363,7 @@ what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever(void **
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.reads"), "2");
 }
 
+/* Its runs end when the test lets them. */
 struct slow_job {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -384,6 +385,47 @@ run_slow(void *env, struct job_run *run)
 	return STATUS_OK;
 }
 
+static void
+add_slow(struct slow_job *slow, const char *name)
+{
+	struct job job = {.name = name,
+	    .period_us = 3600 * US_PER_S,
+	    .is_long = true,
+	    .run = run_slow,
+	    .env = slow};
+
+	pthread_mutex_init(&slow->lock, NULL);
+	pthread_cond_init(&slow->changed, NULL);
+	must(jobs_add(jobs, &job));
+}
+
+/* Until it is in a run. */
+static void
+slow_await(struct slow_job *slow)
+{
+	pthread_mutex_lock(&slow->lock);
+	while (!slow->entered)
+		pthread_cond_wait(&slow->changed, &slow->lock);
+	pthread_mutex_unlock(&slow->lock);
+}
+
+static void
+slow_leave(struct slow_job *slow)
+{
+	pthread_mutex_lock(&slow->lock);
+	slow->may_leave = true;
+	pthread_cond_broadcast(&slow->changed);
+	pthread_mutex_unlock(&slow->lock);
+}
+
+static void
+slow_stay(struct slow_job *slow)
+{
+	pthread_mutex_lock(&slow->lock);
+	slow->entered = slow->may_leave = false;
+	pthread_mutex_unlock(&slow->lock);
+}
+
 static int64_t
 runs_of(const char *name)
 {
@@ -393,32 +435,20 @@ runs_of(const char *name)
 static void
 a_long_job_holds_up_no_brief_one(void **state)
 {
-	static struct slow_job slow = {
-	    .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-	struct job job = {.name = "slow",
-	    .period_us = 3600 * US_PER_S,
-	    .is_long = true,
-	    .run = run_slow,
-	    .env = &slow};
+	static struct slow_job slow;
 	int64_t until_us = clock_boot_us(&clock_system) + 60 * US_PER_S, before;
 
 	(void)state;
-	must(jobs_add(jobs, &job));
+	add_slow(&slow, "slow");
 	must(jobs_start(jobs));
-	pthread_mutex_lock(&slow.lock);
-	while (!slow.entered)
-		pthread_cond_wait(&slow.changed, &slow.lock);
-	pthread_mutex_unlock(&slow.lock);
+	slow_await(&slow);
 	before = runs_of("mail");
 	jobs_wake(jobs, "mail");
 	while (runs_of("mail") == before && clock_boot_us(&clock_system) < until_us)
 		usleep(1000);
 	assert_true(runs_of("mail") > before);
 	assert_int_equal(runs_of("slow"), 0);
-	pthread_mutex_lock(&slow.lock);
-	slow.may_leave = true;
-	pthread_cond_broadcast(&slow.changed);
-	pthread_mutex_unlock(&slow.lock);
+	slow_leave(&slow);
 	jobs_stop(jobs);
 	assert_int_equal(runs_of("slow"), 1);
 }
@@ -634,6 +664,115 @@ status_counts_and_health_answers_without_the_database(void **state)
 	postgres_resume(&postgres);
 }
 
+static bool
+must_wait(const struct ops_env *env, struct rpc_call *call, Usher__V1__RunJobReply *reply)
+{
+	Usher__V1__RunJobRequest req = USHER__V1__RUN_JOB_REQUEST__INIT;
+	status st;
+
+	req.job = "slow";
+	*reply = (Usher__V1__RunJobReply)USHER__V1__RUN_JOB_REPLY__INIT;
+	st = ops_run_job(env, call, &req, reply);
+	if (!rpc_must_wait(st))
+		must(st);
+	return st.code != ST_OK;
+}
+
+static void
+wait_for_runs(const char *name, int64_t runs)
+{
+	int64_t until_us = clock_boot_us(&clock_system) + 60 * US_PER_S;
+
+	while (runs_of(name) < runs && clock_boot_us(&clock_system) < until_us)
+		usleep(1000);
+	assert_int_equal(runs_of(name), runs);
+}
+
+/* A call looks for the end of its run while it goes on. Who was woken last has its turn behind the
+ * slow one's next. */
+static void
+a_job_that_is_called_runs_once_however_long_it_takes(void **state)
+{
+	static struct slow_job slow, last;
+	struct ops_env env = {.jobs = jobs};
+	struct fake_call fake;
+	Usher__V1__RunJobReply reply;
+
+	(void)state;
+	add_slow(&slow, "slow");
+	add_slow(&last, "last");
+	slow_leave(&slow);
+	slow_leave(&last);
+	must(jobs_start(jobs));
+	wait_for_runs("last", 1);
+	wait_for_runs("slow", 1);
+	slow_stay(&slow);
+	fake_call_init(&fake, NULL);
+	assert_true(must_wait(&env, &fake.call, &reply));
+	slow_await(&slow);
+	assert_true(must_wait(&env, &fake.call, &reply));
+	assert_true(must_wait(&env, &fake.call, &reply));
+	jobs_wake(jobs, "last");
+	slow_leave(&slow);
+	wait_for_runs("last", 2);
+	assert_int_equal(runs_of("slow"), 2);
+	assert_false(must_wait(&env, &fake.call, &reply));
+	assert_int_equal(reply.job->runs, 2);
+	jobs_stop(jobs);
+	fake_call_done(&fake);
+}
+
+static void
+a_job_that_is_called_while_it_runs_runs_again(void **state)
+{
+	static struct slow_job slow;
+	struct ops_env env = {.jobs = jobs};
+	struct fake_call fake;
+	Usher__V1__RunJobReply reply;
+
+	(void)state;
+	add_slow(&slow, "slow");
+	must(jobs_start(jobs));
+	slow_await(&slow);
+	fake_call_init(&fake, NULL);
+	assert_true(must_wait(&env, &fake.call, &reply));
+	slow_leave(&slow);
+	wait_for_runs("slow", 2);
+	assert_false(must_wait(&env, &fake.call, &reply));
+	jobs_stop(jobs);
+	fake_call_done(&fake);
+}
+
+static status
+run_numbered(void *env, struct job_run *run)
+{
+	static atomic_int numbers;
+
+	(void)run;
+	atomic_store((atomic_int *)env, ++numbers);
+	return STATUS_OK;
+}
+
+static void
+a_job_that_is_woken_does_not_pass_those_that_have_been_due_for_longer(void **state)
+{
+	static atomic_int first, second;
+	struct job job = {
+	    .name = "first", .period_us = 3600 * US_PER_S, .run = run_numbered, .env = &first};
+
+	(void)state;
+	must(jobs_add(jobs, &job));
+	job.name = "second";
+	job.env = &second;
+	must(jobs_add(jobs, &job));
+	jobs_wake(jobs, "second");
+	must(jobs_start(jobs));
+	wait_for_runs("first", 1);
+	wait_for_runs("second", 1);
+	jobs_stop(jobs);
+	assert_true(atomic_load(&first) < atomic_load(&second));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -656,6 +795,9 @@ main(void)
 	    TEST(receipts_that_could_not_be_stored_are_counted_as_left),
 	    TEST(what_a_run_that_failed_did_not_get_to_know_is_as_the_last_one_knew_it),
 	    TEST(a_full_spool_is_drained_while_callers_wait_and_nothing_is_dropped),
+	    TEST(a_job_that_is_called_runs_once_however_long_it_takes),
+	    TEST(a_job_that_is_called_while_it_runs_runs_again),
+	    TEST(a_job_that_is_woken_does_not_pass_those_that_have_been_due_for_longer),
 	    TEST(status_counts_and_health_answers_without_the_database),
 	};
 

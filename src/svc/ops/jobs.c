@@ -61,8 +61,8 @@ ops_run_job(const struct ops_env *env, struct rpc_call *call, const Usher__V1__R
 	if (!env->jobs || !jobs_get_figures_of(env->jobs, slice_text(req->job), &figures))
 		return REFUSE(ST_NOT_FOUND, "there is no such job on this node");
 	if (figures.runs == 0 || figures.last_started_us < call->came_us) {
-		/* One that is running began before; it runs once more then. */
-		jobs_wake(env->jobs, figures.name);
+		/* If the run under way began before, it runs once more then. */
+		jobs_wake_since(env->jobs, figures.name, call->came_us);
 		call->not_before_us = clock_boot_us(call->clock) + LOOK_US;
 		return RPC_MUST_WAIT;
 	}
