@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Of a table in one step: 4 MiB. */
+/* Of a table in one step: 4 MiB. Of one that has partitions: as much of each. */
 #define STEP_BLOCKS 512
 #define BLOCKS_MAX INT64_C(4294967295)
 
