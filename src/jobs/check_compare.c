@@ -105,6 +105,19 @@ how_to_make(const struct schema_object *object, struct arena *arena)
 	    is(object, "column") ? "COLUMN" : "CONSTRAINT", part, object->definition);
 }
 
+#define GRANTED_TO " TO "
+
+/* Roles of ours have no blanks, what somebody made may: so the last TO is the one. */
+static const char *
+grantee_of(const char *grant)
+{
+	const char *grantee = grant;
+
+	for (const char *to = grant; (to = strstr(to, GRANTED_TO)); to++)
+		grantee = to + strlen(GRANTED_TO);
+	return grantee;
+}
+
 static const char *
 how_to_remove(const struct schema_object *object, struct arena *arena)
 {
@@ -113,11 +126,10 @@ how_to_remove(const struct schema_object *object, struct arena *arena)
 	int bytes;
 
 	if (is(object, "grant")) {
-		/* Names of ours have no blanks, so the last TO is the one. */
-		const char *to = strstr(object->name, " TO ");
+		const char *grantee = grantee_of(object->name);
 
-		return arena_format(
-		    arena, "REVOKE %.*s FROM %s;", (int)(to - object->name), object->name, to + 4);
+		return arena_format(arena, "REVOKE %.*s FROM %s;",
+		    (int)(grantee - object->name - strlen(GRANTED_TO)), object->name, grantee);
 	}
 	snprintf(kind, sizeof(kind), "%s", object->kind);
 	for (char *c = kind; *c; c++)

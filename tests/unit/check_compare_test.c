@@ -122,21 +122,23 @@ what_is_too_much_is_told_with_how_to_be_rid_of_it(void **state)
 {
 	static const struct schema_object extra[] = {
 	    {"column", "usher.a.a", "text"},
+	    {"grant", "SELECT ON usher.\"a TO b\" TO usher_app", ""},
 	    {"grant", "UPDATE (x) ON usher.a TO usher_reader", ""},
 	    {"table", "usher.z", ""},
 	};
 	static const char *const remedies[] = {
 	    "if nobody needs it: ALTER TABLE usher.a DROP COLUMN a;",
+	    "REVOKE SELECT ON usher.\"a TO b\" FROM usher_app;",
 	    "REVOKE UPDATE (x) ON usher.a FROM usher_reader;",
 	    "if nobody needs it: DROP TABLE usher.z;",
 	};
 	struct findings *findings = *state;
-	struct schema_object found[] = {extra[0], wanted[0], wanted[1], wanted[2], wanted[3],
-	    extra[1], wanted[4], wanted[5], wanted[6], extra[2]};
+	struct schema_object found[] = {extra[0], wanted[0], wanted[1], wanted[2], extra[1],
+	    wanted[3], extra[2], wanted[4], wanted[5], wanted[6], extra[3]};
 
 	compare(findings, found, sizeof(found) / sizeof(found[0]));
-	assert_int_equal(findings->count, 3);
-	for (size_t i = 0; i < 3; i++) {
+	assert_int_equal(findings->count, 4);
+	for (size_t i = 0; i < 4; i++) {
 		assert_non_null(strstr(findings->items[i].code, "_UNEXPECTED"));
 		assert_string_equal(findings->items[i].remedy, remedies[i]);
 	}
