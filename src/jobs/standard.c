@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #define SWEEP_ROWS_MAX 1000
+#define SWEEP_OPERATIONS_MAX 20 /* each with its results, which may be many */
 /* Tens of milliseconds' work: receipts and mail wait on the same thread. */
 #define CHANGES_PRUNED_MAX 10000
 #define CHANGES_COUNTED_MAX 100000
@@ -63,32 +64,43 @@ run_changes(void *env, struct job_run *run)
 
 /* What removes rows answers one column, how many it removed. */
 static void
-note_removed(struct job_run *run, const struct rows *rows)
+note_removed(struct job_run *run, const struct rows *rows, int64_t rows_max)
 {
 	int64_t removed = row_int(rows, 0, 0);
 
 	run->done += removed;
-	run->more |= removed == SWEEP_ROWS_MAX;
-	run->backlog += removed == SWEEP_ROWS_MAX;
+	run->more |= removed == rows_max;
+	run->backlog += removed == rows_max;
 }
 
 static const char *const swept[] = {"signups", "refresh_tokens", "sessions", "throttles",
     "idempotency", "quota_usage", "read_batches", "mail_outbox", "operations", NULL};
-static const enum statement sweeps[] = {STMT_JOBS_SWEEP_SIGNUPS, STMT_JOBS_SWEEP_REFRESH_TOKENS,
-    STMT_JOBS_SWEEP_SESSIONS, STMT_JOBS_SWEEP_THROTTLES, STMT_JOBS_SWEEP_IDEMPOTENCY,
-    STMT_JOBS_SWEEP_QUOTA_USAGE, STMT_JOBS_SWEEP_READ_BATCHES, STMT_JOBS_SWEEP_MAIL_OUTBOX,
-    STMT_JOBS_SWEEP_OPERATIONS};
+static const struct {
+	enum statement statement;
+	int64_t rows_max;
+} sweeps[] = {
+    {STMT_JOBS_SWEEP_SIGNUPS, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_REFRESH_TOKENS, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_SESSIONS, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_THROTTLES, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_IDEMPOTENCY, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_QUOTA_USAGE, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_READ_BATCHES, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_MAIL_OUTBOX, SWEEP_ROWS_MAX},
+    {STMT_JOBS_SWEEP_OPERATIONS, SWEEP_OPERATIONS_MAX},
+};
 _Static_assert(sizeof(swept) / sizeof(swept[0]) == sizeof(sweeps) / sizeof(sweeps[0]) + 1,
     "a name for each statement");
 
 static status
 run_sweep(void *env, struct job_run *run)
 {
+	int64_t rows_max = sweeps[run->part].rows_max;
 	ROWS_AUTO rows = {0};
 
 	(void)env;
-	TRY(STORE_QUERY(run->conn, sweeps[run->part], &rows, p_int(SWEEP_ROWS_MAX)));
-	note_removed(run, &rows);
+	TRY(STORE_QUERY(run->conn, sweeps[run->part].statement, &rows, p_int(rows_max)));
+	note_removed(run, &rows, rows_max);
 	return STATUS_OK;
 }
 
@@ -111,7 +123,7 @@ run_retention(void *env, struct job_run *run)
 		return STATUS_OK;
 	TRY(STORE_QUERY(run->conn, kinds[run->part].statement, &rows, p_int(SWEEP_ROWS_MAX),
 	    p_int(kinds[run->part].seconds)));
-	note_removed(run, &rows);
+	note_removed(run, &rows, SWEEP_ROWS_MAX);
 	return STATUS_OK;
 }
 

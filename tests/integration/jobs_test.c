@@ -278,6 +278,23 @@ what_has_expired_is_swept_and_the_rest_stays(void **state)
 	    atoi(handler_sql(&fixture, "SELECT count(*) FROM usher.idempotency")), 9, 11);
 }
 
+/* Few at a time, for each takes its results along. */
+static void
+operations_that_are_left_behind_a_sweep_are_known(void **state)
+{
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.operations (org_id, id, kind, started_by, state, finished_at, "
+	    "expires_at) SELECT o.id, gen_random_uuid(), 'x', o.id, 3, now(), now() - interval "
+	    "'1 day' FROM usher.orgs o, generate_series(1, 25)");
+	must(jobs_run_now(jobs, "sweep"));
+	assert_int_equal(figures_of("sweep").done, 20);
+	assert_int_equal(figures_of("sweep").backlog, 1);
+	must(jobs_run_now(jobs, "sweep"));
+	assert_int_equal(figures_of("sweep").done, 25);
+	assert_int_equal(figures_of("sweep").backlog, 0);
+}
+
 static void
 a_table_that_can_not_be_swept_keeps_no_other_from_it(void **state)
 {
@@ -785,6 +802,7 @@ main(void)
 	    TEST(a_node_with_another_master_key_touches_no_mail),
 	    TEST(mail_that_opens_and_is_none_goes),
 	    TEST(what_has_expired_is_swept_and_the_rest_stays),
+	    TEST(operations_that_are_left_behind_a_sweep_are_known),
 	    TEST(a_table_that_can_not_be_swept_keeps_no_other_from_it),
 	    TEST(a_part_that_is_broken_does_not_slow_down_one_that_has_more),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
