@@ -131,13 +131,47 @@ unpack_option(struct arena *arena, const ProtobufCMessage *options, uint32_t num
 	return *out ? STATUS_OK : NO_SET;
 }
 
+/* How far text is an identifier; 0: it does not begin with one. */
+static size_t
+identifier_bytes(const char *text)
+{
+	size_t bytes =
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return *text >= '0' && *text <= '9' ? 0 : bytes;
+}
+
+/* Names end up on terminals and, by way of completion, in a shell; whoever sent them chose them. */
+static bool
+is_name(const char *name)
+{
+	size_t bytes = name ? identifier_bytes(name) : 0;
+
+	return bytes != 0 && name[bytes] == '\0';
+}
+
+/* Nothing, or names joined by dots. */
+static bool
+is_package(const char *package)
+{
+	if (!package || !*package)
+		return true;
+	for (;; package++) {
+		size_t bytes = identifier_bytes(package);
+
+		package += bytes;
+		if (bytes == 0 || *package != '.')
+			return bytes != 0 && *package == '\0';
+	}
+}
+
 /* "usher.v1" and "Login" to "usher.v1.Login". */
 static const char *
 join_name(struct arena *arena, const char *scope, const char *name)
 {
 	if (!scope || !*scope)
 		return name;
-	return arena_format(arena, "%s.%s", scope, name ? name : "");
+	return arena_format(arena, "%s.%s", scope, name);
 }
 
 static void
@@ -156,12 +190,14 @@ add_enum(struct descriptors *to, const char *scope, const enum_proto *proto)
 	struct meta_enum_value *values =
 	    arena_alloc(&to->arena, proto->n_value * sizeof(struct meta_enum_value));
 
+	if (!is_name(proto->name))
+		return NO_SET;
 	known->proto = proto;
 	known->meta.full_name = join_name(&to->arena, scope, proto->name);
 	if (!values || !known->meta.full_name)
 		return ARENA_EXHAUSTED;
 	for (size_t i = 0; i < proto->n_value; i++) {
-		if (!proto->value[i]->name)
+		if (!is_name(proto->value[i]->name))
 			return NO_SET;
 		values[i].name = proto->value[i]->name;
 		values[i].number = proto->value[i]->number;
@@ -212,8 +248,11 @@ static status
 add_message(struct descriptors *to, const char *scope, const message_proto *proto, bool is_proto3)
 {
 	struct known_message *known = &to->messages[to->messages_count++];
-	const char *name = join_name(&to->arena, scope, proto->name);
+	const char *name;
 
+	if (!is_name(proto->name))
+		return NO_SET;
+	name = join_name(&to->arena, scope, proto->name);
 	if (!name)
 		return ARENA_EXHAUSTED;
 	known->proto = proto;
@@ -259,6 +298,8 @@ add_types(struct descriptors *to, const Google__Protobuf__FileDescriptorSet *set
 	for (size_t i = 0; i < set->n_file; i++) {
 		const file_proto *file = set->file[i];
 		bool is_proto3 = file->syntax && strcmp(file->syntax, "proto3") == 0;
+		if (!is_package(file->package))
+			return NO_SET;
 		for (size_t j = 0; j < file->n_enum_type; j++)
 			TRY(add_enum(to, file->package, file->enum_type[j]));
 		for (size_t j = 0; j < file->n_message_type; j++)
@@ -371,7 +412,7 @@ static status
 make_field(struct descriptors *to, const struct known_message *in, const field_proto *proto,
     struct meta_field *field)
 {
-	if (!proto->name || proto->number < 1 || !proto->has_type)
+	if (!is_name(proto->name) || proto->number < 1 || !proto->has_type)
 		return NO_SET;
 	field->number = (uint32_t)proto->number;
 	field->type = (uint8_t)proto->type;
@@ -494,7 +535,9 @@ add_method(struct descriptors *to, const char *service,
 	struct descriptors_method *method = &to->methods[to->methods_count];
 	ProtobufCMessage *unpacked;
 
-	method->name = arena_format(&to->arena, "%s/%s", service, proto->name ? proto->name : "");
+	if (!is_name(proto->name))
+		return NO_SET;
+	method->name = arena_format(&to->arena, "%s/%s", service, proto->name);
 	if (!method->name)
 		return ARENA_EXHAUSTED;
 	method->request = descriptors_message(to, type_name(proto->input_type));
@@ -531,8 +574,10 @@ add_methods(struct descriptors *to, const Google__Protobuf__FileDescriptorSet *s
 	for (size_t i = 0; i < set->n_file; i++) {
 		const file_proto *file = set->file[i];
 		for (size_t j = 0; j < file->n_service; j++) {
-			const char *name =
-			    join_name(&to->arena, file->package, file->service[j]->name);
+			const char *name;
+			if (!is_name(file->service[j]->name))
+				return NO_SET;
+			name = join_name(&to->arena, file->package, file->service[j]->name);
 			if (!name)
 				return ARENA_EXHAUSTED;
 			for (size_t k = 0; k < file->service[j]->n_method; k++)

@@ -23,8 +23,9 @@ struct descriptors_method {
 };
 
 /* file_descriptor_set is copied. All files that others import must be in it.
- * Errors: INVALID_ARGUMENT (it is none, or names types that it has not), UNIMPLEMENTED (groups),
- * RESOURCE_EXHAUSTED. */
+ * Ensures: every name is made of identifiers, so it may be printed, or given to a shell, as it is.
+ * Errors:  INVALID_ARGUMENT (it is none, names types that it has not, or has names that are no
+ *          identifiers), UNIMPLEMENTED (groups), RESOURCE_EXHAUSTED. */
 MUST_USE status descriptors_load(struct slice file_descriptor_set, struct descriptors **out);
 void descriptors_free(struct descriptors **descriptors);
 

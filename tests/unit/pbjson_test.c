@@ -291,17 +291,28 @@ too_little_room_is_an_error(void **state)
 	strbuf_done(&small);
 }
 
-static struct descriptors *
-load_our_descriptors(void)
+/* The caller frees it. */
+static char *
+read_our_descriptors(size_t *bytes)
 {
 	FILE *file = fopen(USHER_SOURCE_DIR "/gen/descriptors.pb", "rb");
 	size_t room = 1u << 20;
 	char *set = malloc(room);
-	struct descriptors *descriptors = NULL;
 
 	assert_non_null(file);
-	size_t bytes = fread(set, 1, room, file);
+	assert_non_null(set);
+	*bytes = fread(set, 1, room, file);
 	fclose(file);
+	return set;
+}
+
+static struct descriptors *
+load_our_descriptors(void)
+{
+	struct descriptors *descriptors = NULL;
+	size_t bytes;
+	char *set = read_our_descriptors(&bytes);
+
 	assert_int_equal(descriptors_load(slice_of(set, bytes), &descriptors).code, ST_OK);
 	free(set);
 	return descriptors;
@@ -541,6 +552,49 @@ a_long_chain_of_messages_loads_from_either_end(void **state)
 		fail_msg("%ld and %ld", (long)taken[0], (long)taken[1]);
 }
 
+/* Completion hands them to a shell, which runs what stands in $(). */
+static void
+names_that_are_no_identifiers_are_refused(void **state)
+{
+	/* As long as the name that they take the place of, in our own descriptors: a name's tag and
+	 * length in front, the next member's tag behind it. */
+	static const struct {
+		const char *before, *name, *behind, *hostile[4];
+	} table[] = {
+	    {"\x0a\x09", "GetHealth", "\x12",
+		{"$(id>/x0)", "`id`aaaaa", "Get\x1b[2Jaa", "9etHealth"}},
+	    {"\x0a\x0a", "OpsService", "\x12",
+		{"$(id>/x00)", "Ops Servic", "Ops/Servic", "Ops.Servic"}},
+	    {"\x0a\x05", "email", "\x18", {"$(id)", "a\nbcd", "a\"b\"c", "em.il"}},
+	    {"\x0a\x09", "LANE_HASH", "\x10", {"$(id>/x0)", "LANE-HASH", "LANE HASH", "1ANE_HASH"}},
+	};
+	size_t bytes;
+	char *set = read_our_descriptors(&bytes);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		char wanted[64];
+		int length = snprintf(wanted, sizeof wanted, "%s%s%s", table[i].before,
+		    table[i].name, table[i].behind);
+		char *at = memmem(set, bytes, wanted, (size_t)length);
+
+		if (!at)
+			fail_msg("our descriptors have no %s", table[i].name);
+		at += strlen(table[i].before);
+		for (size_t j = 0; j < 4; j++) {
+			struct descriptors *descriptors = NULL;
+
+			assert_int_equal(strlen(table[i].hostile[j]), strlen(table[i].name));
+			memcpy(at, table[i].hostile[j], strlen(table[i].name));
+			if (descriptors_load(slice_of(set, bytes), &descriptors).code !=
+			    ST_INVALID_ARGUMENT)
+				fail_msg("taken for a name: %s", table[i].hostile[j]);
+		}
+		memcpy(at, table[i].name, strlen(table[i].name));
+	}
+	free(set);
+}
+
 int
 main(void)
 {
@@ -562,6 +616,7 @@ main(void)
 	    cmocka_unit_test(descriptors_that_are_none_are_refused),
 	    cmocka_unit_test(options_that_nest_without_end_are_refused),
 	    cmocka_unit_test(a_long_chain_of_messages_loads_from_either_end),
+	    cmocka_unit_test(names_that_are_no_identifiers_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
