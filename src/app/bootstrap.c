@@ -93,3 +93,19 @@ bootstrap_key_works(struct store_conn *conn, const char *text, bool *works)
 	*works = row_bool(&rows, 0, BOOTSTRAP_KEY_WORKS_WORKS);
 	return STATUS_OK;
 }
+
+status
+bootstrap_bridge_key(
+    struct store_conn *conn, const struct secret *secret, struct bootstrap_known_key *out)
+{
+	ROWS_AUTO rows = {0};
+
+	TRY(STORE_QUERY(conn, STMT_BOOTSTRAP_BRIDGE_KEY, &rows, p_uuid(&secret->id),
+	    p_bytes(slice_of(secret->digest.bytes, sizeof secret->digest.bytes))));
+	*out = (struct bootstrap_known_key){
+	    .known = row_bool(&rows, 0, BOOTSTRAP_BRIDGE_KEY_KNOWN),
+	    .fits = row_bool(&rows, 0, BOOTSTRAP_BRIDGE_KEY_FITS),
+	    .works = row_bool(&rows, 0, BOOTSTRAP_BRIDGE_KEY_WORKS),
+	};
+	return STATUS_OK;
+}

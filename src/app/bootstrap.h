@@ -40,4 +40,11 @@ MUST_USE status bootstrap_operator(
 MUST_USE status bootstrap_make_key(struct store_conn *conn, struct bootstrap_key *key);
 MUST_USE status bootstrap_key_works(struct store_conn *conn, const char *text, bool *works);
 
+/* What the database says of a key that may be a bridge's. */
+struct bootstrap_known_key {
+	bool known, fits, works; /* fits: the platform's, and no chatbot's */
+};
+MUST_USE status bootstrap_bridge_key(
+    struct store_conn *conn, const struct secret *secret, struct bootstrap_known_key *out);
+
 #endif

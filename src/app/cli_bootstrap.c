@@ -3,6 +3,7 @@
 #include "app/cli.h"
 #include "app/demo.h"
 #include "base/email.h"
+#include "base/files.h"
 #include "base/slug.h"
 
 #include <errno.h>
@@ -15,48 +16,70 @@
 /* The bridge says where its callers are, and sees how the servers do. */
 static const char *const bridge_scopes[] = {"client_ip.assert", "ops.status"};
 
-/* A small file's text without the line end; "" when it is not there. */
-static void
-read_line(const char *path, char *out, size_t out_bytes)
-{
-	FILE *file = fopen(path, "re");
-
-	*out = '\0';
-	if (file && fgets(out, (int)out_bytes, file))
-		out[strcspn(out, "\r\n")] = '\0';
-	if (file)
-		fclose(file);
-}
-
-static status
-write_secret_file(struct arena *arena, const char *path, const char *text)
-{
-	const char *made = arena_format(arena, "%s.new", path);
-	size_t bytes = strlen(text);
-	bool written;
-	int fd;
-
-	if (!made)
-		return ARENA_EXHAUSTED;
-	(void)unlink(made);
-	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s",
-		    path, strerror(errno));
-	written = write(fd, text, bytes) == (ssize_t)bytes && fsync(fd) == 0;
-	if (close(fd) != 0 || !written || rename(made, path) != 0)
-		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s",
-		    path, strerror(errno));
-	return STATUS_OK;
-}
+/* More than a key has, so that a file that holds more is seen to. */
+#define KEY_FILE_BYTES_MAX 256
 
 /* What was made, or was there already; nil: not asked for. */
 struct made {
 	struct uuid org_id;                /* the administrator's, or the demo's */
 	struct uuid system_org_id, key_id; /* of the bridge's key */
+	const char *key_file, *demo_file;  /* whose drafts were written; NULL: not */
 };
 
-/* The bridge's key: the one in the file if the database knows it, a new one otherwise. */
+/* What the file holds, less its line's end; nothing when it is not there. */
+static status
+read_key_file(
+    struct arena *arena, const char *path, char room[KEY_FILE_BYTES_MAX], struct slice *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t got = fd < 0 ? -1 : read(fd, room, KEY_FILE_BYTES_MAX);
+	int error = errno;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (got < 0 && (fd >= 0 || error != ENOENT))
+		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be read: %s",
+		    path, strerror(error));
+	*out = slice_of(room, got < 0 ? 0 : (size_t)got);
+	while (out->bytes && (room[out->bytes - 1] == '\n' || room[out->bytes - 1] == '\r'))
+		out->bytes--;
+	return STATUS_OK;
+}
+
+/* Does the file have the bridge's key already? What else may stand in it is somebody's: nothing
+ * else than a key that is over in this very database gives way to another by itself. */
+static status
+look_at_key_file(
+    struct cli *cli, struct store_conn *conn, const char *path, struct uuid *key_id, bool *has_key)
+{
+	struct bootstrap_known_key found;
+	char room[KEY_FILE_BYTES_MAX];
+	struct secret secret;
+	struct slice text;
+
+	TRY(read_key_file(cli->arena, path, room, &text));
+	*has_key = false;
+	if (text.bytes == 0)
+		return STATUS_OK;
+	if (!secret_parse(text, SECRET_API_KEY, &secret))
+		return arena_refuse(cli->arena, ST_FAILED_PRECONDITION, NULL,
+		    "%s holds something that is no key; move it away, or name another file", path);
+	TRY(bootstrap_bridge_key(conn, &secret, &found));
+	if (!found.known && !cli_has_option(cli, "--replace"))
+		return arena_refuse(cli->arena, ST_FAILED_PRECONDITION, NULL,
+		    "%s holds a key that this database does not know. Is it the right database? "
+		    "Then move the file away, or say --replace",
+		    path);
+	if (found.known && !found.fits)
+		return arena_refuse(cli->arena, ST_FAILED_PRECONDITION, NULL,
+		    "%s holds a key that is no bridge's; move it away, or name another file", path);
+	*has_key = found.known && found.works;
+	if (*has_key)
+		*key_id = secret.id;
+	return STATUS_OK;
+}
+
+/* The bridge's key: the one in the file, or a new one, to be put there after the commit. */
 static status
 ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path, struct made *made)
 {
@@ -67,19 +90,18 @@ ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path, st
 	    .scopes_count = sizeof scopes / sizeof scopes[0],
 	};
 	struct secret secret;
-	bool works = false;
+	bool has_key;
 
-	TRY(bootstrap_system_org(conn, &key.org_id));
-	read_line(path, key.text, sizeof key.text);
-	TRY(bootstrap_key_works(conn, key.text, &works));
-	if (!works) {
-		TRY(bootstrap_make_key(conn, &key));
-		TRY(write_secret_file(cli->arena, path, key.text));
-	}
-	made->system_org_id = key.org_id;
+	TRY(bootstrap_system_org(conn, &made->system_org_id));
+	TRY(look_at_key_file(cli, conn, path, &made->key_id, &has_key));
+	if (has_key)
+		return STATUS_OK;
+	key.org_id = made->system_org_id;
+	TRY(bootstrap_make_key(conn, &key));
 	if (secret_parse(slice_text(key.text), SECRET_API_KEY, &secret))
 		made->key_id = secret.id;
-	return STATUS_OK;
+	made->key_file = path;
+	return files_write_draft(cli->arena, path, slice_text(key.text));
 }
 
 /* Ask for a password without showing it; one line of standard input when that is no terminal. */
@@ -174,7 +196,7 @@ make_administrator(struct cli *cli, struct store_conn *conn, struct password_has
 }
 
 static status
-bootstrap_in_transaction(struct cli *cli, struct store_conn *conn, struct password_hasher *hasher,
+make_all(struct cli *cli, struct store_conn *conn, struct password_hasher *hasher,
     struct bootstrap_person *person, struct made *made)
 {
 	const char *bridge_key = cli_option_value(cli, "--bridge-key");
@@ -190,11 +212,28 @@ bootstrap_in_transaction(struct cli *cli, struct store_conn *conn, struct passwo
 
 		TRY(demo_ensure(conn, hasher, cli->arena, demo, http ? http : "", rpc ? rpc : "",
 		    &made->org_id));
+		made->demo_file = demo;
 	}
 	if (person->email)
 		TRY(make_administrator(cli, conn, hasher, person, &made->org_id));
-	TRY(store_commit(conn, &revision));
-	return demo ? demo_keep(cli->arena, demo) : STATUS_OK;
+	return store_commit(conn, &revision);
+}
+
+/* All of it, or nothing: files tell of what is committed alone. */
+static status
+bootstrap_in_transaction(struct cli *cli, struct store_conn *conn, struct password_hasher *hasher,
+    struct bootstrap_person *person, struct made *made)
+{
+	status st = make_all(cli, conn, hasher, person, made);
+	const char *const files[] = {made->key_file, made->demo_file};
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		if (files[i] && st.code == ST_OK)
+			st = files_put_draft(cli->arena, files[i]);
+		else if (files[i])
+			files_drop_draft(cli->arena, files[i]);
+	}
+	return st;
 }
 
 static const char *
@@ -281,6 +320,7 @@ const struct cli_command cli_bootstrap = {
 	    {"--email", "ADDRESS", "the administrator's address"},
 	    {"--org", "NAME", "the organisation's name"},
 	    {"--bridge-key", "FILE", "keep the bridge's key there; made if the file has none"},
+	    {"--replace", NULL, "make a key although FILE holds one of another database"},
 	    {"--system-only", NULL, "no organisation: the bridge's key alone"},
 	    {"--demo", "FILE", "a demo organisation, chatbot, user and key, told in FILE (0600)"},
 	    {"--http", "ADDR:PORT", "with --demo: where the bridge will listen"},

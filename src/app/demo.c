@@ -1,13 +1,12 @@
 #include "app/demo.h"
 
+#include "base/files.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEMO_FILE_BYTES_MAX 16384
 
@@ -27,15 +26,19 @@ static status
 demo_read(struct arena *arena, const char *path, struct demo *demo)
 {
 	char *text = arena_alloc(arena, DEMO_FILE_BYTES_MAX);
-	FILE *file = fopen(path, "re");
 	enum reader_token token = READER_NULL;
 	struct reader reader;
 	size_t bytes;
+	FILE *file;
 
 	for (int i = 0; i < MEMBERS; i++)
 		demo->members[i] = "";
-	if (!file)
+	file = fopen(path, "re");
+	if (!file && errno == ENOENT)
 		return STATUS_OK;
+	if (!file)
+		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be read: %s",
+		    path, strerror(errno));
 	bytes = text ? fread(text, 1, DEMO_FILE_BYTES_MAX, file) : 0;
 	fclose(file);
 	if (!text)
@@ -63,11 +66,9 @@ demo_read(struct arena *arena, const char *path, struct demo *demo)
 static status
 demo_write(struct arena *arena, const char *path, const struct demo *demo)
 {
-	const char *made = arena_format(arena, "%s.new", path);
 	struct strbuf out;
 	struct writer writer;
-	ssize_t written = -1;
-	int fd;
+	status st;
 
 	strbuf_init(&out, DEMO_FILE_BYTES_MAX);
 	writer_init(&writer, &out, 2);
@@ -78,33 +79,11 @@ demo_write(struct arena *arena, const char *path, const struct demo *demo)
 	}
 	writer_object_end(&writer);
 	strbuf_add_char(&out, '\n');
-	if (made)
-		(void)unlink(made);
-	fd = made ? open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-	if (fd >= 0 && !out.failed)
-		written = write(fd, out.data, out.bytes);
-	if (fd >= 0 && (fsync(fd) != 0 || close(fd) != 0))
-		written = -1;
-	if (written < 0 || (size_t)written != out.bytes) {
-		strbuf_done(&out);
-		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s",
-		    path, strerror(errno));
-	}
+	st = strbuf_status(&out);
+	if (st.code == ST_OK)
+		st = files_write_draft(arena, path, slice_of(out.data, out.bytes));
 	strbuf_done(&out);
-	return STATUS_OK;
-}
-
-status
-demo_keep(struct arena *arena, const char *path)
-{
-	const char *made = arena_format(arena, "%s.new", path);
-
-	if (!made)
-		return ARENA_EXHAUSTED;
-	if (rename(made, path) != 0)
-		return arena_refuse(arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s",
-		    path, strerror(errno));
-	return STATUS_OK;
+	return st;
 }
 
 /* Is all that the file names in this database, and does its key work? */

@@ -4,10 +4,9 @@
 
 #include "app/bootstrap.h"
 
-/* Make the demo unless the file names one that this database has. The file is written beside its
- * place; demo_keep() puts it there once the transaction is committed. */
+/* Make the demo unless the file names one that this database has. The file is a draft
+ * (base/files.h), to be put in its place once the transaction is committed. */
 MUST_USE status demo_ensure(struct store_conn *conn, struct password_hasher *hasher,
     struct arena *arena, const char *path, const char *http, const char *rpc, struct uuid *org_id);
-MUST_USE status demo_keep(struct arena *arena, const char *path);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -57,4 +58,71 @@ files_look(struct files_watch *watch)
 		atomic_store(&watch->are_out, false);
 		log_event(LOG_INFO, "files_again", NULL);
 	}
+}
+
+static const char *
+draft_of(struct arena *arena, const char *path)
+{
+	return arena_format(arena, "%s.new", path);
+}
+
+static status
+refuse_to_write(struct arena *arena, const char *path)
+{
+	return arena_refuse(
+	    arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s", path, strerror(errno));
+}
+
+static bool
+write_all(int fd, struct slice content)
+{
+	while (content.bytes) {
+		ssize_t written = write(fd, content.data, content.bytes);
+
+		if (written < 0)
+			return false;
+		content = slice_of(content.data + written, content.bytes - (size_t)written);
+	}
+	return fsync(fd) == 0;
+}
+
+status
+files_write_draft(struct arena *arena, const char *path, struct slice content)
+{
+	const char *draft = draft_of(arena, path);
+	status st = STATUS_OK;
+	int fd;
+
+	if (!draft)
+		return ARENA_EXHAUSTED;
+	(void)unlink(draft);
+	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return refuse_to_write(arena, path);
+	if (!write_all(fd, content))
+		st = refuse_to_write(arena, path);
+	if (close(fd) != 0 && st.code == ST_OK)
+		st = refuse_to_write(arena, path);
+	if (st.code != ST_OK)
+		(void)unlink(draft);
+	return st;
+}
+
+status
+files_put_draft(struct arena *arena, const char *path)
+{
+	const char *draft = draft_of(arena, path);
+
+	if (!draft)
+		return ARENA_EXHAUSTED;
+	return rename(draft, path) == 0 ? STATUS_OK : refuse_to_write(arena, path);
+}
+
+void
+files_drop_draft(struct arena *arena, const char *path)
+{
+	const char *draft = draft_of(arena, path);
+
+	if (draft)
+		(void)unlink(draft);
 }

@@ -1,7 +1,10 @@
-/* files.h - are there file descriptors left?
- * Threads: a watch belongs to one; files_are_left() is anybody's. */
+/* files.h - are there file descriptors left? And files that are there whole or not at all.
+ * Threads: a watch belongs to one; the rest is anybody's. */
 #ifndef USHER_BASE_FILES_H
 #define USHER_BASE_FILES_H
+
+#include "base/arena.h"
+#include "base/str.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,5 +24,14 @@ struct files_watch {
 
 /* Look, once in a while: the log says once that there are none, and once that there are again. */
 void files_look(struct files_watch *watch);
+
+/* A file that tells what a transaction did: its draft is written before the commit, in PATH.new,
+ * and put in its place after it, so that PATH is as it was whatever fails. Blocks on the disk.
+ * files_write_draft() takes the place of an older draft; the file is its owner's alone (0600).
+ * Errors: FAILED_PRECONDITION with path and reason, RESOURCE_EXHAUSTED (arena). */
+MUST_USE status files_write_draft(struct arena *arena, const char *path, struct slice content);
+MUST_USE status files_put_draft(struct arena *arena, const char *path);
+/* It came to nothing. */
+void files_drop_draft(struct arena *arena, const char *path);
 
 #endif

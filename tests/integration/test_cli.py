@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import time
@@ -300,3 +301,53 @@ def test_bootstrap_makes_an_administrator_who_can_log_in(system: System, node: N
         assert refused.returncode == USAGE and "password" in refused.stderr
     short = system.cli("bootstrap", "--email", "x@example.com", "--org", "X", input="short\n")
     assert short.returncode == USAGE
+
+
+def test_bootstrap_writes_over_nothing_but_a_key_that_is_over(
+    cluster: Cluster, system: System, org_a: Organisation, tmp_path: pathlib.Path
+):
+    """What stands in the file that is named may be the master key, or the key of a bridge at work."""
+    file = tmp_path / "bridge.key"
+
+    def make(*words: str, config: str = "cli", **options) -> subprocess.CompletedProcess:
+        return system.cli("bootstrap", "--bridge-key", str(file), *words, config=config, **options)
+
+    def keys() -> int:
+        return system.database.count("api_keys", "display_name = 'usher-bridge'")
+
+    before = keys()
+    for text in (system.master_key + "\n", org_a.api_key, "x" * 5000):
+        file.write_text(text)
+        done = make("--system-only")
+        assert done.returncode == FAILED and f"{file} holds" in done.stderr, done.stderr
+        assert file.read_text() == text
+    file.unlink()
+    file.mkdir()
+    done = make("--system-only")
+    assert done.returncode == FAILED and f"{file} cannot be read" in done.stderr, done.stderr
+    file.rmdir()
+    # Nothing comes of the rest either, and no draft stays behind.
+    system.operator("taken@example.com")
+    words = ["--email", "taken@example.com", "--org", "Never made"]
+    done = make(*words, input="a good password\n")
+    assert done.returncode == FAILED and "has an account already" in done.stderr, done.stderr
+    assert list(tmp_path.iterdir()) == [] and keys() == before
+
+    assert make("--system-only").returncode == OK
+    ours = file.read_text()
+    assert make("--system-only", "--replace").returncode == OK and file.read_text() == ours
+    other = cluster.database("of_another_key")
+    system.write_config("of_another_key", {"database.conninfo": other.app})
+    done = make("--system-only", config="of_another_key")
+    assert done.returncode == FAILED and "does not know" in done.stderr, done.stderr
+    assert file.read_text() == ours and other.count("api_keys") == 0
+    done = make("--system-only", "--replace", config="of_another_key")
+    assert done.returncode == OK, done.stderr
+    assert file.read_text() != ours and other.count("api_keys") == 1
+    # One that was revoked here is over.
+    other.sql("UPDATE usher.api_keys SET revoked_at = now()")
+    revoked = file.read_text()
+    assert make("--system-only", config="of_another_key").returncode == OK
+    assert file.read_text() != revoked and other.count("api_keys") == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
