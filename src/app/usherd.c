@@ -106,8 +106,8 @@ open_keys(struct node *node)
 
 	if (!*text)
 		return REFUSE(ST_INVALID_ARGUMENT,
-		    "master_key is not set; make one (openssl rand -base64 32 > FILE) and set "
-		    "master_key_file");
+		    "master_key is not set; make one with (umask 077; openssl rand -base64 32 > "
+		    "FILE) and set master_key_file");
 	TRY(crypt_key_new(&node->master));
 	TRY(crypt_key_parse(slice_text(text), node->master));
 	TRY(crypt_key_new(&node->outbox_key));
