@@ -1,4 +1,5 @@
 /* usher-bridge: settings, the bridge, the HTTP server in front of it, signals. */
+#include "app/reload.h"
 #include "app/words.h"
 #include "base/aside.h"
 #include "base/config.h"
@@ -142,24 +143,18 @@ program_close(struct program *program)
 	bridge_free(&program->bridge);
 }
 
-/* Until TERM or INT. HUP reads the settings again. */
+/* Until TERM or INT. */
 static void
 serve(struct program *program, const sigset_t *signals)
 {
 	struct config *config = program->config;
-	struct strbuf message;
 	int number = 0;
 
 	log_event(LOG_INFO, "listen", "address", config_text(config, "http.listen"), "port",
 	    log_number(http_server_port(program->server)), "upstream",
 	    config_text(config, "bridge.upstream"), "mode", config_text(config, "mode"), NULL);
-	while (sigwait(signals, &number) == 0 && number == SIGHUP) {
-		strbuf_init(&message, 4096);
-		if (config_reload(config, &message).code == ST_OK)
-			log_set_level(log_level_from_name(config_text(config, "log.level")));
-		log_event(LOG_INFO, "reload", "message", strbuf_text(&message), NULL);
-		strbuf_done(&message);
-	}
+	while (sigwait(signals, &number) == 0 && number == SIGHUP)
+		reload(config);
 	log_event(LOG_INFO, "stop", "signal", log_number(number), NULL);
 }
 
@@ -180,7 +175,8 @@ print_help(void)
 	       "and defaults; `usher config` prints them all.\n\n"
 	       "  usher-bridge --http.listen 127.0.0.1:8080 --bridge.upstream "
 	       "tcp://127.0.0.1:7700\n\n"
-	       "TERM and INT answer what is under way and stop; HUP reads the settings again.\n"
+	       "TERM and INT answer what is under way and stop; HUP reads log.level again, and\n"
+	       "names what else has changed and wants a restart.\n"
 	       "Exit codes: 0 stopped as asked, 1 could not start, 2 settings or usage.\n\n"
 	       "Settings:\n");
 	for (const struct config_row *row = config_rows; row->name; row++) {

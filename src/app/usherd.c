@@ -3,6 +3,7 @@
 #include "access/keyring.h"
 #include "access/quota.h"
 #include "app/metrics.h"
+#include "app/reload.h"
 #include "app/words.h"
 #include "base/aside.h"
 #include "base/config.h"
@@ -477,24 +478,18 @@ level_of(const struct config *config)
 	return log_level_from_name(config_text(config, "log.level"));
 }
 
-/* Until TERM or INT. HUP reads the settings again. */
+/* Until TERM or INT. */
 static void
 serve(struct node *node, const sigset_t *signals)
 {
-	struct strbuf message;
 	int number = 0;
 
 	for (size_t i = 0; rpc_server_url(node->server, i); i++)
 		log_event(LOG_INFO, "listen", "url", rpc_server_url(node->server, i), "services",
 		    config_text(node->config, "services"), "mode",
 		    config_text(node->config, "mode"), NULL);
-	while (sigwait(signals, &number) == 0 && number == SIGHUP) {
-		strbuf_init(&message, 4096);
-		if (config_reload(node->config, &message).code == ST_OK)
-			log_set_level(level_of(node->config));
-		log_event(LOG_INFO, "reload", "message", strbuf_text(&message), NULL);
-		strbuf_done(&message);
-	}
+	while (sigwait(signals, &number) == 0 && number == SIGHUP)
+		reload(node->config);
 	log_event(LOG_INFO, "stop", "signal", log_number(number), NULL);
 }
 
@@ -506,7 +501,8 @@ print_help(void)
 	       "(USHER_...), a file (--config, USHER_CONFIG, ./usher.conf) and defaults;\n"
 	       "`usher config` prints them all.\n\n"
 	       "  usherd --rpc.listen tcp://127.0.0.1:7700 --services auth,user\n\n"
-	       "TERM and INT drain and stop; HUP reads the settings again.\n"
+	       "TERM and INT drain and stop; HUP reads log.level again, and names what else has\n"
+	       "changed and wants a restart.\n"
 	       "Exit codes: 0 stopped as asked, 1 could not start, 2 settings or "
 	       "usage.\n\nSettings:\n");
 	for (const struct config_row *row = config_rows; row->name; row++)

@@ -1,4 +1,5 @@
 /* usher-bridge as it is started and stopped. */
+#include "tests/lib/scratch.h"
 #include "tests/lib/talk.h"
 
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #define PROGRAM USHER_BINARY_DIR "/bin/usher-bridge"
 #define WORDS_MAX 12
 #define OUTPUT_BYTES_MAX 65536
+#define PATIENCE_S 60
 
 struct child {
 	pid_t pid;
@@ -29,8 +32,9 @@ become(char *const words[], int errors)
 	char *const environment[] = {NULL};
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (chdir("/") == 0 && dup2(nothing, 0) >= 0 && dup2(errors, 1) >= 0 &&
-	    dup2(errors, 2) >= 0)
+	/* A test that was ended leaves nobody behind. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && chdir("/") == 0 && dup2(nothing, 0) >= 0 &&
+	    dup2(errors, 1) >= 0 && dup2(errors, 2) >= 0)
 		execve(PROGRAM, words, environment);
 	_exit(127);
 }
@@ -175,6 +179,60 @@ signals_reload_and_stop(void **state)
 	}
 }
 
+/* Read on until a line has it; a bridge that goes on and never says it ends the test. */
+static void
+wait_until_it_says(struct child *child, const char *wanted)
+{
+	char line[4096];
+	bool said = false;
+
+	alarm(PATIENCE_S);
+	while (!said && fgets(line, sizeof line, child->errors))
+		said = strstr(line, wanted) != NULL;
+	alarm(0);
+	if (!said)
+		fail_msg("it ended before it said %s", wanted);
+}
+
+static void
+write_settings(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+a_reload_says_what_it_did_not_take(void **state)
+{
+	char folder[SCRATCH_PATH_BYTES], path[SCRATCH_PATH_BYTES + 16], words[512];
+	char output[OUTPUT_BYTES_MAX];
+	struct child child;
+
+	(void)state;
+	scratch_make(folder);
+	snprintf(path, sizeof path, "%s/a.conf", folder);
+	snprintf(words, sizeof words, "--http.listen 127.0.0.1:0 --config %s", path);
+	write_settings(path, "");
+	child = start(words);
+	wait_until_it_listens(&child);
+	write_settings(path, "http.connections = many\nlog.level = error\n");
+	kill(child.pid, SIGHUP);
+	wait_until_it_says(&child, "level=warn event=reload_failed why=");
+	write_settings(path, "http.connections = 64\nbridge.upstream_ca = x\n");
+	kill(child.pid, SIGHUP);
+	wait_until_it_says(&child,
+	    "level=warn event=reload needs_restart=\"http.connections, bridge.upstream_ca\"");
+	write_settings(path, "log.level = debug\n");
+	kill(child.pid, SIGHUP);
+	wait_until_it_says(&child, "level=info event=reload\n");
+	kill(child.pid, SIGTERM);
+	assert_int_equal(wait_until_it_ends(&child, output), 0);
+	scratch_remove(folder);
+}
+
 static void
 production_listens_where_its_proxy_reaches_it(void **state)
 {
@@ -197,6 +255,7 @@ main(void)
 	    cmocka_unit_test(help_lists_the_settings),
 	    cmocka_unit_test(a_port_in_use_is_said),
 	    cmocka_unit_test(signals_reload_and_stop),
+	    cmocka_unit_test(a_reload_says_what_it_did_not_take),
 	    cmocka_unit_test(production_listens_where_its_proxy_reaches_it),
 	};
 
