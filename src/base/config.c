@@ -22,6 +22,7 @@ struct config_value {
 	int64_t number;
 	enum config_origin origin;
 	const char *where;
+	const char *path; /* of a secret whose file has not been read: text and number are unset */
 };
 
 /* Lists of values go by the number of their row. What the arena holds stays there until
@@ -159,21 +160,21 @@ read_file(const char *path, struct strbuf *text)
 
 /* A secret's text out of its file, less one newline at the end. */
 static status
-read_secret(
-    struct config *config, const struct setting *setting, const char **text, struct strbuf *message)
+read_secret(struct config *config, const struct config_value *value, const char **text,
+    struct strbuf *message)
 {
 	struct strbuf content;
 	status got;
 
 	strbuf_init(&content, SECRET_FILE_BYTES_MAX + 4096);
-	got = read_file(setting->text, &content);
+	got = read_file(value->path, &content);
 	if (got.code != ST_OK) {
-		strbuf_add_format(message, "%s: cannot read %s: %s", setting->where, setting->text,
+		strbuf_add_format(message, "%s: cannot read %s: %s", value->where, value->path,
 		    got.code == ST_NOT_FOUND ? strerror(errno) : "it is too large");
 		got = refuse();
 	} else if (memchr(strbuf_text(&content), '\0', content.bytes)) {
 		strbuf_add_format(
-		    message, "%s: %s holds a NUL, so it is no text", setting->where, setting->text);
+		    message, "%s: %s holds a NUL, so it is no text", value->where, value->path);
 		got = refuse();
 	} else {
 		size_t bytes = content.bytes;
@@ -188,35 +189,66 @@ read_secret(
 	return got;
 }
 
-/* Put a value that suits its row into slots. */
+/* Does the value's text suit its row? */
+static status
+value_parse(const struct config_row *row, struct config_value *value, struct strbuf *message)
+{
+	struct strbuf wants;
+	status parsed;
+
+	strbuf_init(&wants, 512);
+	parsed = config_value_parse(row, value->text, &value->number, &wants);
+	if (parsed.code != ST_OK)
+		strbuf_add_format(
+		    message, "%s: %s %s", value->where, row->name, strbuf_text(&wants));
+	strbuf_done(&wants);
+	return parsed;
+}
+
+/* Put a value that suits its row into slots; what stands in a secret's file is seen to later. */
 static status
 value_set(struct config *config, const struct config_value **slots, const struct setting *setting,
     struct strbuf *message)
 {
-	const struct config_row *row = &config_rows[setting->row];
 	struct config_value *value = arena_alloc(&config->arena, sizeof(*value));
-	struct strbuf wants;
-	status parsed;
+	char *text = arena_copy_text(&config->arena, setting->text);
 
-	if (!value)
+	if (!value || !text)
 		return ARENA_EXHAUSTED;
 	value->origin = setting->origin;
 	value->where = arena_copy_text(&config->arena, setting->where);
-	if (setting->is_path)
-		TRY(read_secret(config, setting, &value->text, message));
-	else
-		value->text = arena_copy_text(&config->arena, setting->text);
-	if (!value->where || !value->text)
+	if (!value->where)
 		return ARENA_EXHAUSTED;
-	strbuf_init(&wants, 512);
-	parsed = config_value_parse(row, value->text, &value->number, &wants);
-	if (parsed.code == ST_OK)
-		slots[setting->row] = value;
-	else
-		strbuf_add_format(
-		    message, "%s: %s %s", setting->where, row->name, strbuf_text(&wants));
-	strbuf_done(&wants);
-	return parsed;
+	if (setting->is_path) {
+		value->path = text;
+	} else {
+		value->text = text;
+		TRY(value_parse(&config_rows[setting->row], value, message));
+	}
+	slots[setting->row] = value;
+	return STATUS_OK;
+}
+
+/* The secrets that count, out of their files: one that another layer goes over may be out of reach,
+ * as for a service that is handed a copy of its own. */
+static status
+read_secrets(struct config *config, const struct config_value **slots, struct strbuf *message)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		struct config_value *value;
+
+		if (!slots[i]->path)
+			continue;
+		value = arena_alloc(&config->arena, sizeof(*value));
+		if (!value)
+			return ARENA_EXHAUSTED;
+		value->origin = slots[i]->origin;
+		value->where = slots[i]->where;
+		TRY(read_secret(config, slots[i], &value->text, message));
+		TRY(value_parse(&config_rows[i], value, message));
+		slots[i] = value;
+	}
+	return STATUS_OK;
 }
 
 static status
@@ -450,7 +482,7 @@ gather(struct config *config, const struct config_value **slots, struct strbuf *
 	for (size_t i = 0; i < config->count; i++)
 		if (config->flags[i])
 			slots[i] = config->flags[i];
-	return STATUS_OK;
+	return read_secrets(config, slots, message);
 }
 
 static status
@@ -476,8 +508,12 @@ fill(struct config *config, int argc, char **argv, const char *file, char ***res
 	TRY(apply_arguments(config, argc, argv, !file, left, message));
 	TRY(choose_file(config, file));
 	TRY(gather(config, slots, message));
-	for (size_t i = 0; i < config->count; i++)
+	for (size_t i = 0; i < config->count; i++) {
+		/* Flags stay as they are, also those whose file was a pipe. */
+		if (config->flags[i])
+			config->flags[i] = slots[i];
 		atomic_init(&config->values[i], slots[i]);
+	}
 	if (rest)
 		*rest = left;
 	return STATUS_OK;

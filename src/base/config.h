@@ -2,8 +2,9 @@
  *
  * A program declares one table of rows and reads it into a struct config. Flag over environment
  * (USHER_DATABASE_HOST) over file (database.host = ...) over default. For a secret, NAME_file takes
- * it from a file (less the newline at its end). An unknown name in the file is an error that names
- * the nearest right one. The file's grammar stands in config_file.h.
+ * it from a file (less the newline at its end), which is read only if nothing goes over it. An
+ * unknown name in the file is an error that names the nearest right one. The file's grammar stands
+ * in config_file.h.
  * Threads: read-only after config_load(), but for reloadable rows through config_reload(). */
 #ifndef USHER_BASE_CONFIG_H
 #define USHER_BASE_CONFIG_H

@@ -55,9 +55,18 @@ if [ "$(id -u)" -eq 0 ]; then
 	done
 fi
 
-# The sample settings are settings.
+# The sample settings are settings, with what a unit says besides: it goes over files that are root's.
+mkdir "$root/credentials"
 for server in usherd:usher.conf usher-bridge:bridge.conf; do
-	"$prefix/bin/usher" config --config "$prefix/share/doc/usher/${server#*:}" >"$root/log" 2>&1 ||
+	unit=$prefix/lib/systemd/system/${server%:*}.service
+	for name in $(sed -n 's/^LoadCredential=\(.*\):.*/\1/p' "$unit"); do
+		openssl rand -base64 32 >"$root/credentials/$name"
+	done
+	mapfile -t environment < <(sed -n "s|%d|$root/credentials|; s/^Environment=//p" "$unit")
+	env "${environment[@]}" "$prefix/bin/usher" config \
+		--config "$prefix/share/doc/usher/${server#*:}" >"$root/log" 2>&1 ||
 		complain "${server#*:}: $(cat "$root/log")"
+	[ "$(grep -c "# USHER_.*_FILE$" "$root/log")" -eq 1 ] ||
+		complain "${server#*:}: the unit's key does not go over the file's"
 done
 exit $failed

@@ -269,6 +269,29 @@ a_secret_may_come_from_a_file_and_is_never_shown(void **state)
 }
 
 static void
+a_secrets_file_is_read_only_where_nothing_goes_over_it(void **state)
+{
+	char *argv[] = {(char *)"usherd", (char *)"--bridge.key_file", (char *)"flags", NULL};
+
+	(void)state;
+	write_text("environments", "of the environment");
+	setenv("USHER_BRIDGE_KEY_FILE", "environments", 1);
+	assert_int_equal(load_file("bridge.key_file = absent\n").code, ST_OK);
+	assert_string_equal(config_text(config, "bridge.key"), "of the environment");
+	assert_string_equal(config_where(config, "bridge.key"), "USHER_BRIDGE_KEY_FILE");
+	config_free(&config);
+	write_text("flags", "of the flag");
+	setenv("USHER_BRIDGE_KEY_FILE", "absent", 1);
+	assert_int_equal(config_load(3, argv, NULL, &config, NULL, &message).code, ST_OK);
+	assert_string_equal(config_text(config, "bridge.key"), "of the flag");
+	/* Files and environment are read again, flags are not. */
+	assert_int_equal(unlink("flags"), 0);
+	assert_int_equal(config_reload(config, &message).code, ST_OK);
+	assert_string_equal(strbuf_text(&message), "");
+	assert_string_equal(config_text(config, "bridge.key"), "of the flag");
+}
+
+static void
 what_is_printed_can_be_read_as_a_file(void **state)
 {
 	char first[65536] = "", second[65536] = "";
@@ -356,6 +379,7 @@ main(void)
 	    TEST(a_line_of_another_shape_is_refused),
 	    TEST(a_file_is_read_as_its_grammar_says),
 	    TEST(a_secret_may_come_from_a_file_and_is_never_shown),
+	    TEST(a_secrets_file_is_read_only_where_nothing_goes_over_it),
 	    TEST(what_is_printed_can_be_read_as_a_file),
 	    TEST(a_reload_takes_over_reloadable_rows_and_names_the_others),
 	    TEST(a_default_may_be_set_where_nobody_has_set_more),
