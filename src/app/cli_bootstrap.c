@@ -21,9 +21,10 @@ static const char *const bridge_scopes[] = {"client_ip.assert", "ops.status"};
 
 /* What was made, or was there already; nil: not asked for. */
 struct made {
-	struct uuid org_id;                /* the administrator's, or the demo's */
-	struct uuid system_org_id, key_id; /* of the bridge's key */
-	const char *key_file, *demo_file;  /* whose drafts were written; NULL: not */
+	struct uuid org_id;               /* the administrator's, or the demo's */
+	struct uuid system_org_id;        /* the platform's, always */
+	struct uuid key_id;               /* the bridge's */
+	const char *key_file, *demo_file; /* whose drafts were written; NULL: not */
 };
 
 /* What the file holds, less its line's end; nothing when it is not there. */
@@ -92,7 +93,6 @@ ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path, st
 	struct secret secret;
 	bool has_key;
 
-	TRY(bootstrap_system_org(conn, &made->system_org_id));
 	TRY(look_at_key_file(cli, conn, path, &made->key_id, &has_key));
 	if (has_key)
 		return STATUS_OK;
@@ -204,6 +204,8 @@ make_all(struct cli *cli, struct store_conn *conn, struct password_hasher *hashe
 	struct revision revision;
 
 	TRY(store_begin(conn));
+	/* Servers miss it, whether there is a bridge or not. */
+	TRY(bootstrap_system_org(conn, &made->system_org_id));
 	if (bridge_key)
 		TRY(ensure_bridge_key(cli, conn, bridge_key, made));
 	if (demo) {
@@ -253,16 +255,17 @@ print_made(struct cli *cli, const struct made *made)
 	id_text(&made->system_org_id, system);
 	id_text(&made->key_id, key);
 	if (cli->json) {
-		printf("{");
+		printf("{\"systemOrgId\":\"%s\"", system);
 		if (has_org)
-			printf("\"orgId\":\"%s\"%s", org, has_key ? "," : "");
+			printf(",\"orgId\":\"%s\"", org);
 		if (has_key)
-			printf("\"systemOrgId\":\"%s\",\"bridgeKeyId\":\"%s\"", system, key);
+			printf(",\"bridgeKeyId\":\"%s\"", key);
 		printf("}\n");
 		return;
 	}
+	printf("the platform's organisation is %s\n", system);
 	if (has_key)
-		printf("the bridge's key is %s, of the platform's organisation %s\n", key, system);
+		printf("the bridge's key is %s\n", key);
 	if (cli_has_option(cli, "--email"))
 		printf("organisation %s is there, %s is its owner and may operate the platform\n"
 		       "sign-up makes users in it with the setting:  signup.org = %s\n",
@@ -321,7 +324,7 @@ const struct cli_command cli_bootstrap = {
 	    {"--org", "NAME", "the organisation's name"},
 	    {"--bridge-key", "FILE", "keep the bridge's key there; made if the file has none"},
 	    {"--replace", NULL, "make a key although FILE holds one of another database"},
-	    {"--system-only", NULL, "no organisation: the bridge's key alone"},
+	    {"--system-only", NULL, "no organisation but the platform's own"},
 	    {"--demo", "FILE", "a demo organisation, chatbot, user and key, told in FILE (0600)"},
 	    {"--http", "ADDR:PORT", "with --demo: where the bridge will listen"},
 	    {"--rpc", "URL", "with --demo: where usherd will listen"},

@@ -351,3 +351,17 @@ def test_bootstrap_writes_over_nothing_but_a_key_that_is_over(
     assert file.read_text() != revoked and other.count("api_keys") == 2
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_bootstrap_makes_the_platforms_organisation_without_a_bridge_too(cluster: Cluster):
+    """NO_SYSTEM_ORG says to run it; then it has to help."""
+    for name, words in (
+        ("platform_alone", ["--system-only"]),
+        ("platform_and_another", ["--email", "a@example.com", "--org", "Some"]),
+    ):
+        database = cluster.database(name)
+        env = {"USHER_DATABASE_CONNINFO": database.app}
+        done = plain("bootstrap", "--json", *words, env=env, input="a good password\n")
+        assert done.returncode == OK, done.stderr
+        made = json.loads(done.stdout)["systemOrgId"]
+        assert database.sql("SELECT id FROM usher.orgs WHERE is_system") == made
