@@ -66,6 +66,7 @@ cli_print_message(struct cli *cli, const struct meta_message *meta, struct slice
 
 /* A client of --url, or of bridge.upstream. */
 MUST_USE status cli_connect(const struct cli *cli, struct client **out);
+MUST_USE status cli_connect_to(const struct cli *cli, const char *url, struct client **out);
 /* A connection of our own to the database of the settings.
  * Errors: as store_lease(), with what PostgreSQL says in the message. */
 MUST_USE status cli_open_store(

@@ -4,7 +4,12 @@
 #include "gen/client/ops.h"
 #include "gen/meta/ops.h"
 
+#include "pbjson/pbjson.h"
+#include "json/writer.h"
+
 #include <math.h>
+
+#define JSON_BYTES_MAX (64u << 20)
 
 static void
 print_health(const char *url, const Usher__V1__GetHealthReply *health)
@@ -59,79 +64,167 @@ print_figures(const Usher__V1__GetStatusReply *s)
 		    s->tables[i]->estimated ? "about " : "", (long long)s->tables[i]->rows);
 }
 
-/* The figures are for operators: asked for with their credential, or the bridge's key. */
+/* What is told of all servers that were asked. */
+struct report {
+	struct cli *cli;
+	const char *credential; /* NULL: no figures */
+	struct writer writer;   /* --json: one object, with one for each server */
+};
+
+/* On stderr, and with --json in the server's object too. */
 static enum cli_exit
-show_figures(struct cli *cli, struct client *client, const char *credential)
+tell_failure(struct report *report, const char *url, const char *key, status st)
+{
+	struct writer *writer = &report->writer;
+
+	if (report->cli->json) {
+		writer_key(writer, key);
+		writer_object_begin(writer);
+		writer_key(writer, "code");
+		writer_text(writer, status_code_name(st.code));
+		writer_key(writer, "reason");
+		writer_text(writer, st.reason);
+		writer_key(writer, "message");
+		writer_text(writer, st.message);
+		writer_object_end(writer);
+	}
+	return cli_fail_status(report->cli, arena_refuse(report->cli->arena, st.code, st.reason,
+						"%s: %s", url, st.message ? st.message : ""));
+}
+
+static status
+tell_message(struct report *report, const char *key, const struct meta_message *meta,
+    const struct client_result *result)
+{
+	writer_key(&report->writer, key);
+	return pbjson_to_json(meta, result->payload, report->cli->arena, &report->writer);
+}
+
+/* The figures are for operators: asked for with their credential, or the bridge's key. A server is
+ * no less ready because it does not tell them. */
+static status
+ask_for_figures(struct report *report, const char *url, struct client *client)
 {
 	Usher__V1__GetStatusRequest request = USHER__V1__GET_STATUS_REQUEST__INIT;
 	struct client_result result;
-	enum cli_exit code = CLI_OK;
 	status st;
 
-	request.exact_counts = cli_has_option(cli, "--exact");
+	request.exact_counts = cli_has_option(report->cli, "--exact");
 	st = ops_get_status_rpc(client,
-	    &(struct client_options){.credential = slice_text(credential)}, &request, &result);
-	if (st.code != ST_OK)
-		code = cli_fail_status(cli, st);
-	else if (cli->json)
-		code = cli_print_message(cli, &meta_usher_v1_get_status_reply, result.payload);
-	else
+	    &(struct client_options){.credential = slice_text(report->credential)}, &request,
+	    &result);
+	if (st.code != ST_OK) {
+		(void)tell_failure(report, url, "figuresFailure", st);
+		st = STATUS_OK;
+	} else if (report->cli->json) {
+		st = tell_message(report, "figures", &meta_usher_v1_get_status_reply, &result);
+	} else {
 		print_figures(ops_get_status_reply(&result));
+	}
 	client_result_done(&result);
-	return code;
+	return st;
+}
+
+/* st is a failure of ours; what comes of asking is in code. */
+static status
+ask(struct report *report, const char *url, struct client *client, enum cli_exit *code)
+{
+	Usher__V1__GetHealthRequest request = USHER__V1__GET_HEALTH_REQUEST__INIT;
+	struct client_result result;
+	status st = ops_get_health_rpc(
+	    client, &(struct client_options){.timeout_ms = 2000}, &request, &result);
+
+	if (st.code != ST_OK) {
+		*code = tell_failure(report, url, "failure", st);
+		client_result_done(&result);
+		return STATUS_OK;
+	}
+	const Usher__V1__GetHealthReply *health = ops_get_health_reply(&result);
+	*code = health->ready ? CLI_OK : CLI_FAILED;
+	if (report->cli->json)
+		st = tell_message(report, "health", &meta_usher_v1_get_health_reply, &result);
+	else
+		print_health(url, health);
+	client_result_done(&result);
+	if (st.code == ST_OK && report->credential)
+		st = ask_for_figures(report, url, client);
+	return st;
+}
+
+/* Each by itself: a client of several would ask any of them. */
+static status
+ask_all(struct report *report, struct slice urls, enum cli_exit *code)
+{
+	struct slice word;
+	unsigned asked = 0;
+
+	while (slice_take_word(&urls, &word)) {
+		const char *url = arena_copy(report->cli->arena, word.data, word.bytes);
+		enum cli_exit this_code = CLI_OK;
+		struct client *client;
+		status st;
+
+		if (!url)
+			return ARENA_EXHAUSTED;
+		TRY(cli_connect_to(report->cli, url, &client));
+		writer_object_begin(&report->writer);
+		writer_key(&report->writer, "url");
+		writer_text(&report->writer, url);
+		st = ask(report, url, client, &this_code);
+		client_free(&client);
+		TRY(st);
+		writer_object_end(&report->writer);
+		/* That nobody answers is said of all or none. */
+		*code = asked == 0 || *code == this_code ? this_code : CLI_FAILED;
+		asked++;
+	}
+	return asked ? STATUS_OK : REFUSE_FOR(ST_INVALID_ARGUMENT, "BAD_URL", "no server is named");
 }
 
 static enum cli_exit
 run(struct cli *cli)
 {
-	Usher__V1__GetHealthRequest request = USHER__V1__GET_HEALTH_REQUEST__INIT;
 	const char *url = cli_option_value(cli, "--url");
-	const char *credential = cli_credential(cli);
-	struct client_result result;
-	enum cli_exit code = CLI_OK;
-	struct client *client;
-	bool health_only;
-	status st = cli_connect(cli, &client);
+	struct report report = {.cli = cli};
+	enum cli_exit code = CLI_USAGE;
+	struct strbuf out;
+	status st;
 
-	if (st.code != ST_OK)
-		return cli_fail_status(cli, st);
-	health_only = cli_has_option(cli, "--health") || !credential;
-	st = ops_get_health_rpc(
-	    client, &(struct client_options){.timeout_ms = 2000}, &request, &result);
-	if (st.code != ST_OK) {
-		code = cli_fail_status(cli, st);
-	} else {
-		const Usher__V1__GetHealthReply *health = ops_get_health_reply(&result);
-
-		if (!cli->json)
-			print_health(
-			    url ? url : config_text(cli->config, "bridge.upstream"), health);
-		else if (health_only)
-			(void)cli_print_message(
-			    cli, &meta_usher_v1_get_health_reply, result.payload);
-		code = health->ready ? CLI_OK : CLI_FAILED;
+	if (!cli_has_option(cli, "--health"))
+		report.credential = cli_credential(cli);
+	strbuf_init(&out, JSON_BYTES_MAX);
+	writer_init(&report.writer, &out, 2);
+	writer_object_begin(&report.writer);
+	writer_key(&report.writer, "servers");
+	writer_array_begin(&report.writer);
+	st = ask_all(
+	    &report, slice_text(url ? url : config_text(cli->config, "bridge.upstream")), &code);
+	if (st.code == ST_OK) {
+		writer_array_end(&report.writer);
+		writer_key(&report.writer, "ready");
+		writer_bool(&report.writer, code == CLI_OK);
+		writer_object_end(&report.writer);
+		st = strbuf_status(&out);
 	}
-	client_result_done(&result);
-	if (st.code == ST_OK && !health_only) {
-		enum cli_exit figures = show_figures(cli, client, credential);
-
-		code = code == CLI_OK ? figures : code;
-	}
-	client_free(&client);
-	return code;
+	if (st.code == ST_OK && cli->json)
+		puts(strbuf_text(&out));
+	strbuf_done(&out);
+	return st.code == ST_OK ? code : cli_fail_status(cli, st);
 }
 
 const struct cli_command cli_status = {
     .name = "status",
     .words = "",
     .summary = "say whether a server is ready, and how it is doing",
-    .text = "Exit code 0 when it is ready. Figures want an operator's token, or the bridge's key:\n"
-	    "--credential, USHER_CREDENTIAL, or the setting bridge.key.\n\n"
+    .text = "Asks each server that is named. Exit code 0 when all are ready, 1 when one is not, 3\n"
+	    "when none answers. Figures want an operator's token, or the bridge's key: "
+	    "--credential,\n"
+	    "USHER_CREDENTIAL, or the setting bridge.key.\n\n"
 	    "  usher status --health\n"
-	    "  USHER_CONFIG=data/usher.conf usher status --json | jq .lanes",
+	    "  USHER_CONFIG=data/usher.conf usher status --json | jq '.servers[].figures.lanes'",
     .options =
 	{
-	    {"--url", "URL", "where usherd listens; otherwise the setting bridge.upstream"},
+	    {"--url", "URL", "where usherd listens, or several; otherwise bridge.upstream"},
 	    {"--credential", "TEXT", "an operator's access token, or a key with ops.status"},
 	    {"--health", NULL, "no figures: readiness alone"},
 	    {"--exact", NULL, "count rows instead of estimating (scans the tables)"},

@@ -152,13 +152,12 @@ cli_print_message(struct cli *cli, const struct meta_message *meta, struct slice
 }
 
 status
-cli_connect(const struct cli *cli, struct client **out)
+cli_connect_to(const struct cli *cli, const char *url, struct client **out)
 {
-	const char *url = cli_option_value(cli, "--url");
 	const char *ca_file = config_text(cli->config, "bridge.upstream_ca");
 	const status st = client_new(
 	    &(struct client_settings){
-		.url = url ? url : config_text(cli->config, "bridge.upstream"),
+		.url = url,
 		.tls_ca_file = *ca_file ? ca_file : NULL,
 	    },
 	    out);
@@ -170,6 +169,14 @@ cli_connect(const struct cli *cli, struct client **out)
 		    "certificates to trust",
 		    ca_file);
 	return st;
+}
+
+status
+cli_connect(const struct cli *cli, struct client **out)
+{
+	const char *url = cli_option_value(cli, "--url");
+
+	return cli_connect_to(cli, url ? url : config_text(cli->config, "bridge.upstream"), out);
 }
 
 /* Callers of a server are not told; whoever stands at the database is. */

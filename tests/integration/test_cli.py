@@ -46,7 +46,7 @@ def test_each_program_says_its_version():
 
 
 def test_what_can_not_be_dialled_is_usage():
-    for words in (["--url", "http://x"], ["--url", "tcp://"], ["--url", "x" * 5000]):
+    for words in (["--url", "http://x"], ["--url", "tcp://"], ["--url", "x" * 5000], ["--url", ","]):
         done = plain("status", *words)
         assert done.returncode == USAGE and "BAD_URL" in done.stderr, (words, done)
 
@@ -170,7 +170,38 @@ def test_status_of_a_running_system(system: System, node: Node):
     assert re.search(r"machine +\d+ of \d+ descriptors open, clock \d+\.\d+ s ", done.stdout)
     done = system.cli("status", "--json", "--url", node.url, "--credential", token)
     assert done.returncode == OK, done.stderr
-    assert json.loads(done.stdout)
+    (server,) = json.loads(done.stdout)["servers"]
+    assert server["health"]["ready"] and server["figures"]["lanes"]
+
+
+def test_status_of_several_asks_each_and_says_which(system: System, node: Node):
+    dead = f"tcp://127.0.0.1:{free_port()}"
+    both = ("status", "--health", "--url", f"{dead}, {node.url}")
+    done = system.cli(*both)
+    assert done.returncode == FAILED
+    assert f"{node.url}  ready" in done.stdout and f"{dead}  " not in done.stdout
+    assert f"{dead}: " in done.stderr and node.url not in done.stderr
+    done = system.cli(*both, "--json")
+    said = json.loads(done.stdout)
+    assert done.returncode == FAILED and said["ready"] is False
+    assert [server["url"] for server in said["servers"]] == [dead, node.url]
+    assert said["servers"][0]["failure"]["reason"] == "NOT_CONNECTED"
+    assert said["servers"][1]["health"]["ready"] is True
+    done = system.cli("status", "--json", "--url", f"{dead} {dead}")
+    assert done.returncode == UNREACHABLE and len(json.loads(done.stdout)["servers"]) == 2
+
+
+def test_a_credential_that_is_over_makes_no_server_less_ready(
+    system: System, node: Node, org_a: Organisation
+):
+    words = ("status", "--url", node.url, "--credential", org_a.api_key)
+    done = system.cli(*words)
+    assert done.returncode == OK and "ready" in done.stdout
+    assert "PERMISSION_DENIED" in done.stderr, done.stderr
+    done = system.cli(*words, "--json")
+    (server,) = json.loads(done.stdout)["servers"]
+    assert done.returncode == OK and server["health"]["ready"] and "figures" not in server
+    assert server["figuresFailure"]["code"] == "PERMISSION_DENIED"
 
 
 def test_selftest_does_the_main_job_and_leaves_nothing(
