@@ -17,7 +17,7 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,      /* the server, or the database, refused or failed */
 	CLI_USAGE = 2,       /* the words of the command line, or the settings, are off */
-	CLI_UNREACHABLE = 3, /* nobody answered */
+	CLI_UNREACHABLE = 3, /* no server answered, or there is no database to work with */
 };
 
 struct cli_option {
@@ -57,6 +57,11 @@ bool cli_has_option(const struct cli *cli, const char *name);
 enum cli_exit
 cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...) PRINTF_LIKE(3, 4);
 enum cli_exit cli_fail_status(const struct cli *cli, status st);
+/* The same for what came of a connection of our own to the database. */
+enum cli_exit cli_fail_database(const struct cli *cli, status st);
+
+/* The same failure in the command's own memory: a call's result takes its texts with it. */
+status cli_keep_status(const struct cli *cli, status st);
 
 /* --credential, USHER_CREDENTIAL or the setting bridge.key; NULL when there is none. */
 const char *cli_credential(const struct cli *cli);

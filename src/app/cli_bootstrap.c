@@ -305,7 +305,7 @@ run(struct cli *cli)
 	if (st.code == ST_INVALID_ARGUMENT)
 		return cli_fail(cli, CLI_USAGE, "%s", st.message);
 	if (st.code != ST_OK)
-		return cli_fail_status(cli, st);
+		return cli_fail_database(cli, st);
 	print_made(cli, &made);
 	return CLI_OK;
 }

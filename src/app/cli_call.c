@@ -40,7 +40,8 @@ read_input(struct cli *cli, struct slice *json)
 }
 
 static status
-fetch_descriptors(struct client *client, uint32_t timeout_ms, struct descriptors **out)
+fetch_descriptors(
+    const struct cli *cli, struct client *client, uint32_t timeout_ms, struct descriptors **out)
 {
 	Usher__V1__GetDescriptorsRequest request = USHER__V1__GET_DESCRIPTORS_REQUEST__INIT;
 	struct client_result result;
@@ -52,13 +53,8 @@ fetch_descriptors(struct client *client, uint32_t timeout_ms, struct descriptors
 
 		st = descriptors_load(
 		    slice_of(reply->file_descriptor_set.data, reply->file_descriptor_set.len), out);
-	} else if (st.message) {
-		/* The result's memory goes with it; what it said is wanted still. */
-		static char kept[512];
-
-		snprintf(kept, sizeof kept, "%s", st.message);
-		st = (status){st.code, kept, NULL};
 	}
+	st = cli_keep_status(cli, st);
 	client_result_done(&result);
 	return st;
 }
@@ -224,7 +220,7 @@ run(struct cli *cli)
 	st = cli_connect(cli, &client);
 	if (st.code != ST_OK)
 		return cli_fail_status(cli, st);
-	st = fetch_descriptors(client, timeout_ms, &descriptors);
+	st = fetch_descriptors(cli, client, timeout_ms, &descriptors);
 	if (st.code != ST_OK) {
 		code = cli_fail_status(cli, st);
 	} else if (cli_has_option(cli, "--list")) {

@@ -36,8 +36,7 @@ call(struct selftest *test, const char *credential, const struct client_method *
 	st = result->status;
 	if (st.code == ST_OK)
 		return st;
-	st = arena_refuse(test->cli->arena, st.code, NULL, "%s%s%s", st.reason ? st.reason : "",
-	    st.reason ? ": " : "", st.message ? st.message : "");
+	st = cli_keep_status(test->cli, st);
 	client_result_done(result);
 	return st;
 }
@@ -289,7 +288,7 @@ run(struct cli *cli)
 		st = password_hasher_new(&params, 0, &rand_system, &test.hasher);
 	if (st.code == ST_OK)
 		st = cli_open_store(cli, &store, &test.conn);
-	code = st.code == ST_OK ? run_steps(&test) : cli_fail_status(cli, st);
+	code = st.code == ST_OK ? run_steps(&test) : cli_fail_database(cli, st);
 	if (test.conn)
 		store_return(&test.conn);
 	store_free(&store);

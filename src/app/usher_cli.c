@@ -73,7 +73,7 @@ print_help(FILE *out)
 	fprintf(out,
 	    "\n`usher COMMAND --help` says more, with examples; `usher --version` its version.\n"
 	    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, "
-	    "3 nobody answered.\n");
+	    "3 no server\nanswered, or there is no database to work with.\n");
 }
 
 const char *
@@ -106,19 +106,51 @@ cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...)
 	return code;
 }
 
+static enum cli_exit
+fail_as(const struct cli *cli, enum cli_exit code, status st)
+{
+	return cli_fail(cli, code, "%s%s%s: %s", status_code_name(st.code), st.reason ? " " : "",
+	    st.reason ? st.reason : "", st.message ? st.message : "");
+}
+
 enum cli_exit
 cli_fail_status(const struct cli *cli, status st)
 {
-	enum cli_exit code = CLI_FAILED;
+	/* The client's own words; no server says these. */
+	static const struct {
+		const char *reason;
+		enum cli_exit code;
+	} rows[] = {
+	    {"BAD_URL", CLI_USAGE},
+	    {"BAD_TLS_FILE", CLI_USAGE},
+	    {"NOT_CONNECTED", CLI_UNREACHABLE},
+	    {"NOT_SENT", CLI_UNREACHABLE},
+	    {"CONNECTION_LOST", CLI_UNREACHABLE},
+	    {"NO_ANSWER", CLI_UNREACHABLE},
+	};
 
+	for (size_t i = 0; st.reason && i < sizeof rows / sizeof rows[0]; i++)
+		if (strcmp(st.reason, rows[i].reason) == 0)
+			return fail_as(cli, rows[i].code, st);
+	return fail_as(cli, CLI_FAILED, st);
+}
+
+enum cli_exit
+cli_fail_database(const struct cli *cli, status st)
+{
 	if (st.code == ST_UNAVAILABLE || st.code == ST_DEADLINE_EXCEEDED)
-		code = CLI_UNREACHABLE;
-	/* The client's own words about its settings; no server says these. */
-	if (st.reason &&
-	    (strcmp(st.reason, "BAD_URL") == 0 || strcmp(st.reason, "BAD_TLS_FILE") == 0))
-		code = CLI_USAGE;
-	return cli_fail(cli, code, "%s%s%s: %s", status_code_name(st.code), st.reason ? " " : "",
-	    st.reason ? st.reason : "", st.message ? st.message : "");
+		return fail_as(cli, CLI_UNREACHABLE, st);
+	return cli_fail_status(cli, st);
+}
+
+status
+cli_keep_status(const struct cli *cli, status st)
+{
+	if (st.code == ST_OK)
+		return st;
+	return arena_refuse(cli->arena, st.code,
+	    st.reason ? arena_copy_text(cli->arena, st.reason) : NULL, "%s",
+	    st.message ? st.message : "");
 }
 
 const char *

@@ -144,7 +144,7 @@ def test_nobody_answers(system: System):
     done = system.cli(
         "call", "--url", url, "--timeout-ms", "300", "usher.v1.OpsService/GetHealth"
     )
-    assert done.returncode == UNREACHABLE and done.stderr.strip()
+    assert done.returncode == UNREACHABLE and "UNAVAILABLE NOT_CONNECTED: " in done.stderr
     done = system.cli("status", "--health", "--url", url)
     assert done.returncode == UNREACHABLE
     config = system.write_config("nowhere", {"database.conninfo": "host=/nowhere dbname=usher"})
@@ -286,6 +286,10 @@ def test_a_server_on_a_schema_that_does_not_fit_says_so(cluster: Cluster, system
     with pytest.raises(usher.Unavailable) as refused:
         node.client().auth.login(email="a@example.com", password="a password")
     assert refused.value.reason
+    # A refusal is an answer.
+    login = ("usher.v1.AuthService/Login", '{"email":"a@example.com","password":"a password"}')
+    done = system.cli("call", "--url", node.url, *login)
+    assert done.returncode == FAILED and f"UNAVAILABLE {refused.value.reason}" in done.stderr
     env = {"USHER_DATABASE_CONNINFO": empty.owner}
     assert plain("migrate", "up", env=env).returncode == OK
     wait_until(node.is_ready, "it serves once the schema is there", 20)
