@@ -3,6 +3,7 @@
 #include "app/words.h"
 #include "base/aside.h"
 #include "base/config.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/network.h"
 #include "bridge/bridge.h"
@@ -13,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define HTTP_THREADS_MAX 8
@@ -67,17 +67,12 @@ threads_wanted(void)
 static uint32_t
 connections_allowed(uint32_t wanted)
 {
-	struct rlimit files;
-	rlim_t needed = (rlim_t)wanted + FILES_SPARE;
+	const uint64_t needed = (uint64_t)wanted + FILES_SPARE, allowed = files_raise(needed);
 
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= needed)
+	if (allowed >= needed)
 		return wanted;
-	files.rlim_cur = files.rlim_max < needed ? files.rlim_max : needed;
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (files.rlim_cur >= needed)
-		return wanted;
-	wanted = files.rlim_cur > 2 * FILES_SPARE ? (uint32_t)files.rlim_cur - FILES_SPARE
-						  : (uint32_t)files.rlim_cur / 2;
+	wanted =
+	    allowed > 2 * FILES_SPARE ? (uint32_t)allowed - FILES_SPARE : (uint32_t)allowed / 2;
 	log_event(LOG_WARN, "few_files", "message",
 	    "the limit of open files (ulimit -n, LimitNOFILE=) is below http.connections",
 	    "connections", log_number(wanted), NULL);

@@ -7,6 +7,7 @@
 #include "app/words.h"
 #include "base/aside.h"
 #include "base/config.h"
+#include "base/files.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/network.h"
@@ -44,6 +45,8 @@
 #include <unistd.h>
 
 #define LARGE_BYTES (256 << 10)
+/* One for each connection, and some; what its unit allows. */
+#define FILES_WANTED 65536
 /* A stop waits no longer for the database to take quotas back. */
 #define GIVE_BACK_US (1 * US_PER_S)
 
@@ -525,6 +528,7 @@ main(int argc, char **argv)
 	 */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BYTES);
+	(void)files_raise(FILES_WANTED);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);

@@ -41,6 +41,24 @@ files_count(int *open, int *max)
 	*open = own || files_are_left() ? count : *max;
 }
 
+uint64_t
+files_raise(uint64_t wanted)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return wanted;
+	if (limit.rlim_cur < wanted) {
+		const struct rlimit raised = {
+		    .rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted,
+		    .rlim_max = limit.rlim_max,
+		};
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			limit = raised;
+	}
+	return limit.rlim_cur;
+}
+
 void
 files_look(struct files_watch *watch)
 {

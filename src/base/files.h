@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Could one be had just now? Blocks on nothing. */
 bool files_are_left(void);
@@ -15,6 +16,10 @@ bool files_are_left(void);
 /* How many this process has open, and the most it may have; without one to look with, it has all.
  * Blocks on nothing. */
 void files_count(int *open, int *max);
+
+/* Raise the limit to wanted, as far as whoever started us lets us. Returns what may be open now,
+ * which may be less. For main(): others may count on the limit that they have seen. */
+uint64_t files_raise(uint64_t wanted);
 
 /* Remembers what was told already. Zeroed at first. */
 struct files_watch {

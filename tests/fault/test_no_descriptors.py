@@ -226,3 +226,17 @@ def bridge_connections(bridge: Bridge) -> int:
     port = f":{bridge.port:04X}"
     rows = [row.split() for row in listing]
     return sum(row[1].endswith(port) and row[3] in ("01", "08") for row in rows)
+
+
+def test_servers_take_as_many_as_they_may(system: System, org_a: Organisation):
+    """The limit that a shell or a container hands out is often far below the one that is allowed."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        node = system.node("low")
+        bridge = system.bridge(node, "low_bridge")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    for process, wanted in ((node, 65536), (bridge, 2048 + 256)):
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        assert soft == min(wanted, hard), process.name
