@@ -34,6 +34,9 @@ said=$(systemd-analyze verify --man=no "$root"/units/* 2>&1) || complain "system
 [ -z "$said" ] || complain "$said"
 
 for unit in usherd usher-bridge; do
+	# Five failures in 10 s would end it for good; an address may take longer to come.
+	sed '/^\[Service\]/q' "$prefix/lib/systemd/system/$unit.service" | grep -qx StartLimitIntervalSec=0 ||
+		complain "$unit gives up when it can't start at once"
 	systemd-analyze security --offline=true --no-pager --threshold=$exposure_max \
 		"$prefix/lib/systemd/system/$unit.service" >"$root/log" ||
 		complain "$(cat "$root/log")"
