@@ -20,6 +20,7 @@ import pytest
 import usher
 from usher_testing import SOURCE, Http, free_port, wait_until
 from usher_testing.process import run
+from usher_testing.system import Cluster
 
 UP = "Ctrl-C stops it."
 
@@ -306,6 +307,21 @@ def test_a_database_out_of_reach_is_told(data: pathlib.Path, first: Run):
     assert done.returncode == 1, done.stdout
     assert "/nowhere" in done.stderr and "hidden" not in done.stderr
     assert len(done.stderr.splitlines()) <= 3, done.stderr
+    check_gone(data)
+
+
+def test_a_database_of_yours_is_used_and_its_password_shown_nowhere(
+    data: pathlib.Path, first: Run, cluster: Cluster
+):
+    database = cluster.empty_database("of_yours")
+    uri = f"postgresql://usher_owner:hidden@/{database.name}?host={cluster.socket}"
+    own = Run(data, "--database", uri).wait_up(60)
+    try:
+        assert own.http.get("/ready").status == 200
+        assert database.count("chatbots") == 1 and not (data / "postgres").exists()
+        assert "hidden" not in own.text and "--database" in own.text
+    finally:
+        own.end()
     check_gone(data)
 
 
