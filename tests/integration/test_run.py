@@ -162,6 +162,21 @@ def test_demo_json_has_all_and_is_closed_to_others(first: Run):
     assert sorted(reply.caller.scopes) == ["context.read", "context.write"]
 
 
+def test_nobody_else_may_read_what_it_writes(first: Run):
+    assert stat.S_IMODE(first.data.stat().st_mode) == 0o711
+    for name in ("usher.conf", "master.key", "bridge.key", "usherd.log", "bridge.log", "usherd.pid"):
+        assert stat.S_IMODE((first.data / name).stat().st_mode) & 0o077 == 0, name
+
+
+def test_a_folder_of_somebody_else_is_left_alone(data: pathlib.Path, first: Run):
+    data.mkdir(0o755)
+    (data / "other").touch()
+    done = run(["./run", "--data", data], cwd=SOURCE)
+    assert done.returncode == 1 and str(data) in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "--data" in done.stderr
+    assert stat.S_IMODE(data.stat().st_mode) == 0o755 and os.listdir(data) == ["other"]
+
+
 def test_the_three_commands_work_when_pasted(first: Run):
     at = next(i for i, line in enumerate(first.lines) if line.startswith("Try"))
     commands = [line.strip() for line in first.lines[at + 1 : at + 4]]
