@@ -53,7 +53,7 @@ struct cli_command {
 const char *cli_option_value(const struct cli *cli, const char *name);
 bool cli_has_option(const struct cli *cli, const char *name);
 
-/* "usher call: message" on stderr (a JSON object with --json), and the exit code that fits. */
+/* "usher call: message" on stderr, and the exit code that fits. */
 enum cli_exit
 cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...) PRINTF_LIKE(3, 4);
 enum cli_exit cli_fail_status(const struct cli *cli, status st);

@@ -1,4 +1,4 @@
-/* metrics.h - usherd's own small listener: /metrics for Prometheus, /health for a supervisor.
+/* metrics.h - usherd's own small listener: /metrics for Prometheus, and nothing else.
  * Threads: the HTTP server's. */
 #ifndef USHER_APP_METRICS_H
 #define USHER_APP_METRICS_H
