@@ -198,7 +198,7 @@ run(struct program *program, const sigset_t *signals)
 	log_stop();
 	if (opened.code == ST_OK)
 		return 0;
-	fprintf(stderr, "usher-bridge: %s\n",
+	words_complain("usher-bridge", opened.reason,
 	    program->message.bytes ? strbuf_text(&program->message) : opened.message);
 	return opened.code == ST_INVALID_ARGUMENT ? 2 : 1;
 }

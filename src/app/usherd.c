@@ -554,7 +554,7 @@ main(int argc, char **argv)
 	if (st.code == ST_OK)
 		serve(&node, &signals);
 	else
-		fprintf(stderr, "usherd: %s\n", st.message);
+		words_complain("usherd", st.reason, st.message);
 	node_close(&node);
 	log_stop();
 	config_free(&node.config);

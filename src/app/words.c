@@ -19,3 +19,9 @@ words_answer(const char *program, void (*print_help)(void), const char *word)
 	fprintf(stderr, "%s: what is \"%s\"? See %s --help\n", program, word, program);
 	return 2;
 }
+
+void
+words_complain(const char *program, const char *reason, const char *message)
+{
+	fprintf(stderr, "%s: %s%s%s\n", program, reason ? reason : "", reason ? ": " : "", message);
+}

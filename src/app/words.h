@@ -6,4 +6,7 @@
  * says where help is. word is the first of them. Returns the exit code: 0, or 2 for a slip. */
 int words_answer(const char *program, void (*print_help)(void), const char *word);
 
+/* Why it does not start, on stderr; the reason, which docs/operations.md lists, may be NULL. */
+void words_complain(const char *program, const char *reason, const char *message);
+
 #endif

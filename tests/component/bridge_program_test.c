@@ -149,6 +149,7 @@ a_port_in_use_is_said(void **state)
 	snprintf(words, sizeof words, "--http.listen 127.0.0.1:%d", first.port);
 	second = start(words);
 	assert_int_equal(wait_until_it_ends(&second, output), 1);
+	assert_non_null(strstr(output, "usher-bridge: ADDRESS_IN_USE: http.listen: "));
 	assert_non_null(strstr(output, "another program listens"));
 	kill(first.pid, SIGTERM);
 	assert_int_equal(wait_until_it_ends(&first, output), 0);
