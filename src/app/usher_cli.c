@@ -242,6 +242,19 @@ cli_open_store(const struct cli *cli, struct store **store, struct store_conn **
 	return STATUS_OK;
 }
 
+/* false: it is one too many (already said). */
+static bool
+take_plain_word(struct cli *cli, const char *word)
+{
+	if (cli->words_count == cli->command->words_max) {
+		cli_fail(cli, CLI_USAGE, "what is \"%s\"? See usher %s --help", word,
+		    cli->command->name);
+		return false;
+	}
+	cli->words[cli->words_count++] = word;
+	return true;
+}
+
 /* Take one word of the command line: an option of the row, or a plain word.
  * Returns how many of argv were used, or 0 for a usage error (already said). */
 static int
@@ -250,15 +263,8 @@ take_word(struct cli *cli, char **argv)
 	const char *equals = strchr(argv[0], '=');
 	size_t name_bytes = equals ? (size_t)(equals - argv[0]) : strlen(argv[0]);
 
-	if (strncmp(argv[0], "--", 2) != 0) {
-		if (cli->words_count == cli->command->words_max) {
-			cli_fail(cli, CLI_USAGE, "what is \"%s\"? See usher %s --help", argv[0],
-			    cli->command->name);
-			return 0;
-		}
-		cli->words[cli->words_count++] = argv[0];
-		return 1;
-	}
+	if (strncmp(argv[0], "--", 2) != 0)
+		return take_plain_word(cli, argv[0]);
 	for (size_t i = 0; cli->command->options[i].name; i++) {
 		const struct cli_option *option = &cli->command->options[i];
 
@@ -285,7 +291,7 @@ take_word(struct cli *cli, char **argv)
 static enum cli_exit
 run_command(struct cli *cli, char **argv)
 {
-	while (*argv) {
+	while (*argv && strcmp(*argv, "--") != 0) {
 		int used;
 
 		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
@@ -302,6 +308,10 @@ run_command(struct cli *cli, char **argv)
 			return CLI_USAGE;
 		argv += used;
 	}
+	/* What stands behind "--" are plain words. */
+	while (*argv && *++argv)
+		if (!take_plain_word(cli, *argv))
+			return CLI_USAGE;
 	if (cli->words_count < cli->command->words_min)
 		return cli_fail(cli, CLI_USAGE, "%s is missing; see usher %s --help",
 		    cli->command->words, cli->command->name);

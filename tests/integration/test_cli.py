@@ -94,6 +94,17 @@ def test_call_calls_any_method(system: System, node: Node, org_a: Organisation):
     assert json.loads(done.stdout)["chatbot"]["chatbotId"] == org_a.chatbot_id
 
 
+def test_two_dashes_end_the_options(system: System, node: Node):
+    health = "usher.v1.OpsService/GetHealth"
+    for words in (["--", health], ["--", health, "{}"], [health, "--", "{}"]):
+        done = system.cli("call", "--url", node.url, *words)
+        assert done.returncode == OK, done.stderr
+    done = system.cli("call", "--url", node.url, "--", "--list")
+    assert done.returncode == USAGE and "no method --list" in done.stderr
+    done = system.cli("call", "--", health, "{}", "--json")
+    assert done.returncode == USAGE and '"--json"' in done.stderr
+
+
 def test_call_keeps_its_deadline_and_wants_a_number():
     """Completion asks with a short one: nobody there must not freeze the shell."""
     began = time.monotonic()
