@@ -45,6 +45,7 @@ struct cli_command {
 	const char *summary; /* one line */
 	const char *text;    /* what else there is to say, with examples */
 	size_t words_min, words_max;
+	bool without_settings; /* config stays NULL */
 	struct cli_option options[CLI_OPTIONS_MAX];
 	enum cli_exit (*run)(struct cli *cli);
 };

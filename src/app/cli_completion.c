@@ -43,5 +43,6 @@ const struct cli_command cli_completion = {
     .summary = "print completion for bash",
     .text = "  source <(usher completion)\n"
 	    "  usher completion | sudo tee /etc/bash_completion.d/usher",
+    .without_settings = true,
     .run = run,
 };

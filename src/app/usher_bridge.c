@@ -211,6 +211,8 @@ main(int argc, char **argv)
 	sigset_t signals;
 	int code = 2;
 
+	if (words_answer("usher-bridge", print_help, argv + 1))
+		return 0;
 	/* Threads would each get an arena of their own to fragment. */
 	mallopt(M_ARENA_MAX, 2);
 	/* Or it would rise with the first large body, and later ones stay in those arenas. */
@@ -225,8 +227,7 @@ main(int argc, char **argv)
 	if (config_load(argc, argv, NULL, &program.config, &rest, &program.message).code != ST_OK) {
 		fprintf(stderr, "usher-bridge: %s\n", strbuf_text(&program.message));
 	} else {
-		code = rest[0] ? words_answer("usher-bridge", print_help, rest[0])
-			       : run(&program, &signals);
+		code = rest[0] ? words_refuse("usher-bridge", rest[0]) : run(&program, &signals);
 		config_free(&program.config);
 	}
 	strbuf_done(&program.message);

@@ -1,5 +1,6 @@
 /* usher: the command line. Reads the words, finds the command's row, runs it. */
 #include "app/cli.h"
+#include "app/words.h"
 
 #include "base/aside.h"
 #include "base/log.h"
@@ -37,9 +38,10 @@ cli_command_at(size_t index)
 
 static const struct cli_option common_options[] = {
     {"--json", NULL, "print for programs: one JSON value on standard output"},
-    {"--config", "FILE", "settings; otherwise USHER_CONFIG, or ./usher.conf"},
     {"--help", NULL, "this text"},
 };
+static const struct cli_option config_option = {
+    "--config", "FILE", "settings; otherwise USHER_CONFIG, or ./usher.conf"};
 
 static void
 print_option(FILE *out, const struct cli_option *option)
@@ -60,6 +62,9 @@ print_command_help(FILE *out, const struct cli_command *command)
 		print_option(out, option);
 	for (size_t i = 0; i < sizeof common_options / sizeof common_options[0]; i++)
 		print_option(out, &common_options[i]);
+	if (command->without_settings)
+		return;
+	print_option(out, &config_option);
 	fprintf(out, "  %-26s %s\n", "--NAME VALUE", "any setting; `usher config` lists them");
 }
 
@@ -294,10 +299,6 @@ run_command(struct cli *cli, char **argv)
 	while (*argv && strcmp(*argv, "--") != 0) {
 		int used;
 
-		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
-			print_command_help(stdout, cli->command);
-			return CLI_OK;
-		}
 		if (strcmp(*argv, "--json") == 0) {
 			cli->json = true;
 			argv++;
@@ -349,7 +350,14 @@ main(int argc, char **argv)
 	    arena_init(&arena, 64u << 10, CLI_ARENA_BYTES_MAX).code != ST_OK)
 		return cli_fail(&cli, CLI_FAILED, "no memory");
 	cli.arena = &arena;
-	if (config_load(argc - 1, argv + 1, NULL, &cli.config, &rest, &message).code != ST_OK) {
+	/* Without settings, which may be what is wrong. */
+	if (words_have(argv + 2, "--help") || words_have(argv + 2, "-h")) {
+		print_command_help(stdout, cli.command);
+		code = CLI_OK;
+	} else if (cli.command->without_settings) {
+		code = run_command(&cli, argv + 2);
+	} else if (config_load(argc - 1, argv + 1, NULL, &cli.config, &rest, &message).code !=
+		   ST_OK) {
 		code = cli_fail(&cli, CLI_USAGE, "%s", strbuf_text(&message));
 	} else {
 		code = run_command(&cli, rest);

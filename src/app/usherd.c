@@ -522,6 +522,8 @@ main(int argc, char **argv)
 	sigset_t signals;
 	status st;
 
+	if (words_answer("usherd", print_help, argv + 1))
+		return 0;
 	/* Threads would each get an arena of 64 MiB to fragment. */
 	mallopt(M_ARENA_MAX, 2);
 	/* Large messages go back to the system when they are freed, however many there were before.
@@ -543,10 +545,8 @@ main(int argc, char **argv)
 	}
 	strbuf_done(&message);
 	if (rest[0]) {
-		int code = words_answer("usherd", print_help, rest[0]);
-
 		config_free(&node.config);
-		return code;
+		return words_refuse("usherd", rest[0]);
 	}
 	if (log_start(STDERR_FILENO, level_of(node.config)).code != ST_OK)
 		return 1;

@@ -5,17 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
-int
-words_answer(const char *program, void (*print_help)(void), const char *word)
+bool
+words_have(char **argv, const char *name)
 {
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+	for (; *argv && strcmp(*argv, "--") != 0; argv++)
+		if (strcmp(*argv, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+words_answer(const char *program, void (*print_help)(void), char **argv)
+{
+	if (words_have(argv, "--help") || words_have(argv, "-h"))
 		print_help();
-		return 0;
-	}
-	if (strcmp(word, "--version") == 0) {
+	else if (words_have(argv, "--version"))
 		printf("%s %s\n", program, USHER_VERSION);
-		return 0;
-	}
+	else
+		return false;
+	return true;
+}
+
+int
+words_refuse(const char *program, const char *word)
+{
 	fprintf(stderr, "%s: what is \"%s\"? See %s --help\n", program, word, program);
 	return 2;
 }

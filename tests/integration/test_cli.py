@@ -251,6 +251,19 @@ def test_a_misspelt_setting_is_told_with_the_right_one(system: System):
     assert "databse.name" in done.stderr and "database.name" in done.stderr
 
 
+def test_who_asks_for_help_is_helped_whatever_the_settings_say(tmp_path: pathlib.Path):
+    (tmp_path / "usher.conf").write_text("databse.name = usher\n")
+    env = {name: value for name, value in os.environ.items() if name != "USHER_CONFIG"}
+    assert run([CLI, "config"], cwd=tmp_path, env=env).returncode == USAGE
+    for program, *words in (
+        ("usher", "status", "--help"), ("usher", "call", "--url", "x", "-h"), ("usher", "completion"),
+        ("usherd", "--help"), ("usherd", "--log.level", "loud", "-h"), ("usherd", "--version"),
+        ("usher-bridge", "--help"), ("usher-bridge", "--version"),
+    ):  # fmt: skip
+        done = run([CLI.with_name(program), *words], cwd=tmp_path, env=env)
+        assert done.returncode == OK and done.stdout and not done.stderr, (program, words, done)
+
+
 def test_completion_is_bash(system: System, node: Node):
     done = plain("completion")
     assert done.returncode == OK
