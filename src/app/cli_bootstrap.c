@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -104,26 +106,60 @@ ensure_bridge_key(struct cli *cli, struct store_conn *conn, const char *path, st
 	return files_write_draft(cli->arena, path, slice_text(key.text));
 }
 
+static volatile sig_atomic_t signal_caught;
+
+static void
+catch_signal(int number)
+{
+	signal_caught = number;
+}
+
+/* A line from the terminal that is not shown. Who ends the program meanwhile finds the terminal as
+ * it was: the signal has its way when that is done. false: there is no line. */
+static bool
+read_unseen(const char *prompt, char *line, size_t line_bytes)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	const struct sigaction catches = {.sa_handler = catch_signal};
+	struct sigaction before[sizeof ends / sizeof ends[0]];
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct termios shown, unseen;
+	sigset_t held, let;
+	bool got;
+
+	if (tcgetattr(STDIN_FILENO, &shown) != 0)
+		return false;
+	unseen = shown;
+	unseen.c_lflag &= ~(tcflag_t)ECHO;
+	sigemptyset(&held);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+		sigaddset(&held, ends[i]);
+	sigprocmask(SIG_BLOCK, &held, &let);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+		sigaction(ends[i], &catches, &before[i]);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+	fputs(prompt, stderr);
+	/* They are let in here alone; a terminal that can be read has a whole line. */
+	got = ppoll(&input, 1, NULL, &let) > 0 && fgets(line, (int)line_bytes, stdin);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	fputc('\n', stderr);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+		sigaction(ends[i], &before[i], NULL);
+	if (signal_caught)
+		raise(signal_caught);
+	sigprocmask(SIG_SETMASK, &let, NULL);
+	return got;
+}
+
 /* Ask for a password without showing it; one line of standard input when that is no terminal. */
 static status
 ask_password(struct arena *arena, const char **out)
 {
 	char line[PASSWORD_BYTES_MAX + 2] = "";
-	bool terminal = isatty(STDIN_FILENO);
-	struct termios before, silent;
-	char *got;
+	bool got = isatty(STDIN_FILENO)
+		       ? read_unseen("Password of the administrator: ", line, sizeof line)
+		       : fgets(line, sizeof line, stdin) != NULL;
 
-	if (terminal && tcgetattr(STDIN_FILENO, &before) == 0) {
-		silent = before;
-		silent.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-		fputs("Password of the administrator: ", stderr);
-	}
-	got = fgets(line, sizeof line, stdin);
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
-	}
 	line[strcspn(line, "\r\n")] = '\0';
 	if (!got || utf8_length(slice_text(line)) < PASSWORD_CHARS_MIN)
 		return REFUSE(ST_INVALID_ARGUMENT, "the password comes from the terminal or "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import subprocess
+import termios
 import time
 
 import pytest
@@ -424,3 +427,21 @@ def test_bootstrap_makes_the_platforms_organisation_without_a_bridge_too(cluster
         assert done.returncode == OK, done.stderr
         made = json.loads(done.stdout)["systemOrgId"]
         assert database.sql("SELECT id FROM usher.orgs WHERE is_system") == made
+
+
+def test_a_terminal_shows_again_what_is_typed_after_ctrl_c():
+    """Nothing of the password is shown, and the shell is no worse off when somebody thinks better of it."""
+    master, slave = pty.openpty()
+    # Its shell has the terminal, as it does for whoever types.
+    script = 'trap : INT; "$0" bootstrap --email a@example.com --org A; echo "code $?"; stty -a'
+    with subprocess.Popen(
+        ["sh", "-c", script, CLI], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as shell:  # fmt: skip
+        wait_until(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO, "it asks")
+        os.write(master, b"\x03")
+        said, _ = shell.communicate(timeout=20)
+    os.close(master)
+    os.close(slave)
+    assert "code 130" in said, said
+    assert re.search(r"[ \n]echo ", said), said
