@@ -66,7 +66,7 @@ status cli_keep_status(const struct cli *cli, status st);
 
 /* --credential, USHER_CREDENTIAL or the setting bridge.key; NULL when there is none. */
 const char *cli_credential(const struct cli *cli);
-/* A message as JSON on standard output. */
+/* A message as JSON on standard output: in one line with --json, indented for people. */
 enum cli_exit
 cli_print_message(struct cli *cli, const struct meta_message *meta, struct slice payload);
 

@@ -112,25 +112,6 @@ print_failure(const struct cli *cli, const struct client_result *result)
 		fprintf(stderr, "  not sooner than in %u ms\n", result->retry_after_ms);
 }
 
-/* The reply as indented JSON on standard output. */
-static status
-print_reply(struct cli *cli, const struct meta_message *meta, struct slice payload)
-{
-	struct strbuf out;
-	struct writer writer;
-	status st;
-
-	strbuf_init(&out, 64u << 20);
-	writer_init(&writer, &out, cli->json ? 0 : 2);
-	st = pbjson_to_json(meta, payload, cli->arena, &writer);
-	if (st.code == ST_OK)
-		st = strbuf_status(&out);
-	if (st.code == ST_OK)
-		puts(strbuf_text(&out));
-	strbuf_done(&out);
-	return st;
-}
-
 /* 0: the method's own. */
 static bool
 read_timeout(const struct cli *cli, uint32_t *timeout_ms)
@@ -183,9 +164,7 @@ call_method(struct cli *cli, struct client *client, const struct descriptors_met
 		code = cli_fail_status(cli, result.status);
 		print_failure(cli, &result);
 	} else {
-		st = print_reply(cli, method->reply, result.payload);
-		if (st.code != ST_OK)
-			code = cli_fail_status(cli, st);
+		code = cli_print_message(cli, method->reply, result.payload);
 	}
 	client_result_done(&result);
 	strbuf_done(&payload);

@@ -178,7 +178,7 @@ cli_print_message(struct cli *cli, const struct meta_message *meta, struct slice
 	status st;
 
 	strbuf_init(&out, 64u << 20);
-	writer_init(&writer, &out, 2);
+	writer_init(&writer, &out, cli->json ? 0 : 2);
 	st = pbjson_to_json(meta, payload, cli->arena, &writer);
 	if (st.code == ST_OK)
 		st = strbuf_status(&out);
