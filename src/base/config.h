@@ -33,6 +33,9 @@ struct config_row {
 	bool reloadable;
 	const char *help;    /* one sentence */
 	const char *choices; /* of TEXT: "none|files", or NULL */
+	/* Of TEXT, or NULL; asked about an empty one too. wants: what does suit, for people. */
+	bool (*suits)(const char *text);
+	const char *wants;
 };
 
 enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };

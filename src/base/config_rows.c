@@ -1,6 +1,8 @@
 /* The one table of settings. A new one is a new row here, and nothing else; keep each group
  * together, write the help as one sentence and give every number its limits. */
 #include "base/config.h"
+#include "base/email.h"
+#include "base/limits.h"
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
@@ -26,6 +28,11 @@
 		.name = (row_name), .type = CONFIG_TEXT, .default_text = "", .min = (row_min),     \
 		.max = (row_max), .secret = true, .help = (row_help)                               \
 	}
+#define CHECKED(row_name, text, row_suits, row_wants, row_help)                                    \
+	{                                                                                          \
+		.name = (row_name), .type = CONFIG_TEXT, .default_text = (text),                   \
+		.suits = (row_suits), .wants = (row_wants), .help = (row_help)                     \
+	}
 #define BOOL(row_name, text, row_help)                                                             \
 	{                                                                                          \
 		.name = (row_name), .type = CONFIG_BOOL, .default_text = (text),                   \
@@ -39,6 +46,18 @@
 #define INT(name, text, min, max, help) NUMBER(name, CONFIG_INT, text, min, max, help)
 #define BYTES(name, text, min, max, help) NUMBER(name, CONFIG_BYTES, text, min, max, help)
 #define DURATION(name, text, min, max, help) NUMBER(name, CONFIG_DURATION, text, min, max, help)
+
+/* What signs tokens refuses any other, and nobody could log in. */
+#define TOKEN_NAME_WANTS "1 to 255 printable ASCII characters, without \" and \\"
+_Static_assert(TOKEN_NAME_BYTES_MAX == 255, "TOKEN_NAME_WANTS says so");
+
+static bool
+token_name_suits(const char *text)
+{
+	const struct slice name = slice_text(text);
+
+	return name.bytes > 0 && name.bytes <= TOKEN_NAME_BYTES_MAX && text_is_plain(name);
+}
 
 /* clang-format off */
 const struct config_row config_rows[] = {
@@ -99,12 +118,16 @@ const struct config_row config_rows[] = {
 	TEXT("signup.org", "",
 	    "The organisation in which sign-up makes a user: its id; empty refuses sign-up."),
 	CHOICE("mail.mode", "none", "none|files", "How mail leaves: not at all, or to mail.dir."),
-	TEXT("mail.from", "usher@localhost", "The address that mail comes from."),
+	CHECKED("mail.from", "usher@localhost", email_is_bare,
+	    "an address and nothing else, as in usher@example.org",
+	    "The address that mail comes from."),
 	TEXT("mail.dir", "", "The folder that mail.mode = files writes to."),
 
 	SECRET("master_key", 43, 44, "32 bytes in base64: seals what is sealed in the database."),
-	TEXT("token.issuer", "usher", "The iss of access tokens."),
-	TEXT("token.audience", "usher", "The aud of access tokens."),
+	CHECKED("token.issuer", "usher", token_name_suits, TOKEN_NAME_WANTS,
+	    "The iss of access tokens."),
+	CHECKED("token.audience", "usher", token_name_suits, TOKEN_NAME_WANTS,
+	    "The aud of access tokens."),
 	DURATION("token.access_ttl", "15m", MINUTE, DAY, "How long an access token lives."),
 	DURATION("token.refresh_ttl", "7d", HOUR, 400 * DAY, "How long a refresh token lives."),
 	DURATION("token.session_ttl", "90d", HOUR, 3650 * DAY,

@@ -130,6 +130,10 @@ parse_text(const struct config_row *row, const char *text, struct strbuf *messag
 		strbuf_add_text(message, "wants UTF-8");
 		return REFUSE(ST_INVALID_ARGUMENT, "a setting is wrong");
 	}
+	if (row->suits && !row->suits(text)) {
+		strbuf_add_format(message, "wants %s", row->wants);
+		return REFUSE(ST_INVALID_ARGUMENT, "a setting is wrong");
+	}
 	/* Empty is unset, whatever the least length. */
 	if (bytes == 0 || is_in_range(row, (int64_t)bytes))
 		return STATUS_OK;

@@ -74,6 +74,22 @@ email_is_good(const char *text)
 	       local_part_is_good(text, (size_t)(at - text)) && domain_is_good(at + 1);
 }
 
+/* Printable ASCII without what could end it or begin another. */
+bool
+email_is_bare(const char *text)
+{
+	size_t bytes = strlen(text), ats = 0;
+
+	if (bytes < 3 || bytes > EMAIL_BYTES_MAX || text[0] == '@' || text[bytes - 1] == '@')
+		return false;
+	for (size_t i = 0; i < bytes; i++) {
+		if (text[i] <= 0x20 || text[i] >= 0x7f || strchr("<>()[],;:\\\"", text[i]))
+			return false;
+		ats += text[i] == '@';
+	}
+	return ats == 1;
+}
+
 void
 email_fold(char *text)
 {

@@ -33,6 +33,15 @@ separates_words(uint8_t byte)
 }
 
 bool
+text_is_plain(struct slice text)
+{
+	for (size_t i = 0; i < text.bytes; i++)
+		if (!char_is_quotable(text.data[i]))
+			return false;
+	return true;
+}
+
+bool
 slice_take_word(struct slice *rest, struct slice *out)
 {
 	size_t bytes = 0;

@@ -71,6 +71,14 @@ size_t utf8_length(struct slice text);
 /* Length in bytes of the sequence that encodes code_point, written to out[4]. */
 size_t utf8_encode(uint32_t code_point, uint8_t out[4]);
 
+/* May it stand between JSON's quotes as it is: printable ASCII without " and \? */
+static inline bool
+char_is_quotable(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+bool text_is_plain(struct slice text);
+
 /* Lower-case hex; out has room for 2 * bytes + 1. */
 void hex_encode(struct slice data, char *out);
 /* Exactly out_bytes from 2 * out_bytes hex digits of either case; false otherwise. */

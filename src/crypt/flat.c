@@ -1,21 +1,6 @@
 #include "crypt/flat.h"
 
 static bool
-char_is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-bool
-flat_text_is_plain(struct slice text)
-{
-	for (size_t i = 0; i < text.bytes; i++)
-		if (!char_is_plain(text.data[i]))
-			return false;
-	return true;
-}
-
-static bool
 take_char(struct slice *rest, char c)
 {
 	if (rest->bytes == 0 || rest->data[0] != (uint8_t)c)
@@ -31,7 +16,7 @@ take_text(struct slice *rest, struct slice *out)
 
 	if (!take_char(rest, '"'))
 		return false;
-	while (length < rest->bytes && char_is_plain(rest->data[length]))
+	while (length < rest->bytes && char_is_quotable(rest->data[length]))
 		length++;
 	*out = slice_of(rest->data, length);
 	*rest = slice_of(rest->data + length, rest->bytes - length);

@@ -1,6 +1,6 @@
 /* flat.h - read the JSON that our tokens are made of: one flat object, as compact as we write it.
  *
- * Values are texts of printable ASCII without escapes, or whole numbers. Spaces, escapes, nesting,
+ * Values are plain texts (text_is_plain()), or whole numbers. Spaces, escapes, nesting,
  * other values, empty names and a name that comes twice are refused, so a token has one reading.
  * Lifetime: members borrow the text. Threads: any. Source: RFC 8259, a subset. */
 #ifndef USHER_CRYPT_FLAT_H
@@ -24,8 +24,5 @@ bool flat_parse(
 /* NULL when there is none of that name. */
 const struct flat_member *
 flat_find(const struct flat_member *members, size_t members_count, const char *name);
-
-/* May it stand in such a text? */
-bool flat_text_is_plain(struct slice text);
 
 #endif

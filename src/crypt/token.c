@@ -21,7 +21,7 @@ name_is_good(const char *name)
 {
 	struct slice text = slice_text(name);
 
-	return text.bytes && text.bytes <= TOKEN_NAME_BYTES_MAX && flat_text_is_plain(text);
+	return text.bytes && text.bytes <= TOKEN_NAME_BYTES_MAX && text_is_plain(text);
 }
 
 static const char *

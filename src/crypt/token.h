@@ -17,13 +17,13 @@
 #ifndef USHER_CRYPT_TOKEN_H
 #define USHER_CRYPT_TOKEN_H
 
+#include "base/limits.h"
 #include "base/uuid.h"
 #include "crypt/crypt.h"
 
 #define TOKEN_TTL_S 900
 #define TOKEN_LEEWAY_S 10         /* for clocks that disagree; on exp, nbf and iat */
 #define TOKEN_TEXT_BYTES_MAX 2048 /* longer ones are refused unread */
-#define TOKEN_NAME_BYTES_MAX 255  /* iss and aud */
 #define TOKEN_KEYS_MAX 8
 #define TOKEN_KID_BYTES BASE64_TEXT_BYTES(32) /* with NUL */
 #define TOKEN_USE_ACCESS "access"

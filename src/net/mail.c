@@ -1,6 +1,7 @@
 #include "net/mail.h"
 
 #include "base/clock.h"
+#include "base/email.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -18,25 +19,6 @@ static bool
 char_is_control(uint8_t c)
 {
 	return c < 0x20 || c == 0x7f;
-}
-
-/* A bare address: printable ASCII without what could end it or begin another. */
-static bool
-address_is_good(const char *address)
-{
-	struct slice text = slice_text(address);
-	size_t ats = 0;
-
-	if (text.bytes < 3 || text.bytes > EMAIL_BYTES_MAX || text.data[0] == '@' ||
-	    text.data[text.bytes - 1] == '@')
-		return false;
-	for (size_t i = 0; i < text.bytes; i++) {
-		uint8_t c = text.data[i];
-		if (c <= 0x20 || c >= 0x7f || strchr("<>()[],;:\\\"", c))
-			return false;
-		ats += c == '@';
-	}
-	return ats == 1;
 }
 
 static bool
@@ -71,7 +53,7 @@ body_is_good(const char *body)
 static status
 check(const struct mail *mail)
 {
-	if (!address_is_good(mail->from) || !address_is_good(mail->to))
+	if (!email_is_bare(mail->from) || !email_is_bare(mail->to))
 		return REFUSE(ST_INVALID_ARGUMENT, "the mail's sender or recipient is no address");
 	if (!line_is_good(mail->subject, MAIL_SUBJECT_BYTES_MAX))
 		return REFUSE(ST_INVALID_ARGUMENT,

@@ -102,7 +102,7 @@ parse_flat(struct slice json)
 		return;
 	assert(count >= 1 && count <= 8);
 	for (size_t i = 0; i < count; i++) {
-		assert(flat_text_is_plain(members[i].name) && flat_text_is_plain(members[i].text));
+		assert(text_is_plain(members[i].name) && text_is_plain(members[i].text));
 		assert(members[i].number >= 0 && members[i].number <= FLAT_NUMBER_MAX);
 	}
 }

@@ -1,5 +1,6 @@
 #include "base/config.h"
 #include "base/config_file.h"
+#include "base/limits.h"
 #include "tests/lib/scratch.h"
 
 #include <setjmp.h>
@@ -189,6 +190,33 @@ a_wrong_value_is_refused_with_what_is_wanted(void **state)
 	    "master_key = short", "usher.conf:1: master_key wants 43 to 44 bytes, not 5");
 }
 
+/* What nobody looks at before it is used, and what no call or mail gets past then. */
+static void
+what_mail_and_tokens_would_be_refused_for_is_refused_at_the_start(void **state)
+{
+	static const char *const names[] = {"token.issuer", "token.audience"};
+	static const char *const bad[] = {"", "Gr\xc3\xbc\xc3\x9f", "\"a\\tb\"", "a\\b", "a\"b"};
+	char text[TOKEN_NAME_BYTES_MAX + 64], want[256];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "%s = %s", names[i % 2], bad[i / 2]);
+		snprintf(want, sizeof(want),
+		    "usher.conf:1: %s wants 1 to 255 printable ASCII characters, without \" and \\",
+		    names[i % 2]);
+		assert_refused(text, want);
+	}
+	snprintf(text, sizeof(text), "token.issuer = %0*d", TOKEN_NAME_BYTES_MAX + 1, 0);
+	assert_int_equal(load_file(text).code, ST_INVALID_ARGUMENT);
+	snprintf(text, sizeof(text), "token.issuer = %0*d", TOKEN_NAME_BYTES_MAX, 0);
+	assert_int_equal(load_file(text).code, ST_OK);
+	assert_refused("mail.from = Usher <usher@example.org>",
+	    "usher.conf:1: mail.from wants an address and nothing else, as in usher@example.org");
+	assert_refused("mail.from =",
+	    "usher.conf:1: mail.from wants an address and nothing else, as in usher@example.org");
+	assert_int_equal(load_file("mail.from = usher@example.org").code, ST_OK);
+}
+
 static void
 a_line_of_another_shape_is_refused(void **state)
 {
@@ -376,6 +404,7 @@ main(void)
 	    TEST(the_file_may_be_named_and_must_exist_then),
 	    TEST(an_unknown_name_is_refused_with_the_nearest_right_one),
 	    TEST(a_wrong_value_is_refused_with_what_is_wanted),
+	    TEST(what_mail_and_tokens_would_be_refused_for_is_refused_at_the_start),
 	    TEST(a_line_of_another_shape_is_refused),
 	    TEST(a_file_is_read_as_its_grammar_says),
 	    TEST(a_secret_may_come_from_a_file_and_is_never_shown),
