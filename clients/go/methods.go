@@ -19,7 +19,7 @@ var authSignUp = method{"usher.v1.AuthService/SignUp", 0x331cfbc5, 5000, 1048576
 // SignUp: Ask for an account. Nothing exists until the address is verified. An address that has an
 // account already gets the same answer (and a mail that says so).
 // Errors: INVALID_ARGUMENT (shape), RESOURCE_EXHAUSTED (too many from here or for this address),
-// UNAVAILABLE MAIL_NOT_CONFIGURED.
+// UNAVAILABLE MAIL_NOT_CONFIGURED, FAILED_PRECONDITION SIGNUP_CLOSED (no organisation takes any).
 func (s AuthService) SignUp(ctx context.Context, request *usherv1.SignUpRequest, options ...Option) (*usherv1.SignUpReply, error) {
 	reply := new(usherv1.SignUpReply)
 	if err := s.client.call(ctx, &authSignUp, request, reply, options); err != nil {
@@ -44,7 +44,8 @@ var authLogin = method{"usher.v1.AuthService/Login", 0xd03e4e0e, 5000, 1048576, 
 
 // Login: Trade an address and password for tokens.
 // Errors: UNAUTHENTICATED (unknown, wrong or disabled: one text for all), PERMISSION_DENIED
-// EMAIL_NOT_VERIFIED (right, but the sign-up is still open), RESOURCE_EXHAUSTED (too many tries).
+// EMAIL_NOT_VERIFIED (right, but the sign-up is still open), NOT_FOUND ORG_NOT_FOUND (right, but
+// not in org_id), RESOURCE_EXHAUSTED (too many tries).
 func (s AuthService) Login(ctx context.Context, request *usherv1.LoginRequest, options ...Option) (*usherv1.Tokens, error) {
 	reply := new(usherv1.Tokens)
 	if err := s.client.call(ctx, &authLogin, request, reply, options); err != nil {

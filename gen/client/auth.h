@@ -21,7 +21,7 @@ extern const struct client_method auth_get_jwks_method;
 /* Ask for an account. Nothing exists until the address is verified. An address that has an
  * account already gets the same answer (and a mail that says so).
  * Errors: INVALID_ARGUMENT (shape), RESOURCE_EXHAUSTED (too many from here or for this address),
- * UNAVAILABLE MAIL_NOT_CONFIGURED. */
+ * UNAVAILABLE MAIL_NOT_CONFIGURED, FAILED_PRECONDITION SIGNUP_CLOSED (no organisation takes any). */
 static inline status
 auth_sign_up_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__SignUpRequest *request, struct client_result *result)
@@ -52,7 +52,8 @@ auth_verify_email_reply(const struct client_result *result)
 
 /* Trade an address and password for tokens.
  * Errors: UNAUTHENTICATED (unknown, wrong or disabled: one text for all), PERMISSION_DENIED
- * EMAIL_NOT_VERIFIED (right, but the sign-up is still open), RESOURCE_EXHAUSTED (too many tries). */
+ * EMAIL_NOT_VERIFIED (right, but the sign-up is still open), NOT_FOUND ORG_NOT_FOUND (right, but
+ * not in org_id), RESOURCE_EXHAUSTED (too many tries). */
 static inline status
 auth_login_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__LoginRequest *request, struct client_result *result)

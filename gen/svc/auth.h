@@ -16,7 +16,7 @@ extern const struct rpc_service auth_service;
 /* Ask for an account. Nothing exists until the address is verified. An address that has an
  * account already gets the same answer (and a mail that says so).
  * Errors: INVALID_ARGUMENT (shape), RESOURCE_EXHAUSTED (too many from here or for this address),
- * UNAVAILABLE MAIL_NOT_CONFIGURED. */
+ * UNAVAILABLE MAIL_NOT_CONFIGURED, FAILED_PRECONDITION SIGNUP_CLOSED (no organisation takes any). */
 status auth_sign_up(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__SignUpRequest *req, Usher__V1__SignUpReply *reply);
 
@@ -27,7 +27,8 @@ status auth_verify_email(const struct auth_env *env, struct rpc_call *call,
 
 /* Trade an address and password for tokens.
  * Errors: UNAUTHENTICATED (unknown, wrong or disabled: one text for all), PERMISSION_DENIED
- * EMAIL_NOT_VERIFIED (right, but the sign-up is still open), RESOURCE_EXHAUSTED (too many tries). */
+ * EMAIL_NOT_VERIFIED (right, but the sign-up is still open), NOT_FOUND ORG_NOT_FOUND (right, but
+ * not in org_id), RESOURCE_EXHAUSTED (too many tries). */
 status auth_login(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__LoginRequest *req, Usher__V1__Tokens *reply);
 

@@ -39,6 +39,7 @@ struct rpc_call {
 	bool no_barrier;          /* RESTRICT that turned out to change nothing visible */
 	bool was_gone; /* RESTRICT of what had been taken away: see rpc_commit_refusal() */
 	const char *audit_action;  /* overrides the method's name */
+	bool audits_refusal;       /* whatever its code; else what is denied, and who is nobody */
 	struct uuid audit_subject; /* what the action was on; nil: nothing */
 	struct uuid audit_org;     /* overrides the principal's; nil: that */
 	int64_t not_before_us;     /* boottime; the reply is parked until then (padding) */

@@ -236,6 +236,8 @@ void identify_on_lane(struct task *task, struct store_conn *conn, struct arena *
 /* worker.c */
 /* The row of audit for what became of a call; in its transaction if one is open. */
 MUST_USE status run_audit(struct rpc_call *call, status outcome);
+/* Does what became of it have a row when it is a refusal? */
+bool run_audits_refusal(const struct rpc_call *call, status st);
 /* Run the handler where we are. conn may be NULL (CPU, and INLINE's first try). */
 enum run_result { RUN_ANSWERED, RUN_NOT_CACHED };
 enum run_result

@@ -4,6 +4,7 @@
 #include "wire/unpack.h"
 
 #define RETRY_MS_DATABASE 1000
+#define AUDIT_US (1 * US_PER_S)
 
 /* As it was said; nobody vouches for it. */
 static struct slice
@@ -37,6 +38,15 @@ run_audit(struct rpc_call *call, status outcome)
 	return run->task->server->settings.backend.audit(call->conn, &row);
 }
 
+bool
+run_audits_refusal(const struct rpc_call *call, status st)
+{
+	if (!call->method->audit || st.code == ST_OK)
+		return false;
+	return call->audits_refusal || st.code == ST_PERMISSION_DENIED ||
+	       st.code == ST_UNAUTHENTICATED;
+}
+
 static void
 log_audit_lost(const struct task *task, status why)
 {
@@ -44,11 +54,18 @@ log_audit_lost(const struct task *task, status why)
 	    task->row->method->name, "why", why.message, NULL);
 }
 
-/* A refusal without an effect: it stands whether its row can be written or not. */
+/* A refusal without an effect: it stands whether its row can be written or not. That has its time
+ * even if the call's is over: or who says that there is little would be written down nowhere. */
 static void
 audit_refusal(struct rpc_call *call, status st)
 {
 	const struct run *run = call->internal;
+	const struct task *task = run->task;
+	const struct rpc_backend *backend = &task->server->settings.backend;
+	const int64_t until_us = clock_boot_us(task->server->settings.clock) + AUDIT_US;
+
+	if (until_us > task->deadline_us)
+		backend->set_deadline(call->conn, until_us);
 	const status written = run_audit(call, st);
 
 	if (written.code != ST_OK)
@@ -120,8 +137,7 @@ run_handler(struct run *run, struct rpc_call *call, const ProtobufCMessage *requ
 		run->in_transaction = false;
 		task->server->settings.backend.rollback(call->conn);
 	}
-	if ((st.code == ST_PERMISSION_DENIED || st.code == ST_UNAUTHENTICATED) && method->audit &&
-	    call->conn && !run->is_audited)
+	if (run_audits_refusal(call, st) && call->conn && !run->is_audited)
 		audit_refusal(call, st);
 	return st;
 }

@@ -243,6 +243,56 @@ unknown_login_and_wrong_password_look_the_same(void **state)
 	assert_true(difference_us > -5 * US_PER_MS && difference_us < 5 * US_PER_MS);
 }
 
+static atomic_int hashes;
+/* Of a call that is under way: its time ends while it hashes. */
+static struct store_conn *out_of_time;
+
+/* libsodium's own, and counted. */
+int
+crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char *const password,
+    unsigned long long password_bytes, const unsigned char *const salt, unsigned long long passes,
+    size_t memory_bytes, int algorithm)
+{
+	int (*own)(unsigned char *, unsigned long long, const char *, unsigned long long,
+	    const unsigned char *, unsigned long long, size_t, int);
+
+	*(void **)&own = dlsym(RTLD_NEXT, "crypto_pwhash");
+	assert_non_null(own);
+	(void)atomic_fetch_add(&hashes, 1);
+	if (out_of_time)
+		store_set_deadline(out_of_time, clock_boot_us(&clock_system) - 1);
+	return own(out, out_bytes, password, password_bytes, salt, passes, memory_bytes, algorithm);
+}
+
+/* By the choice of a deadline nobody learns what was hashed, nor whether it was right. */
+static void
+a_login_whose_time_ends_while_it_hashes_reads_like_a_wrong_password(void **state)
+{
+	static const char *const tries[][2] = {{"ann@example.org", PASSWORD},
+	    {"ann@example.org", "wrong password"}, {"bob@example.org", PASSWORD},
+	    {"nobody@example.org", "wrong password"}};
+	Usher__V1__LoginRequest req = USHER__V1__LOGIN_REQUEST__INIT;
+	const struct handler_ask ask = {.conn = &out_of_time};
+	Usher__V1__SignUpReply signup;
+	Usher__V1__Tokens tokens;
+
+	(void)state;
+	account("ann@example.org");
+	assert_ok(sign_up("bob@example.org", PASSWORD, &signup));
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		struct handler_outcome outcome;
+
+		req.email = (char *)tries[i][0];
+		req.password = (char *)tries[i][1];
+		outcome = handler_call(&fixture, &ask, &auth_service, "Login", &req, &tokens);
+		out_of_time = NULL;
+		assert_refused(outcome, ST_UNAUTHENTICATED, "LOGIN_REFUSED");
+		assert_in_range(
+		    outcome.answered_after_us, FAILURE_TIME_US - 5 * US_PER_MS, INT64_MAX);
+	}
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.sessions"), "1");
+}
+
 static void
 assert_refresh_refused(const char *token)
 {
@@ -617,23 +667,6 @@ a_clock_that_was_set_back_locks_nobody_out(void **state)
 	assert_ok(login("ann@example.org", PASSWORD, &tokens));
 }
 
-static atomic_int hashes;
-
-/* libsodium's own, and counted. */
-int
-crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char *const password,
-    unsigned long long password_bytes, const unsigned char *const salt, unsigned long long passes,
-    size_t memory_bytes, int algorithm)
-{
-	int (*own)(unsigned char *, unsigned long long, const char *, unsigned long long,
-	    const unsigned char *, unsigned long long, size_t, int);
-
-	*(void **)&own = dlsym(RTLD_NEXT, "crypto_pwhash");
-	assert_non_null(own);
-	(void)atomic_fetch_add(&hashes, 1);
-	return own(out, out_bytes, password, password_bytes, salt, passes, memory_bytes, algorithm);
-}
-
 static void
 what_comes_too_early_is_refused_before_anything_is_hashed(void **state)
 {
@@ -963,6 +996,7 @@ main(void)
 	    TEST(who_signed_up_and_verified_is_a_member_and_logs_in),
 	    TEST(the_mail_brings_the_code_and_says_from_where_it_was_asked_for),
 	    TEST(unknown_login_and_wrong_password_look_the_same),
+	    TEST(a_login_whose_time_ends_while_it_hashes_reads_like_a_wrong_password),
 	    TEST(a_disabled_account_or_user_reads_like_a_wrong_password),
 	    TEST(a_repeated_refresh_is_refused_once_the_organisation_is_disabled_or_deleted),
 	    TEST(only_the_password_of_an_open_sign_up_says_not_verified),

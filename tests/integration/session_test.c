@@ -3,15 +3,20 @@
 #include "gen/client/org.h"
 #include "gen/client/user.h"
 #include "tests/lib/server_fixture.h"
+#include "tests/lib/until.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include <cmocka.h>
 
 #define PASSWORD "correct horse"
 #define RESULTS_MAX 64
+#define OUT_OF_TIME_US (3 * US_PER_S)
 
 static struct postgres postgres;
 static struct server_fixture fixture;
@@ -152,6 +157,69 @@ a_refused_login_answers_at_its_time(void **state)
 		assert_in_range(at_us[i + 1] - at_us[i],
 		    fixture.services.auth->failure_time_us - 5 * US_PER_MS,
 		    fixture.services.auth->failure_time_us + 20 * US_PER_S);
+}
+
+static _Atomic int64_t hash_until_us;
+
+/* libsodium's own, which takes until then. */
+int
+crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char *const password,
+    unsigned long long password_bytes, const unsigned char *const salt, unsigned long long passes,
+    size_t memory_bytes, int algorithm)
+{
+	int (*own)(unsigned char *, unsigned long long, const char *, unsigned long long,
+	    const unsigned char *, unsigned long long, size_t, int);
+
+	*(void **)&own = dlsym(RTLD_NEXT, "crypto_pwhash");
+	assert_non_null(own);
+	while (clock_boot_us(&clock_system) < atomic_load(&hash_until_us))
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	return own(out, out_bytes, password, password_bytes, salt, passes, memory_bytes, algorithm);
+}
+
+/* What audit has of the last Login, of this account alone. */
+static const char *
+last_login_of(const char *account_id)
+{
+	return handler_sql(&fixture.services,
+	    "SELECT reason FROM usher.audit WHERE action = 'usher.v1.AuthService/Login' AND "
+	    "subject_id = '%s' ORDER BY at DESC LIMIT 1",
+	    account_id);
+}
+
+static const Usher__V1__Tokens *tried;
+
+static bool
+is_written_down(void)
+{
+	const char *reason = last_login_of(tried->account_id);
+
+	return reason && strcmp(reason, "LOGIN_REFUSED") == 0;
+}
+
+/* Who tries others' passwords hides none that is right: not behind an organisation that there is
+ * not, nor behind a deadline that ends before the answer. */
+static void
+a_password_that_was_tried_is_in_audit_under_its_account(void **state)
+{
+	const struct client_options options = {.timeout_ms = OUT_OF_TIME_US / US_PER_MS - 500};
+	Usher__V1__LoginRequest req = USHER__V1__LOGIN_REQUEST__INIT;
+
+	(void)state;
+	tried = account("ann@example.org");
+	assert_int_equal(login("ann@example.org", "wrong")->status.code, ST_UNAUTHENTICATED);
+	assert_string_equal(last_login_of(tried->account_id), "LOGIN_REFUSED");
+	req.email = "ann@example.org";
+	req.password = PASSWORD;
+	req.org_id = "01900000-0000-7000-8000-00000000ffff";
+	assert_int_equal(call(&auth_login_method, "", &req)->status.code, ST_NOT_FOUND);
+	assert_string_equal(last_login_of(tried->account_id), "ORG_NOT_FOUND");
+	req.org_id = "";
+	atomic_store(&hash_until_us, clock_boot_us(&clock_system) + OUT_OF_TIME_US);
+	client_call(
+	    fixture.client, &auth_login_method, &options, &req.base, &results[results_count++]);
+	until(is_written_down, "the login that had no time is written down");
+	atomic_store(&hash_until_us, 0);
 }
 
 static void
@@ -308,6 +376,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_person_signs_up_reads_themself_and_logs_out),
 	    TEST(a_refused_login_answers_at_its_time),
+	    TEST(a_password_that_was_tried_is_in_audit_under_its_account),
 	    TEST(a_stolen_refresh_token_ends_the_session_before_it_is_answered),
 	    TEST(a_sign_up_under_a_key_is_repeated_without_another_mail),
 	    TEST(guesses_of_a_code_stay_counted_though_they_are_refused),

@@ -194,6 +194,8 @@ handler_call(struct handler_fixture *fx, const struct handler_ask *ask,
 		outcome.status = call->method->handle_cached(env_of(fx, service), call, req, reply);
 	} else {
 		call->conn = lease(fx);
+		if (ask && ask->conn)
+			*ask->conn = call->conn;
 		outcome.status = run(call, env_of(fx, service), req, reply);
 		store_return(&call->conn);
 	}

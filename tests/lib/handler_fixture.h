@@ -43,6 +43,7 @@ struct handler_ask {
 	const struct principal *principal; /* NULL: nobody */
 	const char *client_ip;             /* NULL: 192.0.2.1 */
 	bool production;
+	struct store_conn **conn; /* NULL, or where to put the call's connection meanwhile */
 	bool from_memory; /* the handler's _cached twin, as the transport's callback calls it */
 };
 struct handler_outcome {

@@ -32,7 +32,7 @@ class AuthService(BlockingService):
         """Ask for an account. Nothing exists until the address is verified. An address that has an
         account already gets the same answer (and a mail that says so).
         Errors: INVALID_ARGUMENT (shape), RESOURCE_EXHAUSTED (too many from here or for this address),
-        UNAVAILABLE MAIL_NOT_CONFIGURED."""
+        UNAVAILABLE MAIL_NOT_CONFIGURED, FAILED_PRECONDITION SIGNUP_CLOSED (no organisation takes any)."""
         return self._call(
             auth_pb2.SignUpReply,
             "usher.v1.AuthService/SignUp",
@@ -78,7 +78,8 @@ class AuthService(BlockingService):
     ) -> common_pb2.Tokens:
         """Trade an address and password for tokens.
         Errors: UNAUTHENTICATED (unknown, wrong or disabled: one text for all), PERMISSION_DENIED
-        EMAIL_NOT_VERIFIED (right, but the sign-up is still open), RESOURCE_EXHAUSTED (too many tries)."""
+        EMAIL_NOT_VERIFIED (right, but the sign-up is still open), NOT_FOUND ORG_NOT_FOUND (right, but
+        not in org_id), RESOURCE_EXHAUSTED (too many tries)."""
         return self._call(
             common_pb2.Tokens,
             "usher.v1.AuthService/Login",
@@ -170,7 +171,7 @@ class AsyncAuthService(AsyncService):
         """Ask for an account. Nothing exists until the address is verified. An address that has an
         account already gets the same answer (and a mail that says so).
         Errors: INVALID_ARGUMENT (shape), RESOURCE_EXHAUSTED (too many from here or for this address),
-        UNAVAILABLE MAIL_NOT_CONFIGURED."""
+        UNAVAILABLE MAIL_NOT_CONFIGURED, FAILED_PRECONDITION SIGNUP_CLOSED (no organisation takes any)."""
         return await self._call(
             auth_pb2.SignUpReply,
             "usher.v1.AuthService/SignUp",
@@ -216,7 +217,8 @@ class AsyncAuthService(AsyncService):
     ) -> common_pb2.Tokens:
         """Trade an address and password for tokens.
         Errors: UNAUTHENTICATED (unknown, wrong or disabled: one text for all), PERMISSION_DENIED
-        EMAIL_NOT_VERIFIED (right, but the sign-up is still open), RESOURCE_EXHAUSTED (too many tries)."""
+        EMAIL_NOT_VERIFIED (right, but the sign-up is still open), NOT_FOUND ORG_NOT_FOUND (right, but
+        not in org_id), RESOURCE_EXHAUSTED (too many tries)."""
         return await self._call(
             common_pb2.Tokens,
             "usher.v1.AuthService/Login",
