@@ -164,13 +164,15 @@ access_choose_org(struct principal *principal, struct slice org)
 		return STATUS_OK;
 	if (!uuid_parse(org, &org_id))
 		return REFUSE(ST_INVALID_ARGUMENT, "org is not a UUID");
-	if (principal->has_org && uuid_equals(&org_id, &principal->org_id))
+	if (principal->has_org && uuid_equals(&org_id, &principal->org_id)) {
+		principal->has_named_org = true;
 		return STATUS_OK;
+	}
 	if (!principal->is_platform_operator)
 		return REFUSE_FOR(ST_PERMISSION_DENIED, "ORG_NOT_ALLOWED",
 		    "only an operator of the platform chooses the organisation");
 	/* What the operator is and may do at home means nothing there. */
-	principal->has_org = true;
+	principal->has_org = principal->has_named_org = true;
 	principal->org_id = org_id;
 	principal->user_id = (struct uuid){{0}};
 	principal->permissions = 0;

@@ -40,6 +40,7 @@ MUST_USE status access_check(const struct access_rules *rules, const struct prin
     enum access_kind *admitted);
 
 /* The envelope's org: for operators of the platform alone; they act in that organisation then.
+ * Anybody may name their own, and stays who they are.
  * Empty: nothing happens. Errors: PERMISSION_DENIED ORG_NOT_ALLOWED, INVALID_ARGUMENT. */
 MUST_USE status access_choose_org(struct principal *principal, struct slice org);
 

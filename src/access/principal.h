@@ -20,6 +20,7 @@ struct principal {
 	enum principal_kind kind;
 	bool is_platform_operator;
 	bool has_org;
+	bool has_named_org; /* the envelope did, be it the caller's own */
 	bool has_chatbot;
 	bool has_default_user;
 	bool has_bound_user;

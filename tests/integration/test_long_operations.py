@@ -254,6 +254,22 @@ def test_an_organisations_operations_are_its_own(
         )
 
 
+def test_an_operator_may_name_their_own_organisation(
+    operator: usher.Calls, system: System, nodes: tuple[Node, Node], token: str
+):
+    home = system.database.sql("SELECT org_id FROM usher.users WHERE email = 'operator@example.com'")
+    operation_id = system.database.sql(
+        "INSERT INTO usher.operations (org_id, id, kind, started_by, state, finished_at, expires_at)"
+        f" VALUES ('{home}', gen_random_uuid(), 'of an org', gen_random_uuid(), 3, now(),"
+        " now() + interval '1 day') RETURNING id"
+    )
+    at_home = nodes[0].client().using(credential=token, org=home)
+    assert [o.operation_id for o in at_home.ops.list_operations().operations] == [operation_id]
+    assert at_home.ops.get_operation(operation_id=operation_id).org_id == home
+    with pytest.raises(usher.NotFound):
+        operator.ops.get_operation(operation_id=operation_id)
+
+
 def test_the_list_comes_in_pages_the_newest_first(
     operator: usher.Calls, nodes: tuple[Node, Node], token: str, org_b: Organisation
 ):

@@ -290,11 +290,14 @@ only_an_operator_chooses_the_organisation_and_leaves_the_own_rights_at_home(void
 	    access_choose_org(&admin, slice_text("00000000-0000-0000-0000-000000000001")).code,
 	    ST_OK);
 	assert_true(admin.permissions != 0);
+	assert_true(admin.has_named_org);
+	assert_false(operator.has_named_org);
 
 	operator.permissions = permissions_of_role(slice_text("owner"));
 	assert_int_equal(
 	    access_choose_org(&operator, slice_text("other")).code, ST_INVALID_ARGUMENT);
 	assert_int_equal(access_choose_org(&operator, slice_text(other)).code, ST_OK);
+	assert_true(operator.has_named_org);
 	struct uuid nine = id_of(9);
 	assert_true(uuid_equals(&operator.org_id, &nine));
 	assert_int_equal(check(*state, own_rules, 2, ASSURANCE_NONE, &operator, "", &admitted).code,

@@ -23,14 +23,14 @@ find_system_org(struct rpc_call *call, struct uuid *out)
 	return STATUS_OK;
 }
 
-/* Whose operations the call is about. An operator is nobody in the organisation that the envelope
- * names; one who is somebody has named none, so it is the platform's. */
+/* Whose operations the call is about. A key has one organisation; an operator who has named none,
+ * wherever they are logged in, means the platform's. */
 static status
 find_org(struct rpc_call *call, struct uuid *out)
 {
 	const struct principal *caller = call->principal;
 
-	if (caller->has_org && (caller->kind == PRINCIPAL_KEY || uuid_is_nil(&caller->user_id))) {
+	if (caller->has_org && (caller->kind == PRINCIPAL_KEY || caller->has_named_org)) {
 		*out = caller->org_id;
 		return STATUS_OK;
 	}
