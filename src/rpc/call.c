@@ -145,7 +145,8 @@ rpc_commit_refusal(struct rpc_call *call, status refusal)
 	if (!run->in_transaction)
 		return refusal;
 	/* Still in the transaction when this fails: the dispatcher rolls back. */
-	if (call->method->audit || (call->effect == EFFECT_RESTRICT && !call->was_gone))
+	if (run_audits_refusal(call, refusal) ||
+	    (call->effect == EFFECT_RESTRICT && !call->was_gone))
 		TRY(run_audit(call, refusal));
 	TRY(task_reserve(run->task, 0));
 	run->is_audited = true;

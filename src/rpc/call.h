@@ -122,10 +122,10 @@ MUST_USE status rpc_commit_together(struct rpc_call *const *calls, size_t count,
 /* A handler's, of whose call that has been done: there is nothing to commit any more. */
 void rpc_note_committed(struct rpc_call *call, const struct revision *revision);
 /* Commit what the call has written although it is refused: attempts that count, a session that
- * ends. The refusal's row of audit is part of it, for a method that is audited, and always when
- * something is taken away (call->effect is RESTRICT, not was_gone). Refused credentials behind
- * which nothing was left to take away (was_gone) wait for a barrier all the same, and keep the pace
- * of others. Answers refusal, or why it did not commit. */
+ * ends. The row of audit that the refusal would have without this is part of it; when something is
+ * taken away (call->effect is RESTRICT, not was_gone) there is always one. Refused credentials
+ * behind which nothing was left to take away (was_gone) wait for a barrier all the same, and keep
+ * the pace of others. Answers refusal, or why it did not commit. */
 MUST_USE status rpc_commit_refusal(struct rpc_call *call, status refusal);
 
 /* A field-level refusal: INVALID_ARGUMENT with BadRequest naming the field.

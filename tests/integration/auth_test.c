@@ -514,6 +514,36 @@ of_twenty_with_the_right_code_one_wins(void **state)
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.sessions"), "1");
 }
 
+/* Whoever goes on at codes that are lost is slowed down at others, too. */
+static void
+tries_at_a_spent_sign_up_count_against_their_network(void **state)
+{
+	static const char attempts[] = "SELECT attempts FROM usher.throttles WHERE kind = 5";
+	Usher__V1__SignUpReply signup;
+	Usher__V1__Tokens tokens;
+	struct handler_outcome outcome;
+
+	(void)state;
+	fixture.auth->network_burst = SIGNUP_TRIES_MAX + 3;
+	assert_ok(sign_up("ann@example.org", PASSWORD, &signup));
+	for (int i = 0; i < SIGNUP_TRIES_MAX; i++)
+		assert_refused(verify(signup.signup_id, "", wrong_code(signup.debug_code), &tokens),
+		    ST_UNAUTHENTICATED, "CODE_REFUSED");
+	assert_string_equal(handler_sql(&fixture, attempts), "5");
+	for (int i = 0; i < 3; i++) {
+		outcome = verify(signup.signup_id, "", signup.debug_code, &tokens);
+		assert_refused(outcome, ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS");
+		assert_true(outcome.refusal_committed);
+	}
+	assert_string_equal(handler_sql(&fixture, attempts), "8");
+	/* The network has spent its own: nothing is counted, and nothing committed. */
+	handler_sql(&fixture, "UPDATE usher.throttles SET free_at = now() + interval '20 seconds'");
+	outcome = verify(signup.signup_id, "", signup.debug_code, &tokens);
+	assert_refused(outcome, ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS");
+	assert_false(outcome.refusal_committed);
+	assert_string_equal(handler_sql(&fixture, attempts), "8");
+}
+
 static void
 by_address_a_code_works_only_while_one_sign_up_is_open(void **state)
 {
@@ -1005,6 +1035,7 @@ main(void)
 	    TEST(a_sign_up_for_a_taken_address_leads_nowhere),
 	    TEST(a_code_is_used_once_and_not_after_its_time),
 	    TEST(of_twenty_with_the_right_code_one_wins),
+	    TEST(tries_at_a_spent_sign_up_count_against_their_network),
 	    TEST(by_address_a_code_works_only_while_one_sign_up_is_open),
 	    TEST(guesses_by_address_cost_the_owner_nothing),
 	    TEST(a_strangers_sign_up_for_my_address_neither_voids_nor_takes_mine),

@@ -283,6 +283,14 @@ guesses_of_a_code_stay_counted_though_they_are_refused(void **state)
 	assert_int_equal(result->status.code, ST_RESOURCE_EXHAUSTED);
 	assert_string_equal(result->status.reason, "TOO_MANY_ATTEMPTS");
 	assert_in_range(result->retry_after_ms, 500000, 600000);
+	/* The wrong codes are in audit; what came too early is counted, and no more. */
+	assert_string_equal(handler_sql(&fixture.services,
+				"SELECT string_agg(reason, ' ' ORDER BY at) FROM usher.audit "
+				"WHERE action = 'usher.v1.AuthService/VerifyEmail'"),
+	    "CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED");
+	assert_string_equal(
+	    handler_sql(&fixture.services, "SELECT attempts FROM usher.throttles WHERE kind = 5"),
+	    "6");
 }
 
 static void

@@ -84,6 +84,7 @@ throttle_take(
 	const struct policy *network = &pair.row->network, *on = &pair.row->target;
 	ROWS_AUTO rows = {0};
 	int64_t wait_us;
+	status st;
 
 	TRY(STORE_QUERY(call->conn, STMT_AUTH_THROTTLE_TAKE, &rows, p_int(network->kind),
 	    p_digest(&pair.network), p_int(pair.network_burst), p_double(network->delay_s),
@@ -94,8 +95,12 @@ throttle_take(
 	if (row_bool(&rows, 0, AUTH_THROTTLE_TAKE_IS_FREE))
 		return STATUS_OK;
 	wait_us = row_int(&rows, 0, AUTH_THROTTLE_TAKE_WAIT_US);
-	return rpc_refuse_rate(call, wait_us > US_PER_S ? wait_us : US_PER_S, "TOO_MANY_ATTEMPTS",
+	st = rpc_refuse_rate(call, wait_us > US_PER_S ? wait_us : US_PER_S, "TOO_MANY_ATTEMPTS",
 	    "too many attempts; wait before the next one");
+	/* What changed nothing is worth no commit. */
+	if (!store_in_transaction(call->conn) || !row_bool(&rows, 0, AUTH_THROTTLE_TAKE_IS_COUNTED))
+		return st;
+	return rpc_commit_refusal(call, st);
 }
 
 status

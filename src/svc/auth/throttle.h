@@ -19,8 +19,9 @@ enum throttle {
 };
 
 /* Count an attempt on target (a folded address, an id's text). Outside a transaction it is
- * committed with the statement; inside one the caller commits, whatever comes of the attempt.
- * Errors: RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS with the time to wait; as store_query(). */
+ * committed with the statement; inside one the caller commits, whatever comes of the attempt,
+ * unless this refuses it: then it is committed already, as rpc_commit_refusal() does it. Errors:
+ * RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS with the time to wait; as store_query(). */
 MUST_USE status throttle_take(
     const struct auth_env *env, struct rpc_call *call, enum throttle throttle, const char *target);
 /* The attempt was a success: earlier ones on that target are forgotten, and the network gets this

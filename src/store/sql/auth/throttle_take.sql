@@ -1,6 +1,7 @@
 -- Count an attempt against where it comes from, and if that is free, against what it is on. Beyond
 -- the burst each attempt doubles the time until the next is free, up to delay_max_s; a new window
--- begins with a clean slate. An attempt that comes too early is refused and changes nothing.
+-- begins with a clean slate. An attempt that comes too early is refused and changes nothing, but that
+-- one that is too early for what it is on alone was counted (is_counted) where it comes from.
 -- After a clock that was ahead has been set back, or a failover to a server whose clock is right, times
 -- lie in the future. A wait that is longer than the rule's longest is none, and a window that has not
 -- begun ends at once: nobody is locked out for as long as the clock was ahead.
@@ -14,7 +15,7 @@
 --     network_delay_max_s float8, network_window_s float8,
 --     kind int8, subject bytea, burst int8, delay_s float8, delay_max_s float8, window_s float8,
 --     is_alone bool
--- out: is_free bool, wait_us int8
+-- out: is_free bool, wait_us int8, is_counted bool
 WITH network AS (
 	INSERT INTO usher.throttles AS t (kind, subject, attempts, window_start, free_at)
 	VALUES ($1, $2, 1, clock_timestamp(), clock_timestamp())
@@ -48,5 +49,6 @@ SELECT EXISTS (SELECT FROM target),
 	coalesce((SELECT (extract(epoch FROM max(t.free_at) - clock_timestamp()) * 1000000)::bigint
 		FROM usher.throttles t
 		WHERE (t.kind = $1 AND t.subject = $2 AND t.free_at <= clock_timestamp() + make_interval(secs => $5))
-		OR (t.kind = $7 AND t.subject = $8 AND t.free_at <= clock_timestamp() + make_interval(secs => $11))), 0)
+		OR (t.kind = $7 AND t.subject = $8 AND t.free_at <= clock_timestamp() + make_interval(secs => $11))), 0),
+	EXISTS (SELECT FROM network)
 WHERE NOT $13 OR set_config('synchronous_commit', 'off', true) IS NOT NULL
