@@ -4,6 +4,7 @@
 #include "svc/ops/env.h"
 #include "tests/lib/handler_fixture.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/until.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -790,6 +791,40 @@ a_job_that_is_woken_does_not_pass_those_that_have_been_due_for_longer(void **sta
 	assert_true(atomic_load(&first) < atomic_load(&second));
 }
 
+static struct store *stranger;
+
+static bool
+stranger_is_away(void)
+{
+	struct store_health health;
+
+	store_health(stranger, &health);
+	return strstr(health.message, "away") != NULL;
+}
+
+static void
+only_development_says_to_anybody_how_the_database_is_reached(void **state)
+{
+	struct config *config = postgres_config(&postgres, fixture.database, "nobody_there", NULL);
+	struct ops_env env = {.version = "1", .mode = "production"};
+	const struct handler_ask production = {.from_memory = true, .production = true};
+	Usher__V1__GetHealthRequest req = USHER__V1__GET_HEALTH_REQUEST__INIT;
+	Usher__V1__GetHealthReply health;
+
+	(void)state;
+	must(store_new(config, &clock_system, &stranger));
+	until(stranger_is_away, "it is found out that there is no such role");
+	env.store = stranger;
+	fixture.env = &env;
+	must(call_ops("GetHealth", &req, &health, true).status);
+	assert_non_null(strstr(health.reason, "nobody_there"));
+	must(handler_call(&fixture, &production, &ops_service, "GetHealth", &req, &health).status);
+	assert_false(health.ready);
+	assert_string_equal(health.reason, "the database is away: the log of this server says why");
+	store_free(&stranger);
+	config_free(&config);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -817,6 +852,7 @@ main(void)
 	    TEST(a_job_that_is_called_while_it_runs_runs_again),
 	    TEST(a_job_that_is_woken_does_not_pass_those_that_have_been_due_for_longer),
 	    TEST(status_counts_and_health_answers_without_the_database),
+	    TEST(only_development_says_to_anybody_how_the_database_is_reached),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

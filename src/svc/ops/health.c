@@ -23,6 +23,16 @@ fill_services(const struct ops_env *env, struct rpc_call *call, char ***out, siz
 	return STATUS_OK;
 }
 
+/* Anybody may ask. libpq says where the database is, and as whom we come: in production that is the
+ * log's alone. */
+static const char *
+database_reason(const struct rpc_call *call, const struct store_health *health)
+{
+	return health->reachable || call->development
+		   ? health->message
+		   : "the database is away: the log of this server says why";
+}
+
 /* GetHealth: is it up, and does it reach its database? */
 status
 ops_get_health(const struct ops_env *env, struct rpc_call *call,
@@ -34,7 +44,7 @@ ops_get_health(const struct ops_env *env, struct rpc_call *call,
 	store_health(env->store, &health);
 	bool signs = !env->keyring || keyring_has_signer(env->keyring);
 	bool has_files = !env->server || rpc_server_has_files(env->server);
-	const char *reason = health.message;
+	const char *reason = database_reason(call, &health);
 	if (!*reason && !signs)
 		reason = "there is no signing key: it has only just started, or master_key is not "
 			 "the one that sealed them (the log says)";
