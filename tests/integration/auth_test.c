@@ -930,6 +930,26 @@ introspection_tells_its_own_organisation_alone(void **state)
 }
 
 static void
+introspection_reads_the_signing_keys_again_when_memory_lost_them(void **state)
+{
+	Usher__V1__Tokens tokens = account("ann@example.org");
+	struct principal own = {.kind = PRINCIPAL_KEY, .has_org = true, .org_id = fixture.org_id};
+	Usher__V1__IntrospectReply reply;
+
+	(void)state;
+	assert_true(introspect(&own, tokens.access_token).active);
+	keyring_forget(fixture.keyring);
+	reply = introspect(&own, tokens.access_token);
+	assert_true(reply.active);
+	assert_int_equal(reply.expires_at->seconds - reply.issued_at->seconds, TOKEN_TTL_S);
+	handler_sql(&fixture, "DELETE FROM usher.signing_keys");
+	keyring_forget(fixture.keyring);
+	reply = introspect(&own, tokens.access_token);
+	assert_false(reply.active);
+	assert_string_equal(reply.user_id, "");
+}
+
+static void
 a_login_hashes_anew_when_the_settings_rose(void **state)
 {
 	struct password_params params = {.memory_kib = 16, .passes = 2};
@@ -1053,6 +1073,7 @@ main(void)
 	    TEST(a_refresh_token_is_over_at_its_time_with_and_without_a_successor),
 	    TEST(logout_ends_the_session_and_says_so_to_all_nodes),
 	    TEST(introspection_tells_its_own_organisation_alone),
+	    TEST(introspection_reads_the_signing_keys_again_when_memory_lost_them),
 	    TEST(a_login_hashes_anew_when_the_settings_rose),
 	    TEST(production_shows_no_code_and_wants_mail),
 	    TEST(bad_input_is_named_by_its_field),

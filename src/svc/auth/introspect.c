@@ -41,12 +41,24 @@ scopes_fill(struct rpc_call *call, uint64_t permissions, Usher__V1__IntrospectRe
 	return STATUS_OK;
 }
 
+/* What an access token says itself; memory may have lost the keys since the credential was read. */
 static status
-introspect_fill(const struct auth_env *env, struct rpc_call *call, const char *text,
-    const struct principal *whose, Usher__V1__IntrospectReply *reply)
+claims_read(
+    const struct auth_env *env, struct rpc_call *call, const char *text, struct token_claims *out)
 {
-	struct token_claims claims;
+	status st = keyring_verify(env->keyring, slice_text(text), call->now_us, out);
 
+	if (st.code != ST_UNAVAILABLE)
+		return st;
+	TRY(keyring_refresh(env->keyring, call->conn, call->arena));
+	return keyring_verify(env->keyring, slice_text(text), call->now_us, out);
+}
+
+/* claims: of an access token. */
+static status
+introspect_fill(struct rpc_call *call, const struct principal *whose,
+    const struct token_claims *claims, Usher__V1__IntrospectReply *reply)
+{
 	TRY(reply_id(call, &whose->org_id, &reply->org_id));
 	TRY(reply_id(call, &whose->account_id, &reply->account_id));
 	TRY(reply_id(call, &whose->user_id, &reply->user_id));
@@ -59,8 +71,7 @@ introspect_fill(const struct auth_env *env, struct rpc_call *call, const char *t
 	reply->kind = USHER__V1__CREDENTIAL_KIND__CREDENTIAL_KIND_API_KEY;
 	if (whose->kind == PRINCIPAL_LOGIN) {
 		reply->kind = USHER__V1__CREDENTIAL_KIND__CREDENTIAL_KIND_ACCESS_TOKEN;
-		TRY(keyring_verify(env->keyring, slice_text(text), call->now_us, &claims));
-		TRY(reply_time(call, claims.issued_at_us, &reply->issued_at));
+		TRY(reply_time(call, claims->issued_at_us, &reply->issued_at));
 	}
 	reply->active = true;
 	return STATUS_OK;
@@ -72,15 +83,18 @@ status
 auth_introspect(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__IntrospectRequest *req, Usher__V1__IntrospectReply *reply)
 {
+	struct token_claims claims = {0};
 	struct principal whose;
 	status st = credential_read(env, call, req->token, &whose);
 
+	if (st.code == ST_OK && whose.kind == PRINCIPAL_LOGIN)
+		st = claims_read(env, call, req->token, &claims);
 	if (st.code == ST_UNAUTHENTICATED)
 		return STATUS_OK;
 	TRY(st);
 	if (!caller_may_see(call->principal, &whose))
 		return STATUS_OK;
-	return introspect_fill(env, call, req->token, &whose, reply);
+	return introspect_fill(call, &whose, &claims, reply);
 }
 
 static status
