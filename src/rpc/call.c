@@ -85,6 +85,20 @@ rpc_begin(struct rpc_call *call)
 }
 
 status
+rpc_find_repeat(struct rpc_call *call)
+{
+	struct run *run = call->internal;
+
+	assert(!run->in_transaction);
+	if (!call->method->idempotent_by_key || call->idempotency_key.bytes == 0)
+		return STATUS_OK;
+	TRY(rpc_begin(call));
+	run->in_transaction = run->is_repeat_armed = false;
+	run->task->server->settings.backend.rollback(call->conn);
+	return STATUS_OK;
+}
+
+status
 rpc_become_write(struct rpc_call *call)
 {
 	if (call->effect == EFFECT_READ)

@@ -104,6 +104,11 @@ rpc_must_wait(status st)
  * the dispatcher has done it for QUERY and BULK writes) and checks the idempotency key.
  * The dispatcher commits when the handler succeeds, and rolls back when it fails. */
 MUST_USE status rpc_begin(struct rpc_call *call);
+/* HASH: has this been done under its idempotency key already? For what is counted, or takes long,
+ * before rpc_begin(): a repeat is answered as from there, and costs none of it. Otherwise no
+ * transaction is open afterwards; a call that is made twice at once may still be found a repeat
+ * there. */
+MUST_USE status rpc_find_repeat(struct rpc_call *call);
 /* A READ method that has found it must write (Resolve with a conversation). */
 MUST_USE status rpc_become_write(struct rpc_call *call);
 /* The call's only statement, and its commit, in one round trip, instead of the dispatcher's commit

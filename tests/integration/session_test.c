@@ -262,6 +262,39 @@ a_sign_up_under_a_key_is_repeated_without_another_mail(void **state)
 }
 
 static void
+who_has_no_tries_left_still_gets_a_lost_reply_again(void **state)
+{
+	Usher__V1__SignUpRequest req = USHER__V1__SIGN_UP_REQUEST__INIT;
+	const Usher__V1__SignUpReply *last, *again;
+	const struct client_result *refused;
+	char key[32];
+
+	(void)state;
+	req.email = "ann@example.org";
+	req.password = PASSWORD;
+	for (int i = 0; i < 7; i++) {
+		/* The sixth is the fifth once more. */
+		const int length = snprintf(key, sizeof(key), "0123456789abcdef%d", i == 5 ? 4 : i);
+		const struct client_options options = {
+		    .idempotency_key = slice_of(key, (size_t)length)};
+
+		client_call(fixture.client, &auth_sign_up_method, &options, &req.base,
+		    &results[results_count++]);
+	}
+	last = reply(&results[4]);
+	again = reply(&results[5]);
+	assert_false(results[4].replayed);
+	assert_true(results[5].replayed);
+	assert_string_equal(again->signup_id, last->signup_id);
+	refused = &results[6];
+	assert_int_equal(refused->status.code, ST_RESOURCE_EXHAUSTED);
+	assert_string_equal(refused->status.reason, "TOO_MANY_ATTEMPTS");
+	assert_string_equal(
+	    handler_sql(&fixture.services, "SELECT attempts FROM usher.throttles WHERE kind = 4"),
+	    "5");
+}
+
+static void
 guesses_of_a_code_stay_counted_though_they_are_refused(void **state)
 {
 	Usher__V1__SignUpRequest sign_up = USHER__V1__SIGN_UP_REQUEST__INIT;
@@ -387,6 +420,7 @@ main(void)
 	    TEST(a_password_that_was_tried_is_in_audit_under_its_account),
 	    TEST(a_stolen_refresh_token_ends_the_session_before_it_is_answered),
 	    TEST(a_sign_up_under_a_key_is_repeated_without_another_mail),
+	    TEST(who_has_no_tries_left_still_gets_a_lost_reply_again),
 	    TEST(guesses_of_a_code_stay_counted_though_they_are_refused),
 	    TEST(bad_input_names_its_field_to_the_client),
 	    TEST(a_founder_finds_their_organisation_after_the_next_login),

@@ -53,6 +53,13 @@ rpc_begin(struct rpc_call *call)
 }
 
 FAKE status
+rpc_find_repeat(struct rpc_call *call)
+{
+	(void)call;
+	return STATUS_OK;
+}
+
+FAKE status
 rpc_become_write(struct rpc_call *call)
 {
 	call->effect = EFFECT_WRITE;

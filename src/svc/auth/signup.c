@@ -66,6 +66,8 @@ auth_sign_up(const struct auth_env *env, struct rpc_call *call, const Usher__V1_
 
 	TRY(sign_up_check(call, req, &email));
 	TRY(sign_up_is_possible(env));
+	/* Whoever lost the reply to the last try that they had would be refused it. */
+	TRY(rpc_find_repeat(call));
 	TRY(throttle_take(env, call, THROTTLE_SIGN_UP, email.folded));
 	TRY(password_hash(env->hasher, slice_text(req->password), hash));
 	TRY(uuid_make(call->clock, call->rand, &id));
