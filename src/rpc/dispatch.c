@@ -306,17 +306,32 @@ may_run_cached(const struct task *task)
 	return task->trust_memory || (task->row->is_public && !task->has_at_least);
 }
 
-/* May its answer have to wait for a time or a barrier? Such calls stand in no lane's queue then, so
- * that they are let in only while few enough wait: or contexts run out, and nobody is heard. Of
- * those that only write, the ones that are open to everybody may: what they refuse must not tell by
- * its time, and what was taken away already is refused behind a barrier. */
+/* May its answer have to wait for its time alone? What must not tell by that is open to all. */
+static bool
+may_be_padded(const struct method_row *row)
+{
+	return row->is_public && row->method->effect != EFFECT_READ;
+}
+
+/* For a barrier, or for news? Of those that only write, the ones that are open to all may:
+ * whoever comes with what was used before loses it. */
 bool
 row_may_be_parked(const struct method_row *row)
 {
-	const struct rpc_method *method = row->method;
+	return row->method->effect == EFFECT_RESTRICT || row->method->lane == LANE_WAIT ||
+	       may_be_padded(row);
+}
 
-	return method->effect == EFFECT_RESTRICT || method->lane == LANE_HASH ||
-	       method->lane == LANE_WAIT || (row->is_public && method->effect != EFFECT_READ);
+/* Such calls stand in no lane's queue while they wait, so that they are let in only while few
+ * enough do: or contexts run out, and nobody is heard. */
+static bool
+has_no_place(const struct task *task)
+{
+	struct rpc_server *server = task->server;
+	const int most = server->settings.parked_max;
+
+	return (row_may_be_parked(task->row) && atomic_load(&server->parked) >= most) ||
+	       (may_be_padded(task->row) && atomic_load(&server->padded) >= most);
 }
 
 void
@@ -339,8 +354,7 @@ dispatch_admit(struct task *task, struct arena *arena)
 		task_refuse(task, st);
 		return;
 	}
-	if (row_may_be_parked(task->row) &&
-	    atomic_load(&server->parked) >= server->settings.parked_max) {
+	if (has_no_place(task)) {
 		task_refuse_later(task,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
 			"too many calls wait for their answer already"),

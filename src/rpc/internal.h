@@ -140,7 +140,8 @@ struct rpc_server {
 	atomic_int sends_here; /* of those, that wait for their reply to be taken */
 	_Atomic int64_t bytes; /* of requests and replies under way */
 	_Atomic int64_t calls;
-	atomic_int parked;       /* calls that wait outside the lanes: for a time, a barrier */
+	atomic_int parked;       /* calls that wait outside the lanes: for a barrier, for news */
+	atomic_int padded;       /* for the time of an answer that must not tell by it */
 	atomic_int fills_parked; /* and for somebody else's fill */
 	atomic_int refusals_parked;
 	struct pace refusals; /* of credentials */

@@ -426,7 +426,10 @@ void
 task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
 {
-	task_set_aside(task, answer, not_before_us, &task->server->parked);
+	struct rpc_server *server = task->server;
+
+	/* Wrong codes and passwords, however many, take no place from who takes something away. */
+	task_set_aside(task, answer, not_before_us, restricts ? &server->parked : &server->padded);
 	reply_hold(task, answer, restricts);
 }
 

@@ -252,8 +252,8 @@ rpc_server_start(struct rpc_server *server)
 	TRY(table_make(server));
 	TRY(socket_set(server->socket));
 	TRY(timers_new(server->settings.clock,
-	    (size_t)server->settings.parked_max + (size_t)server->settings.refusals_waiting_max +
-		TIMERS_OF_OURS,
+	    2 * (size_t)server->settings.parked_max +
+		(size_t)server->settings.refusals_waiting_max + TIMERS_OF_OURS,
 	    &server->timers));
 	TRY(works_new(server));
 	TRY(lanes_new(server));

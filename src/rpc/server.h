@@ -33,7 +33,8 @@ struct rpc_settings {
 	bool development;
 	bool private_network;                       /* plain tcp:// off loopback is meant */
 	struct rpc_lane_settings lanes[LANE_COUNT]; /* by enum lane; INLINE has none */
-	/* Calls that wait beyond the lanes: so many for a time or a barrier, so many for a fill. */
+	/* Calls that wait beyond the lanes: so many for a barrier or for news, as many for a fill,
+	 * and as many for the time at which they are answered. */
 	int parked_max;
 	/* Refusals of credentials that an address (of IPv6, a /64) hears of; the rest waits, as
 	 * long as no more than so many do. */

@@ -49,7 +49,7 @@ work_init(struct rpc_server *server, struct work *work, uint32_t index)
 status
 works_new(struct rpc_server *server)
 {
-	size_t count = RECEIVES_READY + SENDING_ROOM + 2 * (size_t)server->settings.parked_max +
+	size_t count = RECEIVES_READY + SENDING_ROOM + 3 * (size_t)server->settings.parked_max +
 		       (size_t)server->settings.refusals_waiting_max;
 
 	/* Twice: all that a lane held may be parked by now, and it be full again. */

@@ -1386,6 +1386,12 @@ what_has_ended_already_takes_no_place_of_those_who_take_something_away(void **st
 	client_call_async(
 	    fake->client, method("Restrict"), &key, &request.base, store_result, &done);
 	WAIT_FOR((second = barrier_take(fake)) != NULL);
+	/* All places are taken now: for those that may need one, not for who only writes. */
+	full = call_with(fake, "Restrict", "x", &key);
+	assert_refused(&full, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
+	struct client_result write = call_with(fake, "Write", "x", &key);
+	assert_int_equal(write.status.code, ST_OK);
+	client_result_done(&write);
 	second->done(second);
 	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
 	assert_int_equal(done.status.code, ST_OK);
@@ -1813,20 +1819,11 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 	fake_stop(fake);
 }
 
-/* Each of them holds a context: without a bound nobody would be heard any more. */
-static void
-so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
+static int
+call_until_overloaded(struct fake *fake, atomic_int *counts)
 {
-	struct rpc_settings settings;
-	struct client_options key = as("key:a");
 	int sent = 0;
 
-	(void)state;
-	methods_name();
-	rpc_settings_default(&settings);
-	settings.parked_max = 4;
-	struct fake *fake = fake_start(&settings);
-	atomic_int *counts = counts_take(fake);
 	/* One at a time: the lane is never full, so that it is not what refuses. */
 	while (atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 0 && sent < 50) {
 		call_many(fake, "Pads", NULL, 1, counts);
@@ -1835,17 +1832,63 @@ so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
 		    atomic_load(&fake->commits) + atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) ==
 		    sent);
 	}
+	return sent;
+}
+
+/* As with wrong codes from many networks. */
+static void
+answers_that_wait_for_their_time_keep_nobody_from_taking_something_away(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options key = as("key:a");
+	static struct client_result result;
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	struct barrier_waiter *waiter = NULL;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	rpc_settings_default(&settings);
+	settings.clock = &clock.clock;
+	settings.parked_max = 2;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	const int sent = call_until_overloaded(fake, counts);
+	assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
+	client_call_async(
+	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
+	WAIT_FOR((waiter = barrier_take(fake)) != NULL);
+	assert_int_equal(atomic_load(&counts[ST_UNAUTHENTICATED]), 0);
+	waiter->done(waiter);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_int_equal(result.status.code, ST_OK);
+	client_result_done(&result);
+	fake_clock_advance(&clock, PADDED_US);
+	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == sent - 1);
+	fake_stop(fake);
+}
+
+/* Each of them holds a context: without a bound nobody would be heard any more. */
+static void
+so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
+{
+	struct rpc_settings settings;
+	struct client_options key = as("key:a");
+
+	(void)state;
+	methods_name();
+	rpc_settings_default(&settings);
+	settings.parked_max = 4;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake);
+	const int sent = call_until_overloaded(fake, counts);
 	assert_int_equal(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]), 1);
 	assert_int_equal(atomic_load(&counts[ST_UNAUTHENTICATED]), 0);
 	/* Who can't end up waiting is served. */
 	struct client_result read = call_with(fake, "Keyed", "miss", &key);
 	assert_int_equal(read.status.code, ST_OK);
 	client_result_done(&read);
-	struct client_result write = call_with(fake, "Write", "x", &key);
-	assert_int_equal(write.status.code, ST_OK);
-	client_result_done(&write);
-	struct client_result restriction = call_with(fake, "Restrict", "x", &key);
-	assert_refused(&restriction, ST_RESOURCE_EXHAUSTED, "OVERLOADED");
 	/* Their places are free again. */
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == sent - 1);
 	struct client_result late = call_with(fake, "Write", "x", &key);
@@ -3264,6 +3307,8 @@ main(void)
 	    cmocka_unit_test(when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at),
 	    cmocka_unit_test(refusals_that_wait_leave_an_intermediary_half_of_its_connection),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
+	    cmocka_unit_test(
+		answers_that_wait_for_their_time_keep_nobody_from_taking_something_away),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),
 	    WITH_SERVER(a_long_poll_is_asked_again_until_it_answers_or_its_deadline_comes),
 	    WITH_SERVER(health_answers_whoever_asks_while_the_database_is_away),
