@@ -658,8 +658,10 @@ lengthen_waits(void)
 {
 	handler_sql(&fixture,
 	    "UPDATE usher.throttles SET free_at = now() + interval '20 seconds' WHERE attempts >= "
-	    "CASE WHEN kind IN (1, 3, 5) THEN %d WHEN kind = 2 THEN %d ELSE 5 END",
-	    (int)fixture.auth->network_burst, (int)fixture.auth->account_burst);
+	    "CASE WHEN kind IN (1, 3, 5) THEN %d WHEN kind = 2 THEN %d WHEN kind = 8 THEN %d ELSE "
+	    "5 END",
+	    (int)fixture.auth->network_burst, (int)fixture.auth->account_burst,
+	    10 * (int)fixture.auth->account_burst);
 }
 
 static void
@@ -677,6 +679,45 @@ wrong_passwords_from_one_network_do_not_slow_another(void **state)
 	    ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS");
 	assert_ok(login_from("2001:db8:0:2::1", "ann@example.org", PASSWORD, &tokens));
 	assert_ok(login_from("192.0.2.77", "ann@example.org", PASSWORD, &tokens));
+}
+
+/* Who has a /48 has 65,536 networks, and is slowed down at an account all the same. */
+static void
+the_networks_of_a_48_share_a_wider_burst_at_an_account(void **state)
+{
+	static const char wide[] =
+	    "SELECT coalesce(max(attempts), 0) FROM usher.throttles WHERE kind = 8";
+	Usher__V1__Tokens tokens;
+	char ip[64];
+
+	(void)state;
+	account("ann@example.org");
+	fixture.auth->account_burst = 2;
+	for (int i = 0; i < 20; i++) {
+		snprintf(ip, sizeof(ip), "2001:db8:5:%x::1", i);
+		assert_refused(login_from(ip, "ann@example.org", "wrong", &tokens),
+		    ST_UNAUTHENTICATED, "LOGIN_REFUSED");
+	}
+	lengthen_waits();
+	assert_refused(login_from("2001:db8:5:ffff::1", "ann@example.org", PASSWORD, &tokens),
+	    ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS");
+	/* Not at another account, nor from elsewhere. */
+	assert_refused(login_from("2001:db8:5:ffff::1", "bea@example.org", PASSWORD, &tokens),
+	    ST_UNAUTHENTICATED, "LOGIN_REFUSED");
+	assert_ok(login_from("2001:db8:6::1", "ann@example.org", PASSWORD, &tokens));
+	assert_string_equal(handler_sql(&fixture, wide), "20");
+	handler_sql(&fixture, "UPDATE usher.throttles SET free_at = now()");
+	assert_ok(login_from("2001:db8:5:ffff::1", "ann@example.org", PASSWORD, &tokens));
+	/* A success forgets what was counted there; what is left is the other account's. */
+	assert_string_equal(handler_sql(&fixture, wide), "1");
+	/* What is too early for its own network uses up nothing of the others'. */
+	for (int i = 0; i < 2; i++)
+		login_from("2001:db8:7::1", "ann@example.org", "wrong", &tokens);
+	lengthen_waits();
+	for (int i = 0; i < 3; i++)
+		assert_refused(login_from("2001:db8:7::1", "ann@example.org", "wrong", &tokens),
+		    ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS");
+	assert_string_equal(handler_sql(&fixture, wide), "2");
 }
 
 static void
@@ -1119,6 +1160,7 @@ main(void)
 	    TEST(a_strangers_sign_up_for_my_address_neither_voids_nor_takes_mine),
 	    TEST(attempts_at_once_are_counted_one_by_one),
 	    TEST(wrong_passwords_from_one_network_do_not_slow_another),
+	    TEST(the_networks_of_a_48_share_a_wider_burst_at_an_account),
 	    TEST(waiting_grows_and_ends_and_a_success_forgets),
 	    TEST(a_clock_that_was_set_back_locks_nobody_out),
 	    TEST(what_comes_too_early_is_refused_before_anything_is_hashed),

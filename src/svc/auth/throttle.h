@@ -2,9 +2,10 @@
  *
  * Each attempt counts twice: against the network it comes from, and against what it is on. Beyond a
  * burst each one doubles the wait until the next, up to a limit: slower and slower, never locked
- * for good. A network is an IPv4 address or the /64 of an IPv6 one.
- * Rows hold keyed hashes: no address of a person or a machine can be read from them.
- * Blocks: on the database. Threads: the call's. */
+ * for good. A network is an IPv4 address or the /64 of an IPv6 one. One site has 65,536 of these:
+ * so a login is counted once more against the account from all of the /48, with ten times the
+ * burst. Rows hold keyed hashes: no address of a person or a machine can be read from them. Blocks:
+ * on the database. Threads: the call's. */
 #ifndef USHER_SVC_AUTH_THROTTLE_H
 #define USHER_SVC_AUTH_THROTTLE_H
 

@@ -1,7 +1,8 @@
 -- An attempt was a success: forget those on the same thing, and give the network back the one that
 -- this was. The network's row first, as in throttle_take.
 -- scope: account
--- in: network_kind int8, network_subject bytea, network_burst int8, kind int8, subject bytea
+-- in: network_kind int8, network_subject bytea, network_burst int8, kind int8, subject bytea,
+--     wide_kind int8, wide_subject bytea?
 -- out: none
 WITH network AS (
 	UPDATE usher.throttles SET
@@ -11,4 +12,4 @@ WITH network AS (
 	RETURNING kind
 )
 DELETE FROM usher.throttles
-WHERE kind = $4 AND subject = $5 AND (SELECT count(*) FROM network) >= 0
+WHERE (kind, subject) IN (($4, $5), ($6, $7)) AND (SELECT count(*) FROM network) >= 0
