@@ -400,7 +400,8 @@ var orgCreateOrg = method{"usher.v1.OrgService/CreateOrg", 0x046215b3, 5000, 104
 
 // CreateOrg: Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
 // and the same content, the answer is the organisation as it is.
-// Errors: ALREADY_EXISTS (that id or slug, other content or another's).
+// Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
+// TOO_MANY_ORGS (an account makes 100, unless it is an operator's).
 func (s OrgService) CreateOrg(ctx context.Context, request *usherv1.CreateOrgRequest, options ...Option) (*usherv1.Org, error) {
 	reply := new(usherv1.Org)
 	if err := s.client.call(ctx, &orgCreateOrg, request, reply, options); err != nil {

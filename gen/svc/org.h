@@ -14,7 +14,8 @@ extern const struct rpc_service org_service;
 
 /* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
  * and the same content, the answer is the organisation as it is.
- * Errors: ALREADY_EXISTS (that id or slug, other content or another's). */
+ * Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
+ * TOO_MANY_ORGS (an account makes 100, unless it is an operator's). */
 status org_create_org(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__CreateOrgRequest *req, Usher__V1__Org *reply);
 

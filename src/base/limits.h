@@ -21,6 +21,7 @@
 #define TOKEN_NAME_BYTES_MAX 255 /* of an access token's iss and aud */
 #define PASSWORD_CHARS_MIN 8
 #define PASSWORD_BYTES_MAX 256
+#define ORGS_PER_ACCOUNT_MAX 100 /* that it has made; operators of the platform have no limit */
 #define PAGE_ITEMS_DEFAULT 50
 #define PAGE_ITEMS_MAX 1000
 #define PAGE_BYTES_MAX (1u << 20) /* of a page's items, where they may be long; or one item */

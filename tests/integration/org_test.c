@@ -1,4 +1,5 @@
 /* OrgService's handlers over a real database. */
+#include "base/limits.h"
 #include "gen/svc/org.h"
 #include "tests/lib/handler_fixture.h"
 
@@ -177,9 +178,18 @@ race_run(struct race races[THREADS], const char *id)
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(races[i].thread, NULL);
-		assert_ok(races[i].outcome);
 	}
 	pthread_barrier_destroy(&barrier);
+}
+
+static int
+race_count(const struct race races[THREADS], enum status_code code)
+{
+	int count = 0;
+
+	for (int i = 0; i < THREADS; i++)
+		count += races[i].outcome.status.code == code;
+	return count;
 }
 
 static void
@@ -189,10 +199,44 @@ twenty_at_once_make_one_of_an_id_and_twenty_of_a_name(void **state)
 
 	(void)state;
 	race_run(races, NEW_ORG);
+	assert_int_equal(race_count(races, ST_OK), THREADS);
 	for (int i = 1; i < THREADS; i++)
 		assert_string_equal(races[i].org.slug, races[0].org.slug);
 	race_run(races, "");
+	assert_int_equal(race_count(races, ST_OK), THREADS);
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.orgs"), "22");
+}
+
+static void
+an_account_makes_so_many_and_no_more_however_many_at_once(void **state)
+{
+	static struct race races[THREADS];
+	struct principal operator= ann;
+	struct handler_outcome outcome;
+	Usher__V1__Org org;
+
+	(void)state;
+	assert_ok(create(&ann, NEW_ORG, "", "Blue", &org));
+	handler_sql(&fixture,
+	    "WITH made AS (INSERT INTO usher.orgs (id, slug, display_name, created_by) SELECT "
+	    "gen_random_uuid(), 'made-' || i, 'Made', '%s' FROM generate_series(1, %d) i RETURNING "
+	    "id), person AS (INSERT INTO usher.users (org_id, id, account_id) SELECT id, "
+	    "gen_random_uuid(), '%s' FROM made RETURNING org_id, id, account_id) INSERT INTO "
+	    "usher.account_users (account_id, org_id, user_id) SELECT account_id, org_id, id FROM "
+	    "person",
+	    ANN, ORGS_PER_ACCOUNT_MAX - 1 - 5, ANN);
+	race_run(races, "");
+	assert_int_equal(race_count(races, ST_OK), 5);
+	assert_int_equal(race_count(races, ST_RESOURCE_EXHAUSTED), THREADS - 5);
+	outcome = create(&ann, "", "", "Blue", &org);
+	assert_code(outcome, ST_RESOURCE_EXHAUSTED);
+	assert_string_equal(outcome.status.reason, "TOO_MANY_ORGS");
+	/* A repeat, another account, and an operator make none too many. */
+	assert_ok(create(&ann, NEW_ORG, "", "Blue", &org));
+	assert_ok(create(&bea, "", "", "Blue", &org));
+	operator.is_platform_operator = true;
+	operator.platform_permissions = permissions_of_platform();
+	assert_ok(create(&operator, "", "", "Blue", &org));
 }
 
 static void
@@ -262,6 +306,7 @@ main(void)
 	    TEST(a_repeat_answers_with_the_organisation_as_it_is),
 	    TEST(a_slug_is_given_way_to_or_refused),
 	    TEST(twenty_at_once_make_one_of_an_id_and_twenty_of_a_name),
+	    TEST(an_account_makes_so_many_and_no_more_however_many_at_once),
 	    TEST(another_organisation_is_not_found),
 	    TEST(members_are_the_users_that_have_an_account),
 	};

@@ -1290,7 +1290,8 @@ class OrgService(BlockingService):
     ) -> org_pb2.Org:
         """Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
         and the same content, the answer is the organisation as it is.
-        Errors: ALREADY_EXISTS (that id or slug, other content or another's)."""
+        Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
+        TOO_MANY_ORGS (an account makes 100, unless it is an operator's)."""
         return self._call(
             org_pb2.Org,
             "usher.v1.OrgService/CreateOrg",
@@ -1353,7 +1354,8 @@ class AsyncOrgService(AsyncService):
     ) -> org_pb2.Org:
         """Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
         and the same content, the answer is the organisation as it is.
-        Errors: ALREADY_EXISTS (that id or slug, other content or another's)."""
+        Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
+        TOO_MANY_ORGS (an account makes 100, unless it is an operator's)."""
         return await self._call(
             org_pb2.Org,
             "usher.v1.OrgService/CreateOrg",

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "base/slug.h"
 #include "gen/svc/org.h"
 #include "svc/common/input.h"
@@ -92,6 +93,29 @@ slug_vary(struct rpc_call *call, const char *base, char out[SLUG_BYTES_MAX + 1])
 	return STATUS_OK;
 }
 
+static bool
+may_make_any(const struct principal *caller)
+{
+	return caller->is_platform_operator &&
+	       (caller->platform_permissions & permission_bit(slice_text("orgs.write")));
+}
+
+/* Counted one by one, however many are made at once. */
+static status
+check_count(struct rpc_call *call, const struct uuid *creator)
+{
+	ROWS_AUTO locked = {0}, count = {0};
+
+	if (may_make_any(call->principal))
+		return STATUS_OK;
+	TRY(STORE_QUERY(call->conn, STMT_ORG_CREATOR_LOCK, &locked, p_uuid(creator)));
+	TRY(STORE_QUERY(call->conn, STMT_ORG_CREATOR_COUNT, &count, p_uuid(creator)));
+	if (row_int(&count, 0, ORG_CREATOR_COUNT_ORGS) < ORGS_PER_ACCOUNT_MAX)
+		return STATUS_OK;
+	return REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "TOO_MANY_ORGS",
+	    "the account has made as many organisations as one may");
+}
+
 /* The creator's account gets a user in it, an owner. */
 static status
 owner_add(struct rpc_call *call, const struct create_ask *ask)
@@ -102,6 +126,7 @@ owner_add(struct rpc_call *call, const struct create_ask *ask)
 
 	if (!ask->creator)
 		return STATUS_OK;
+	TRY(check_count(call, ask->creator));
 	TRY(uuid_make(call->clock, call->rand, &user_id));
 	TRY(STORE_QUERY(call->conn, STMT_ORG_ADD_OWNER, &rows, p_uuid(&ask->id), p_uuid(&user_id),
 	    p_uuid(ask->creator), p_uuid(caller->has_org ? &caller->org_id : NULL)));
@@ -139,8 +164,8 @@ org_create(struct rpc_call *call, const struct create_ask *ask, Usher__V1__Org *
 }
 
 /* CreateOrg: make an organisation; the caller, if a login, becomes its owner.
- * Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS (that id or slug, other content or another's).
- */
+ * Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS (that id or slug, other content or another's),
+ *         RESOURCE_EXHAUSTED TOO_MANY_ORGS. */
 status
 org_create_org(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__CreateOrgRequest *req, Usher__V1__Org *reply)
