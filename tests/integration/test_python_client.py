@@ -464,6 +464,85 @@ def test_an_answer_that_does_not_come_is_the_deadlines():
         assert len(server.requests) == 1
 
 
+async def _must_be_cancelled(task: asyncio.Task[Any]) -> None:
+    await asyncio.wait([task], timeout=20)
+    assert task.done() and task.cancelled(), "the cancellation was forgotten"
+
+
+def test_a_cancellation_is_not_forgotten_when_the_server_has_the_call_already():
+    """What pynng waits for is over then, and its task has not gone on yet."""
+
+    async def cancel_at_once() -> None:
+        for count in range(1, 11):
+            task = asyncio.create_task(client.aio.ops.get_health())
+            await asyncio.sleep(0)
+            # The loop stands still meanwhile.
+            wait_until(lambda: len(server.requests) == count, "the server has it")
+            task.cancel()
+            await _must_be_cancelled(task)
+
+    with ScriptedServer(in_turn(None)) as server, usher.Client(server.url, timeout=60.0) as client:
+        wait_until(lambda: client.servers[0].is_connected, "connected")
+        asyncio.run(cancel_at_once())
+
+
+def test_a_cancellation_is_not_forgotten_one_step_after_the_call_began():
+    async def cancel_soon() -> None:
+        for steps in range(20):
+            task = asyncio.create_task(client.aio.ops.get_health())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await _must_be_cancelled(task)
+
+    with ScriptedServer(in_turn(None)) as server, usher.Client(server.url, timeout=60.0) as client:
+        wait_until(lambda: client.servers[0].is_connected, "connected")
+        asyncio.run(cancel_soon())
+
+
+def test_a_timeout_ends_a_task_that_makes_one_call_after_another():
+    """It comes once, wherever the task is just then."""
+
+    async def call_for_ever() -> None:
+        while True:
+            await client.aio.ops.get_health()
+
+    async def call_for(seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            await call_for_ever()
+
+    async def call_in_turns() -> None:
+        for _ in range(20):
+            task = asyncio.create_task(call_for(0.05))
+            await asyncio.wait([task], timeout=20)
+            assert task.done(), "the timeout was forgotten"
+            assert isinstance(task.exception(), TimeoutError)
+
+    with ScriptedServer(in_turn(FINE)) as server, usher.Client(server.url) as client:
+        asyncio.run(call_in_turns())
+
+
+@pytest.mark.parametrize("steps", range(3))
+def test_a_cancellation_is_not_forgotten_when_a_connection_comes(steps: int):
+    async def take() -> None:
+        channel = client._channel
+        task = asyncio.create_task(channel.servers.take_async(set(), time.monotonic() + 60))
+        await asyncio.sleep(0)
+        assert channel.servers._waiting
+        server = client.servers[0]
+        server._comes(1)
+        server._has_come(1)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        was_done = task.done()
+        task.cancel()
+        await asyncio.wait([task], timeout=20)
+        assert task.cancelled() or was_done, "the cancellation was forgotten"
+
+    with usher.Client("tcp://127.0.0.1:1") as client:
+        asyncio.run(take())
+
+
 def test_a_client_may_be_closed_under_its_calls():
     """In a process of its own: what nng does when a socket goes under a call is to end it."""
     program = textwrap.dedent("""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pynng
 from google.protobuf.message import DecodeError, Message
@@ -38,6 +38,7 @@ from usher.v1 import envelope_pb2
 _TIMEOUT_DEFAULT = 5.0
 _PROBE = "usher.v1.OpsService/GetHealth"
 _PROBE_TIMEOUT = 1.0
+_Result = TypeVar("_Result")
 
 
 def idempotency_key() -> bytes:
@@ -114,12 +115,25 @@ def _talk(server: Server, message: bytes, seconds: float) -> bytes:
         return data
 
 
+async def _cancellable(operation: Awaitable[_Result]) -> _Result:
+    """pynng keeps a cancellation to itself when what it waits for is over, however that went; then
+    a timeout would end nothing, and a task that is being cancelled would go on."""
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    try:
+        return await operation
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
 async def _talk_async(server: Server, message: bytes, seconds: float) -> bytes:
     with server.open(seconds) as exchange:
         try:
-            await exchange.context.asend(message)
+            await _cancellable(exchange.context.asend(message))
             exchange.sent()
-            data: bytes = await exchange.context.arecv()
+            data: bytes = await _cancellable(exchange.context.arecv())
         except (pynng.NNGException, TypeError) as error:
             raise exchange.failure(error) from None
         exchange.answered()

@@ -346,7 +346,9 @@ class Servers:
                 future = loop.create_future()
                 self._waiting.add((loop, future))
             try:
-                await asyncio.wait_for(future, ends - time.monotonic())
+                # Not wait_for(): before 3.12 it forgets a cancellation when the future is done.
+                async with asyncio.timeout(ends - time.monotonic()):
+                    await future
             except TimeoutError:
                 raise self._not_connected() from None
             finally:
