@@ -45,7 +45,7 @@ type server struct {
 	exchanges  map[*exchange]struct{}
 	failures   int
 	restsUntil time.Time
-	hasLost    bool // a call, with its connection, since this rest began
+	hasLost    bool // a call, with this connection, or since this rest began
 	heardAt    time.Time
 	isClosed   bool
 }
@@ -87,6 +87,7 @@ func (s *server) count(event mangos.PipeEvent, _ mangos.Pipe) {
 	switch event {
 	case mangos.PipeEventAttached:
 		s.pipes++
+		s.hasLost = false
 	case mangos.PipeEventDetached:
 		s.pipes--
 	}
@@ -124,7 +125,9 @@ func (s *server) rest(now time.Time) {
 	s.mu.Unlock()
 }
 
-// lose: a call was lost with its connection, which takes many along. True: it is the first.
+// lose: a call was lost with its connection, which takes many along. True: it is the first, and pays for
+// them all. The next connection's are another trouble, while it rests too: or a server that is started
+// again and again would cost nothing.
 func (s *server) lose(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -635,6 +635,22 @@ func TestWhatFailsAtAServerThatRestsDoesNotLengthenItsRest(t *testing.T) {
 	}
 }
 
+// While the server rests too, or one that is started again and again would cost nothing.
+func TestEachConnectionThatIsLostCostsAToken(t *testing.T) {
+	s := &server{changed: func() {}}
+	now := time.Now()
+	for i := 0; i < 3; i++ {
+		s.count(mangos.PipeEventAttached, nil)
+		if !s.lose(now) || s.lose(now) {
+			t.Fatal(i)
+		}
+		s.count(mangos.PipeEventDetached, nil)
+	}
+	if rest := s.restsUntil.Sub(now); rest != restFirst {
+		t.Fatal(rest)
+	}
+}
+
 func TestASessionKeepsTheGreatestRevision(t *testing.T) {
 	var s Session
 	revision := func(epoch, id byte) []byte {

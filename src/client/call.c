@@ -307,6 +307,20 @@ call_attempt(struct call *call)
 	call_send_alone(call, left_us);
 }
 
+/* It could not do its work. Is that a trouble of its own? What one connection takes along costs as
+ * much as one call; what the next one does is another trouble, while the server rests too, or one
+ * that is started again and again would cost nothing. The lock is held. */
+static bool
+server_fails(struct server *server, bool has_answered, bool is_lost, int64_t now_us)
+{
+	server->failures++;
+	if (health_begin_rest(&server->client->health[server->index], now_us))
+		server->has_lost = false;
+	const bool is_new = has_answered || !server->has_lost;
+	server->has_lost |= is_lost;
+	return is_new;
+}
+
 /* What the attempt says about its server, and whether there is another. The lock is held.
  * pause_us: until then. */
 static bool
@@ -325,9 +339,8 @@ call_judge(struct call *call, const struct client_result *result, bool is_more, 
 
 	if (has_answered)
 		server->heard_us = now_us;
-	server->failures += is_ill;
 	if (is_ill)
-		is_new = health_begin_rest(health, now_us) || has_answered;
+		is_new = server_fails(server, has_answered, is_passing && !has_answered, now_us);
 	else if (has_answered)
 		health_end_rest(health);
 	if (!is_passing) {
@@ -335,7 +348,6 @@ call_judge(struct call *call, const struct client_result *result, bool is_more, 
 			retry_budget_return(&client->budget);
 		return false;
 	}
-	/* What one lost connection takes along costs as much as one call. */
 	if (is_new && !is_more)
 		retry_budget_take(&client->budget);
 	if (!call->is_safe || call->pinned || call->attempts >= client->attempts_max ||

@@ -22,8 +22,8 @@ struct server_health {
 };
 
 bool health_rests(const struct server_health *health, int64_t now_us);
-/* It could not do its work. false: it rests already, and what else goes wrong meanwhile is the same
- * trouble: a lost connection takes many calls along. */
+/* It could not do its work. false: it rests already, and what else goes wrong meanwhile does not
+ * lengthen that: a lost connection takes many calls along. */
 bool health_begin_rest(struct server_health *health, int64_t now_us);
 /* It answered, whatever it said. */
 void health_end_rest(struct server_health *health);

@@ -61,6 +61,7 @@ struct server {
 	bool is_open;
 	nng_socket socket;
 	nng_pipe pipe; /* the latest, from before it can be used; its id is 0: it is gone */
+	bool has_lost; /* a call, with that connection or since this rest began: it was paid for */
 	struct list lines_free;
 	struct list calls; /* under way here */
 	int64_t heard_us;  /* when an answer came last, or the first call went out */

@@ -50,6 +50,8 @@ server_hear(struct server *server, nng_pipe pipe, nng_pipe_ev event)
 	} else if (server->pipe.id == pipe.id) {
 		if (event == NNG_PIPE_EV_REM_POST)
 			server->pipe.id = 0;
+		else
+			server->has_lost = false;
 		server_set_connected(server, event == NNG_PIPE_EV_ADD_POST);
 	}
 	(void)pthread_mutex_unlock(&client->lock);

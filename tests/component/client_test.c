@@ -1,6 +1,6 @@
 /* A client of two servers that the test scripts: who is called, what is repeated, what is not. */
 #include "base/limits.h"
-#include "client/client.h"
+#include "client/internal.h"
 #include "tests/lib/until.h"
 #include "tests/lib/upstream.h"
 #include "wire/envelope.h"
@@ -553,6 +553,44 @@ a_server_that_dies_takes_writes_without_a_key_along(void **state)
 }
 
 static bool
+all_wait_at_the_first_gate(void)
+{
+	return waiting_at(0) == started;
+}
+
+static void
+a_server_that_is_started_again_and_again_costs_a_token_each_time(void **state)
+{
+	const int starts = 4;
+	char url[UPSTREAM_URL_BYTES];
+
+	(void)state;
+	pair_open(NULL);
+	memcpy(url, pair.servers[0].url, sizeof url);
+	/* Alone, so that nobody asks meanwhile how it is. */
+	client_free(&pair.client);
+	const struct client_settings alone = {.url = url};
+	assert_int_equal(client_new(&alone, &pair.client).code, ST_OK);
+	for (int i = 0; i < starts; i++) {
+		until(both_are_connected, "it is connected");
+		pair.gates[0].is_open = false;
+		upstream_script(&pair.servers[0], answer_at_the_gate, &pair.gates[0]);
+		start(&write_method, 4);
+		until(all_wait_at_the_first_gate, "all calls are under way");
+		(void)nng_close(pair.servers[0].socket);
+		until(all_have_ended, "all of them are lost");
+		assert_int_equal(ended.failed, 4);
+		gate_open(0);
+		server_down(0);
+		upstream_open(&pair.servers[0], url);
+		pair.is_up[0] = true;
+	}
+	/* It rests all the while, and each time four calls are lost. */
+	assert_int_equal(pair.client->budget.tenths, RETRY_TENTHS_MAX - starts * 10);
+	pair_close();
+}
+
+static bool
 the_first_is_connected_again(void)
 {
 	return server_at(0).is_connected && !server_at(0).is_resting;
@@ -927,6 +965,7 @@ main(void)
 	    cmocka_unit_test(when_too_much_fails_nothing_is_repeated),
 	    cmocka_unit_test(a_server_that_dies_takes_no_read_along),
 	    cmocka_unit_test(a_server_that_dies_takes_writes_without_a_key_along),
+	    cmocka_unit_test(a_server_that_is_started_again_and_again_costs_a_token_each_time),
 	    cmocka_unit_test(a_server_that_comes_back_gets_calls_again),
 	    cmocka_unit_test(calls_wait_for_the_first_connection),
 	    cmocka_unit_test(a_server_that_says_nothing_is_given_up),

@@ -436,6 +436,19 @@ def test_what_fails_at_a_server_that_rests_does_not_lengthen_its_rest(
         server.close()
 
 
+def test_each_connection_that_is_lost_costs_a_token():
+    """While the server rests too, or one that is started again and again would cost nothing."""
+    server = servers.Server("tcp://127.0.0.1:1", None, lambda: None)
+    try:
+        for pipe in (1, 2, 3):
+            server._comes(pipe)
+            server._has_come(pipe)
+            assert [server.lose() for _ in range(3)] == [True, False, False]
+            server._is_gone(pipe)
+    finally:
+        server.close()
+
+
 def test_without_a_server_the_deadline_is_the_end():
     with usher.Client("tcp://127.0.0.1:1", timeout=0.3) as client:
         with pytest.raises(usher.Unavailable) as caught:

@@ -121,7 +121,7 @@ class Server:
         self._exchanges: set[Exchange] = set()
         self._failures = 0
         self._rests_until = 0.0
-        self._has_lost = False  # a call, with its connection, since this rest began
+        self._has_lost = False  # a call, with this connection, or since this rest began
         self._heard_at = 0.0
         self._socket = pynng.Req0(
             resend_time=-1,
@@ -152,6 +152,7 @@ class Server:
             if pipe != self._pipe:
                 return
             self._is_connected = True
+            self._has_lost = False
         self._changed()
 
     def _is_gone(self, pipe: int) -> None:
@@ -200,7 +201,9 @@ class Server:
             self._begin_rest()
 
     def lose(self) -> bool:
-        """A call was lost with its connection, which takes many along. True: it is the first."""
+        """A call was lost with its connection, which takes many along. True: it is the first, and
+        pays for them all. The next connection's are another trouble, while it rests too: or a
+        server that is started again and again would cost nothing."""
         with self._lock:
             self._begin_rest()
             is_first = not self._has_lost
