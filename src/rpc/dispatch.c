@@ -221,6 +221,19 @@ is_batch(const struct request_envelope *e)
 	return e->method_id == wire_method_id(slice_text(name));
 }
 
+static status
+batch_check(const struct task *task)
+{
+	if (task->batch)
+		return REFUSE_FOR(
+		    ST_INVALID_ARGUMENT, "NOT_BATCHABLE", "a batch can't stand inside a batch");
+	/* Better said than ignored: the caller counts on it. */
+	if (task->envelope.idempotency_key.bytes > 0)
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "IDEMPOTENCY_KEY_NOT_TAKEN",
+		    "a batch takes no idempotency key: give each item its own");
+	return STATUS_OK;
+}
+
 void
 dispatch_call(struct task *task, struct slice bytes, struct arena *arena)
 {
@@ -238,9 +251,9 @@ dispatch_call(struct task *task, struct slice bytes, struct arena *arena)
 	}
 	if (is_batch(&task->envelope)) {
 		deadline_set(task, DEADLINE_MS_MAX);
-		if (task->batch)
-			task_refuse(task, REFUSE_FOR(ST_INVALID_ARGUMENT, "NOT_BATCHABLE",
-					      "a batch can't stand inside a batch"));
+		st = batch_check(task);
+		if (st.code != ST_OK)
+			task_refuse(task, st);
 		else
 			batch_begin(task, arena);
 		return;

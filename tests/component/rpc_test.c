@@ -2166,6 +2166,22 @@ a_batch_is_answered_in_order_each_with_its_own_code(void **state)
 	client_result_done(&wait.result);
 }
 
+/* Nothing would be done once because of it, and who gave it would count on that. */
+static void
+a_batch_takes_no_idempotency_key_of_its_own(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options whole = as("key:a");
+	static struct client_item items[1];
+	static struct batch_wait wait;
+
+	whole.idempotency_key = slice_text("0123456789abcdef");
+	items[0] = (struct client_item){.method = method("Keyed"), .payload = SLICE_NONE};
+	client_batch_async(fake->client, &whole, items, 1, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	assert_refused(&wait.result, ST_INVALID_ARGUMENT, "IDEMPOTENCY_KEY_NOT_TAKEN");
+}
+
 #define HEAVY_COUNT 5
 
 /* One that waits, and others with a megabyte each. */
@@ -3322,6 +3338,7 @@ main(void)
 	    WITH_SERVER(our_client_refuses_to_send_what_would_cost_its_connection),
 	    WITH_SERVER(a_reply_over_the_limit_is_refused),
 	    WITH_SERVER(a_batch_is_answered_in_order_each_with_its_own_code),
+	    WITH_SERVER(a_batch_takes_no_idempotency_key_of_its_own),
 	    cmocka_unit_test(replies_that_wait_for_the_rest_of_their_batch_take_room),
 	    WITH_SERVER(a_batch_whose_replies_are_too_large_together_is_refused),
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
