@@ -88,9 +88,6 @@ call_end(struct call *call, struct client_result *result)
 		nng_msg_free(call->request);
 	call->request = NULL;
 	result->attempts = call->attempts;
-	if (call->session && result->has_revision)
-		causal_session_note(
-		    call->session, slice_of(result->revision, CLIENT_REVISION_BYTES));
 	/* Whoever hears that it is over may make another in its place. */
 	(void)atomic_fetch_sub(&client->calls_counted, call->pinned == NULL);
 	call->callback(call->arg, result);
@@ -376,6 +373,10 @@ call_conclude(struct call *call, struct client_result *result, bool is_more)
 	int64_t pause_us = 0;
 
 	call->attempts++;
+	/* A write that is not everywhere yet is made again, and its repeat may tell of none. */
+	if (call->session && result->has_revision)
+		causal_session_note(
+		    call->session, slice_of(result->revision, CLIENT_REVISION_BYTES));
 	client_result_done(&call->last);
 	/* A repeat is in nobody's company, so that none is its. */
 	call->may_gather = false;

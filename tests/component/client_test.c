@@ -842,6 +842,47 @@ a_session_of_a_batch_sees_the_writes_of_its_items(void **state)
 	causal_session_done(&own);
 }
 
+/* Committed, which not all know; and what became of it is not said again. */
+static void
+answer_not_everywhere(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	static const uint8_t revision[CLIENT_REVISION_BYTES] = {[7] = 1, [15] = 5};
+	_Atomic int *calls = env;
+
+	(void)request;
+	(void)arena;
+	out->code = ST_INTERNAL;
+	if (atomic_fetch_add(calls, 1) > 0)
+		return;
+	out->code = ST_UNAVAILABLE;
+	out->reason = slice_text("COMMITTED_NOT_EVERYWHERE");
+	out->revision = slice_of(revision, sizeof revision);
+}
+
+static void
+a_session_sees_a_write_whose_repeat_says_nothing(void **state)
+{
+	static _Atomic int calls;
+	struct client_options options = with_key;
+	struct causal_session session;
+	uint8_t revision[CLIENT_REVISION_BYTES];
+
+	(void)state;
+	causal_session_init(&session);
+	options.session = &session;
+	pair_open(NULL);
+	script_both(answer_not_everywhere, &calls);
+	struct client_result result = call_raw(&write_method, &options);
+	assert_int_equal(result.status.code, ST_INTERNAL);
+	assert_int_equal(result.attempts, 2);
+	client_result_done(&result);
+	assert_true(causal_session_latest(&session, revision));
+	assert_int_equal(revision[15], 5);
+	pair_close();
+	causal_session_done(&session);
+}
+
 /* So many calls, each of which is made by the one before. */
 static _Atomic int relays_left;
 
@@ -974,6 +1015,7 @@ main(void)
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
 	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
 	    cmocka_unit_test(a_session_of_a_batch_sees_the_writes_of_its_items),
+	    cmocka_unit_test(a_session_sees_a_write_whose_repeat_says_nothing),
 	    cmocka_unit_test(a_call_that_is_over_leaves_its_place_to_the_next),
 	    cmocka_unit_test(a_client_can_be_freed_whatever_its_calls_do),
 	    cmocka_unit_test(urls_that_are_none_are_refused),
