@@ -20,6 +20,7 @@
  * goes again alone, so that none waits behind another's database. A server that does not know how,
  * or does not answer soon, gets a message for each.
  *
+ * No client before fork(): nng ends a child, of a process that had one, which uses or makes one.
  * Threads: any, at once. Blocks: client_call and client_call_raw; the asynchronous forms do not.
  * Lifetime: client_free() waits for the calls under way to end (they are cut off).
  * Source: docs/protocol.md, "Several servers, and calling again". */

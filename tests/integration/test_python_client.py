@@ -614,6 +614,58 @@ def test_a_client_may_be_closed_under_its_calls():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("child", ["idle", "tries"])
+def test_a_child_of_fork_is_told_and_not_ended_by_nng(child: str):
+    program = textwrap.dedent("""
+        import asyncio, os, sys, threading
+        import usher
+
+        def must_be_told(call):
+            try:
+                call()
+            except usher.FailedPrecondition as error:
+                assert error.reason == "FORKED", error
+                return
+            raise AssertionError("it was not told")
+
+        def call_for_ever():
+            try:
+                while True:
+                    client.ops.get_health()
+            except usher.Cancelled:
+                pass
+
+        child, url = sys.argv[1:]
+        client = usher.Client([url, "tcp://127.0.0.1:1"])
+        gone = usher.Client(url)
+        gone.close()
+        client.ops.get_health()
+        thread = threading.Thread(target=call_for_ever)
+        thread.start()
+        pid = os.fork()
+        if pid == 0:
+            if child == "tries":
+                must_be_told(client.ops.get_health)
+                must_be_told(lambda: asyncio.run(client.aio.ops.get_health()))
+                must_be_told(gone.ops.get_health)
+                must_be_told(lambda: usher.Client(url))
+                client.close()
+            sys.exit()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        client.ops.get_health()
+        client.close()
+        thread.join()
+        sys.exit(abs(status))
+    """)
+    with ScriptedServer(in_turn(FINE)) as server:
+        done = run(
+            [sys.executable, "-c", program, child, server.url],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            timeout_s=60,
+        )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_wheel_can_be_made_and_imported_elsewhere(tmp_path: pathlib.Path):
     source = tmp_path / "source"
     subprocess.run(["cp", "-r", SOURCE / "clients/python", source], check=True)

@@ -5,9 +5,12 @@ The rules are those of "Several servers, and calling again" in docs/protocol.md.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import itertools
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -18,6 +21,7 @@ from usher.errors import (
     Cancelled,
     DeadlineExceeded,
     Error,
+    FailedPrecondition,
     InvalidArgument,
     ResourceExhausted,
     Unavailable,
@@ -35,6 +39,45 @@ _REST_MAX = 30.0
 _SILENCE_MAX = 1.0
 _WATCH_EVERY = 0.25
 _CLOSE_MAX = 1.0
+
+
+class _Process:
+    """The one that nng was begun in. It ends, with a dump of its memory, a child of that which
+    calls anything of its, if only to close what it has from its parent."""
+
+    def __init__(self) -> None:
+        self._id: int | None = None
+        self._servers: weakref.WeakSet[Server] = weakref.WeakSet()
+
+    def begins(self, server: Server) -> None:
+        """nng is about to be used for this one."""
+        self.check()
+        self._id = os.getpid()
+        self._servers.add(server)
+
+    def is_forked(self) -> bool:
+        return self._id is not None and self._id != os.getpid()
+
+    def check(self) -> None:
+        if self.is_forked():
+            raise FailedPrecondition(
+                "there was a client before fork(), and nng cannot be used in the child; make "
+                "clients after it, or use multiprocessing's spawn",
+                reason="FORKED",
+            )
+
+    def after_fork(self) -> None:
+        """In the child: what it has from its parent is not closed, at its end neither."""
+        if not self.is_forked():
+            return
+        if hasattr(pynng.nng, "_pynng_atexit"):
+            atexit.unregister(pynng.nng._pynng_atexit)
+        for server in self._servers:
+            server.forget()
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.after_fork)
 
 
 def _no_memory() -> Error:
@@ -123,6 +166,7 @@ class Server:
         self._rests_until = 0.0
         self._has_lost = False  # a call, with this connection, or since this rest began
         self._heard_at = 0.0
+        _process.begins(self)
         self._socket = pynng.Req0(
             resend_time=-1,
             recv_max_size=MESSAGE_BYTES_MAX + _HEADER_BYTES,
@@ -178,6 +222,12 @@ class Server:
                 lambda: all(exchange.thread == here for exchange in self._exchanges), _CLOSE_MAX
             )
         self._socket.close()
+
+    def forget(self) -> None:
+        """What pynng does not know of it does not close."""
+        for exchange in self._exchanges:
+            exchange.context._context = None
+        vars(self._socket).pop("_socket", None)
 
     @property
     def is_connected(self) -> bool:
@@ -295,6 +345,8 @@ class Servers:
             raise
 
     def close(self) -> None:
+        if _process.is_forked():
+            return
         with self._change:
             self._is_closed = True
         for server in self.all:
@@ -334,6 +386,7 @@ class Servers:
 
     def take(self, tried: set[Server], ends: float) -> Server:
         """The same; waits for a connection until then."""
+        _process.check()
         with self._change:
             while not (server := self.choose(tried)):
                 if not self._change.wait(max(0.0, ends - time.monotonic())):
@@ -341,6 +394,7 @@ class Servers:
         return server
 
     async def take_async(self, tried: set[Server], ends: float) -> Server:
+        _process.check()
         while True:
             with self._change:
                 if server := self.choose(tried):
