@@ -286,6 +286,28 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
         assert not client.servers[0].is_resting()
 
 
+@pytest.mark.parametrize("timeout", [0, 0.0, -1.0])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.ops.get_health(),
+        lambda c: asyncio.run(c.aio.ops.get_health()),
+        lambda c: c.batch([envelope_pb2.Request(method="usher.v1.OpsService/GetHealth")]),
+        lambda c: c.send(envelope_pb2.Request(), c._options.timeout),
+        lambda c: asyncio.run(c.aio.send(envelope_pb2.Request(), c._options.timeout)),
+    ],
+)
+def test_a_call_whose_time_is_over_is_not_sent(call: Any, timeout: float):
+    with ScriptedServer(in_turn(FINE)) as server, usher.Client(server.url) as client:
+        wait_until(lambda: client.servers[0].is_connected, "connected")
+        with pytest.raises(usher.DeadlineExceeded) as caught:
+            call(client.using(timeout=timeout))
+        assert caught.value.reason == "NOT_SENT"
+        # What was sent before has been heard when this is answered.
+        client.ops.get_health()
+        assert len(server.requests) == 1
+
+
 def test_a_largest_answer_comes_through():
     answer = refusal(usher.Code.NOT_FOUND)
     while left := servers.MESSAGE_BYTES_MAX - answer.ByteSize():

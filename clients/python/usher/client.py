@@ -228,12 +228,16 @@ class _View:
             payload=payload,
         )
 
+    def _timeout(self, usual: float) -> float:
+        """None at all is something else than no time at all."""
+        return usual if self._options.timeout is None else self._options.timeout
+
     def _call(self, method: methods.Method, request: Message) -> _Call:
         return _Call(
             self,
             method,
             request.SerializeToString(),
-            self._options.timeout or method.timeout,
+            self._timeout(method.timeout),
             is_repeatable(method, request, bool(self._options.idempotency_key)),
         )
 
@@ -242,7 +246,7 @@ class _View:
             self,
             methods.BATCH,
             envelope_pb2.BatchRequest(items=requests).SerializeToString(),
-            self._options.timeout or _TIMEOUT_DEFAULT,
+            self._timeout(_TIMEOUT_DEFAULT),
             all(is_repeatable_item(item) for item in requests),
         )
 

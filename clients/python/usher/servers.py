@@ -115,10 +115,7 @@ class Exchange:
             return Cancelled("the client was closed", reason="CLIENT_CLOSED")
         if isinstance(error, pynng.Timeout):
             if self._sent_at is None:
-                return DeadlineExceeded(
-                    f"{self._server.url} did not take the message; nothing was sent",
-                    reason="NOT_SENT",
-                )
+                return self._server.not_sent()
             self._server.rest()
             return DeadlineExceeded(
                 "no answer came in time; the call may have been carried out", reason="NO_ANSWER"
@@ -274,8 +271,15 @@ class Server:
     def heard(self) -> None:
         self._heard_at = time.monotonic()
 
+    def not_sent(self) -> Error:
+        return DeadlineExceeded(
+            f"{self.url} did not take the message; nothing was sent", reason="NOT_SENT"
+        )
+
     def open(self, seconds: float) -> Exchange:
         """An exchange that takes so long at most."""
+        if seconds <= 0:
+            raise self.not_sent()
         with self._lock:
             if self.is_closed:
                 raise Cancelled("the client was closed", reason="CLIENT_CLOSED")
