@@ -106,7 +106,7 @@ func (a *attempts) outcome(e *Error) *Error {
 
 // pauseAfter says how long to wait before the next attempt; false: there is none.
 func (a *attempts) pauseAfter(e *Error, left time.Duration) (time.Duration, bool) {
-	if e.Reason == "NOT_SENT" && left > 0 {
+	if e.Reason == "NOT_SENT" && e.cause == nil && left > 0 {
 		return 0, true
 	}
 	if e.IsAnswer || !isUnsent(e.Reason) {

@@ -200,7 +200,7 @@ type said struct {
 // talk sends a message and waits for the answer, left at most and until ctx ends.
 func (s *server) talk(ctx context.Context, message []byte, left time.Duration) ([]byte, *Error) {
 	if ctx.Err() != nil {
-		return nil, ended(ctx)
+		return nil, s.endedUnsent(ctx)
 	}
 	// What is no time at all would be no limit to mangos.
 	if left <= 0 {
@@ -221,12 +221,36 @@ func (s *server) talk(ctx context.Context, message []byte, left time.Duration) (
 		return got.answer, got.failure
 	case <-ctx.Done():
 	}
+	if !s.isSent(x) {
+		// Once it is closed it is not sent any more, and the send tells at once whether it has been.
+		_ = x.context.Close()
+		<-over
+		if !s.isSent(x) {
+			return nil, s.endedUnsent(ctx)
+		}
+	}
 	// The caller goes at once. Whether the server is well is seen when the answer comes, a moment
 	// after the deadline as it may, or does not.
 	if ctx.Err() == context.Canceled {
 		_ = x.context.Close()
 	}
 	return nil, ended(ctx)
+}
+
+func (s *server) isSent(x *exchange) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !x.sentAt.IsZero()
+}
+
+// endedUnsent says what the end of a context means to a call that was not sent.
+func (s *server) endedUnsent(ctx context.Context) *Error {
+	if ctx.Err() == context.Canceled {
+		return ended(ctx)
+	}
+	e := s.notSent()
+	e.cause = ctx.Err()
+	return e
 }
 
 func (s *server) exchange(x *exchange, message []byte) said {

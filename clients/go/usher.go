@@ -219,12 +219,17 @@ func (c *Client) run(ctx context.Context, m *method, s *settings, tries *attempt
 		if !isAgain {
 			return nil, tries.outcome(failure)
 		}
+		if pause == 0 {
+			continue // nobody was asked, which is said if the context ends here
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, ended(ctx)
+			failure = ended(ctx)
+			failure.Attempts = tries.made
+			return nil, failure
 		}
 	}
 }

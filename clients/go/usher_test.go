@@ -511,6 +511,64 @@ func TestNoTimeAtAllIsNotForEver(t *testing.T) {
 	}
 }
 
+func isUnsentInTime(err error) bool {
+	var failure *Error
+	return errors.As(err, &failure) && failure.Reason == "NOT_SENT" && failure.Attempts == 0 &&
+		errors.Is(err, DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded)
+}
+
+func TestWhatAContextEndedBeforeItWasSentWasNotSent(t *testing.T) {
+	server := script(t, fine)
+	client := clientOf(t, server)
+	client.awaitAll(t)
+	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer cancel()
+	if _, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{}); !isUnsentInTime(err) {
+		t.Fatal(err)
+	}
+	// What was sent before has been heard when this is answered.
+	if err := health(client); err != nil || server.count() != 1 {
+		t.Fatal(err, server.count())
+	}
+}
+
+// The send itself waits: the connection went when the server had been chosen, or is busy.
+func TestWhatAContextEndedWhileItWasBeingSentWasNotSent(t *testing.T) {
+	client, err := New(Config{Servers: []string{"tcp://127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s := client.servers.all[0]
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, failure := s.talk(ctx, []byte{}, time.Minute); failure == nil || !isUnsentInTime(failure) {
+		t.Fatal(failure)
+	}
+	if load, failures := s.troubles(); load != 0 || failures != 0 {
+		t.Fatal(load, failures)
+	}
+}
+
+func TestAPauseThatAContextEndsCountsWhatWasSent(t *testing.T) {
+	server := script(t, refusal(Unavailable, "DATABASE_AWAY", 30000))
+	client := clientOf(t, server)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	go func() {
+		s := client.servers.all[0]
+		for load, failures := s.troubles(); load > 0 || failures == 0; load, failures = s.troubles() {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Code != Cancelled || failure.Attempts != 1 {
+		t.Fatal(err)
+	}
+}
+
 func TestALargestAnswerComesThrough(t *testing.T) {
 	answer := refusal(NotFound, "", 0)
 	for answer.Message = ""; proto.Size(answer) < messageBytesMax; {
