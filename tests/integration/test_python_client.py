@@ -8,6 +8,7 @@ import inspect
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -306,6 +307,42 @@ def test_a_call_whose_time_is_over_is_not_sent(call: Any, timeout: float):
         # What was sent before has been heard when this is answered.
         client.ops.get_health()
         assert len(server.requests) == 1
+
+
+def _resident_bytes() -> int:
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+async def _talk_until(server: servers.Server, message: bytes, seconds: float) -> bytes:
+    async with asyncio.timeout(seconds):
+        return await usher.client._talk_async(server, message, 60.0)
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        usher.client._talk,
+        lambda *args: asyncio.run(usher.client._talk_async(*args)),
+        # Cancelled while it waits to be sent.
+        lambda *args: asyncio.run(_talk_until(*args)),
+    ],
+)
+def test_a_message_that_is_not_taken_leaves_nothing_behind(talk: Any):
+    message = b"x" * 2**20
+    server = servers.Server("tcp://127.0.0.1:1", None, lambda: None)
+
+    def fail(times: int) -> int:
+        for _ in range(times):
+            with pytest.raises((usher.DeadlineExceeded, TimeoutError)):
+                talk(server, message, 0.001)
+        return _resident_bytes()
+
+    try:
+        before = fail(10)
+        assert fail(100) - before < 20 * len(message)
+    finally:
+        server.close()
 
 
 def test_a_largest_answer_comes_through():

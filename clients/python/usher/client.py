@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -103,10 +104,32 @@ def _answers(server: Server) -> bool:
     return True
 
 
+@contextmanager
+def _message(data: bytes) -> Iterator[pynng.Message]:
+    """One to send. nng gives back what it did not take, and pynng thinks that it is gone."""
+    message = pynng.Message(data)
+    try:
+        yield message
+    except (pynng.NNGException, asyncio.CancelledError):
+        if message._mem_freed:
+            pynng.lib.nng_msg_free(message._nng_msg)
+        raise
+
+
+def _send(context: pynng.Context, data: bytes) -> None:
+    with _message(data) as message:
+        context.send_msg(message)
+
+
+async def _send_async(context: pynng.Context, data: bytes) -> None:
+    with _message(data) as message:
+        await context.asend_msg(message)
+
+
 def _talk(server: Server, message: bytes, seconds: float) -> bytes:
     with server.open(seconds) as exchange:
         try:
-            exchange.context.send(message)
+            _send(exchange.context, message)
             exchange.sent()
             data: bytes = exchange.context.recv()
         except (pynng.NNGException, TypeError) as error:
@@ -131,7 +154,7 @@ async def _cancellable(operation: Awaitable[_Result]) -> _Result:
 async def _talk_async(server: Server, message: bytes, seconds: float) -> bytes:
     with server.open(seconds) as exchange:
         try:
-            await _cancellable(exchange.context.asend(message))
+            await _cancellable(_send_async(exchange.context, message))
             exchange.sent()
             data: bytes = await _cancellable(exchange.context.arecv())
         except (pynng.NNGException, TypeError) as error:
