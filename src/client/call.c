@@ -154,8 +154,12 @@ is_no_answer(const struct client_result *result)
 nng_duration
 duration_of(int64_t us)
 {
+	const int64_t ms = us / US_PER_MS;
+
 	/* Zero would be "at once or not at all", less than that "for ever". */
-	return us < US_PER_MS ? 1 : (nng_duration)(us / US_PER_MS);
+	if (ms < 1)
+		return 1;
+	return ms < INT32_MAX ? (nng_duration)ms : INT32_MAX;
 }
 
 /* Sleeps, to look again afterwards. */

@@ -157,7 +157,7 @@ void call_fail(struct call *call, status failure);
 bool is_no_answer(const struct client_result *result);
 /* No answer came: why not? */
 status failure_of(const struct client *client, int error);
-/* In nng's terms, at least a millisecond. */
+/* In nng's terms, at least a millisecond, and 24 days at most. */
 nng_duration duration_of(int64_t us);
 /* One call less is under way. The lock is held. */
 void call_is_through(struct client *client);

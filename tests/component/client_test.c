@@ -688,6 +688,25 @@ a_server_that_says_nothing_is_given_up(void **state)
 	pair_close();
 }
 
+/* Longer than nng counts. */
+static void
+a_call_may_take_more_than_24_days(void **state)
+{
+	const struct client_options endless = {.timeout_ms = (uint32_t)INT32_MAX + 1};
+
+	(void)state;
+	pair_open(NULL);
+	for (int i = 0; i < 2; i++)
+		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
+	start_with(&read_method, &endless, 2);
+	until(half_wait_at_each_gate, "a call is under way on each server");
+	gate_open(0);
+	gate_open(1);
+	until(all_have_ended, "both have ended");
+	assert_int_equal(ended.failed, 0);
+	pair_close();
+}
+
 /* Calls that are held up on both servers: were they left alone? */
 static bool
 slow_servers_are_waited_for(bool has_memory)
@@ -1010,6 +1029,7 @@ main(void)
 	    cmocka_unit_test(a_server_that_comes_back_gets_calls_again),
 	    cmocka_unit_test(calls_wait_for_the_first_connection),
 	    cmocka_unit_test(a_server_that_says_nothing_is_given_up),
+	    cmocka_unit_test(a_call_may_take_more_than_24_days),
 	    cmocka_unit_test(a_server_that_is_slow_but_alive_is_waited_for),
 	    cmocka_unit_test(a_client_without_memory_does_not_take_its_servers_for_dead),
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
