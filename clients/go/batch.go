@@ -2,6 +2,7 @@ package usher
 
 import (
 	"context"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -53,6 +54,12 @@ type batch struct {
 	deadlineMs   uint32
 }
 
+// isWhole: is there all that a call needs?
+func (item *Item) isWhole() bool {
+	return item != nil && item.Request != nil && item.Reply != nil &&
+		item.Request.ProtoReflect().IsValid() && item.Reply.ProtoReflect().IsValid()
+}
+
 func findMethod(name string) *method {
 	for _, m := range methods {
 		if m.name == name {
@@ -66,6 +73,9 @@ func findMethod(name string) *method {
 func (b *batch) encode(whole *settings) ([]byte, *Error) {
 	message := &usherv1.BatchRequest{}
 	for i, item := range b.items {
+		if !item.isWhole() {
+			return nil, refuse(InvalidArgument, "", fmt.Sprintf("item %d lacks its Request or its Reply", i))
+		}
 		item.Err = nil
 		m := findMethod(item.Method)
 		if m == nil {

@@ -375,7 +375,8 @@ func TestABatchThatCannotBeMadeOrReadSaysSo(t *testing.T) {
 	if err := client.Batch(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
-	item := &Item{Method: "usher.v1.OpsService/Nothing", Request: &usherv1.GetHealthRequest{}}
+	item := &Item{Method: "usher.v1.OpsService/Nothing", Request: &usherv1.GetHealthRequest{},
+		Reply: &usherv1.GetHealthReply{}}
 	if err := client.Batch(ctx, []*Item{item}); !errors.Is(err, InvalidArgument) {
 		t.Fatal(err)
 	}
@@ -383,6 +384,26 @@ func TestABatchThatCannotBeMadeOrReadSaysSo(t *testing.T) {
 		Reply: &usherv1.GetHealthReply{}}
 	if err := client.Batch(ctx, []*Item{item, item}); !errors.Is(err, Internal) {
 		t.Fatal(err)
+	}
+}
+
+func TestAnItemOfABatchThatLacksSomethingIsRefused(t *testing.T) {
+	server := script(t, batchReply(t, fine))
+	client := clientOf(t, server)
+	request, reply := &usherv1.ResolveRequest{}, &usherv1.ResolveReply{}
+	for _, item := range []*Item{
+		nil,
+		{Method: "usher.v1.ContextService/Resolve", Reply: reply},
+		{Method: "usher.v1.ContextService/Resolve", Request: request},
+		{Method: "usher.v1.ContextService/Resolve", Request: (*usherv1.ResolveRequest)(nil), Reply: reply},
+		{Method: "usher.v1.ContextService/Resolve", Request: request, Reply: (*usherv1.ResolveReply)(nil)},
+	} {
+		if err := client.Batch(context.Background(), []*Item{item}); !errors.Is(err, InvalidArgument) {
+			t.Fatal(item, err)
+		}
+	}
+	if server.count() != 0 {
+		t.Fatal(server.count())
 	}
 }
 
