@@ -355,6 +355,23 @@ def test_a_largest_answer_comes_through():
             client.ops.get_health()
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.ops.get_health(),
+        lambda c: asyncio.run(c.aio.ops.get_health()),
+        lambda c: c.batch([envelope_pb2.Request(method="usher.v1.OpsService/GetHealth")]),
+        lambda c: asyncio.run(c.aio.batch([])),
+    ],
+)
+def test_a_reply_that_cannot_be_read_is_an_error_of_ours(call: Any):
+    answer = envelope_pb2.Response(payload=b"\xff")
+    with ScriptedServer(in_turn(answer)) as server, usher.Client(server.url) as client:
+        with pytest.raises(usher.Internal) as caught:
+            call(client)
+        assert caught.value.reason == "MALFORMED_REPLY"
+
+
 @pytest.mark.parametrize("lack", [pynng.NoMemory("", 2), MemoryError()])
 def test_what_a_client_lacks_itself_says_nothing_of_its_servers(lack: Exception):
     def fail(*_: Any) -> None:

@@ -40,6 +40,7 @@ _TIMEOUT_DEFAULT = 5.0
 _PROBE = "usher.v1.OpsService/GetHealth"
 _PROBE_TIMEOUT = 1.0
 _Result = TypeVar("_Result")
+_Message = TypeVar("_Message", bound=Message)
 
 
 def idempotency_key() -> bytes:
@@ -75,13 +76,17 @@ def _encode(envelope: envelope_pb2.Request) -> bytes:
     return data
 
 
-def _decode(data: bytes) -> envelope_pb2.Response:
+def _read(kind: type[_Message], data: bytes) -> _Message:
     try:
-        return envelope_pb2.Response.FromString(data)
+        return kind.FromString(data)
     except DecodeError as error:
         raise Internal(
             f"the server's answer cannot be read: {error}", reason="MALFORMED_REPLY"
         ) from error
+
+
+def _decode(data: bytes) -> envelope_pb2.Response:
+    return _read(envelope_pb2.Response, data)
 
 
 class _Channel:
@@ -105,7 +110,7 @@ def _answers(server: Server) -> bool:
 
 
 @contextmanager
-def _message(data: bytes) -> Iterator[pynng.Message]:
+def _to_send(data: bytes) -> Iterator[pynng.Message]:
     """One to send. nng gives back what it did not take, and pynng thinks that it is gone."""
     message = pynng.Message(data)
     try:
@@ -117,12 +122,12 @@ def _message(data: bytes) -> Iterator[pynng.Message]:
 
 
 def _send(context: pynng.Context, data: bytes) -> None:
-    with _message(data) as message:
+    with _to_send(data) as message:
         context.send_msg(message)
 
 
 async def _send_async(context: pynng.Context, data: bytes) -> None:
-    with _message(data) as message:
+    with _to_send(data) as message:
         await context.asend_msg(message)
 
 
@@ -275,7 +280,7 @@ class _View:
 
     def _items(self, response: envelope_pb2.Response) -> list[envelope_pb2.Response]:
         """A batch's answers; each write among them has a revision of its own."""
-        items = list(envelope_pb2.BatchReply.FromString(response.payload).items)
+        items = list(_read(envelope_pb2.BatchReply, response.payload).items)
         for item in items:
             if self._options.session:
                 self._options.session.saw(item.revision)
@@ -306,7 +311,7 @@ class Calls(_View, Services):
         Raises usher.Error."""
         row = methods.METHODS[method] if isinstance(method, str) else method
         response = self._run(self._call(row, request))
-        return row.reply.FromString(response.payload), response
+        return _read(row.reply, response.payload), response
 
     def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code."""
@@ -355,7 +360,7 @@ class AsyncCalls(_View, AsyncServices):
         Raises usher.Error."""
         row = methods.METHODS[method] if isinstance(method, str) else method
         response = await self._run(self._call(row, request))
-        return row.reply.FromString(response.payload), response
+        return _read(row.reply, response.payload), response
 
     async def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code."""
