@@ -33,7 +33,8 @@ batch_end(void *arg, struct client_result *result)
 	for (size_t i = 0; i < batch->count; i++) {
 		struct client_item *item = &batch->items[i];
 
-		item->result = (struct client_result){.status = result->status};
+		item->result =
+		    (struct client_result){.status = result->status, .attempts = result->attempts};
 		if (result->status.code != ST_OK)
 			continue;
 		if (!batch_next(&reader, &bytes)) {

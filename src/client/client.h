@@ -55,7 +55,7 @@ struct client_settings {
 };
 
 /* Does not wait for the connection.
- * Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED. */
+ * Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED, INTERNAL (nng refuses an option). */
 MUST_USE status client_new(const struct client_settings *settings, struct client **out);
 void client_free(struct client **client);
 
@@ -145,9 +145,10 @@ void client_call_async(struct client *client, const struct client_method *method
     const struct client_options *options, const ProtobufCMessage *request,
     client_callback *callback, void *arg);
 
-/* The same with an encoded request; the reply is left encoded in result->payload. Of method, id or
- * name (the other may be 0 or NULL), deadline_ms and bytes_max are looked at; the last two may be 0
- * for the general ones. */
+/* The same with an encoded request; the reply is left encoded in result->payload. Of method are
+ * looked at: id or name (the other may be 0 or NULL); deadline_ms and bytes_max (0: the general
+ * ones); effect, idempotent_by_key and write_field, by which it is repeated (all 0: never); and,
+ * where the client gathers, inline_read. */
 void client_call_raw(struct client *client, const struct client_method *method,
     const struct client_options *options, struct slice payload, struct client_result *result);
 void client_call_raw_async(struct client *client, const struct client_method *method,
@@ -155,10 +156,10 @@ void client_call_raw_async(struct client *client, const struct client_method *me
     void *arg);
 
 /* Several calls in one message: "usher.v1.Batch", answered in order, each with its own status.
- * An item's credential, on_behalf_of and at_least default to those of options. result gets the
- * whole message's status; when that is OK, each item's result is set (metadata and payload in the
- * message that result holds: free result last). Items that were not answered keep result's status.
- */
+ * An item's credential, on_behalf_of and at_least default to those of options; an idempotency key
+ * is an item's own, and refused in options. result gets the whole message's status; when that is
+ * OK, each item's result is set (metadata and payload in the message that result holds: free result
+ * last). Items that were not answered keep result's status. attempts are the message's. */
 struct client_item {
 	const struct client_method *method;
 	struct client_options options;

@@ -189,7 +189,7 @@ void gather_give_up(struct server *server, int64_t before_us);
 /* Cut off whatever is out. The lock is held. */
 void gather_cancel(struct server *server);
 
-/* server.c. Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED. */
+/* server.c. Errors: INVALID_ARGUMENT (url), RESOURCE_EXHAUSTED, INTERNAL. */
 MUST_USE status server_open(
     struct client *client, const struct client_settings *settings, struct slice url);
 /* What nng says of a connection. It may say that one is gone before it says that it can be used, or

@@ -787,6 +787,7 @@ a_batch_is_repeated_if_each_of_its_items_may_be(void **state)
 	client_batch_async(pair.client, NULL, items, 2, call_ended, NULL);
 	until(all_have_ended, "the batch has ended");
 	assert_int_equal(calls_in_all(), 4);
+	assert_int_equal(items[0].result.attempts, 4);
 	items[1].options = (struct client_options){0};
 	ended.done = 0;
 	client_batch_async(pair.client, NULL, items, 2, call_ended, NULL);
@@ -839,6 +840,7 @@ a_session_of_a_batch_sees_the_writes_of_its_items(void **state)
 	    pair.client, &(struct client_options){.session = &whole}, items, 2, call_ended, NULL);
 	until(all_have_ended, "the batch has ended");
 	assert_int_equal(ended.failed, 0);
+	assert_int_equal(items[0].result.attempts, 1);
 	assert_true(causal_session_latest(&own, revision));
 	assert_int_equal(revision[15], 5);
 	assert_true(causal_session_latest(&whole, revision));
