@@ -25,6 +25,8 @@
 #define CHECK_US (2 * US_PER_S)
 /* An attempt that takes longer counts as failed, and is looked at again later. */
 #define CONNECT_US (4 * US_PER_S)
+/* How often at most it is logged that no further connection comes about. */
+#define TELL_US (5 * US_PER_S)
 #define ARENA_BYTES_MAX (64u << 10)
 
 enum state {
@@ -33,6 +35,7 @@ enum state {
 	STATE_AWAY,
 	STATE_MISFIT, /* reachable, but the schema is not ours */
 };
+static const char *const state_names[] = {"starting", "up", "away", "misfit"};
 
 struct store {
 	struct arena arena;
@@ -57,6 +60,9 @@ struct store {
 	int64_t retry_at_us;      /* monotonic: no attempt before */
 	int64_t schema_at_us;
 	struct store_health health;
+	int64_t failures;               /* attempts that came to nothing */
+	char told[STORE_MESSAGE_BYTES]; /* why, as logged while others are open; "": it was not */
+	int64_t tell_at_us;             /* monotonic: nothing of that is logged before */
 };
 
 static void
@@ -161,17 +167,14 @@ connect_for_a_while(struct store *store, struct strbuf *message, struct store_co
 	return conn_open(pg, store->info.prepared, store->clock, message, out);
 }
 
-/* Open one and find out what stands behind it. Blocks; without the lock. */
+/* Open one and find out what stands behind it; why not is for people. Blocks; without the lock. */
 static status
-open_checked(struct store *store, struct store_health *health, struct store_conn **out)
+open_checked(
+    struct store *store, struct store_health *health, struct strbuf *why, struct store_conn **out)
 {
 	struct store_conn *conn = NULL;
-	struct strbuf message;
-	status st;
+	status st = connect_for_a_while(store, why, &conn);
 
-	/* Room for libpq's whole line: what does not fit is not there at all. */
-	strbuf_init(&message, 4 * sizeof(health->message));
-	st = connect_for_a_while(store, &message, &conn);
 	if (st.code == ST_OK)
 		st = ask_server(conn);
 	if (st.code == ST_OK)
@@ -180,13 +183,14 @@ open_checked(struct store *store, struct store_health *health, struct store_conn
 		conn->store = store;
 		conn->deadline_us = INT64_MAX;
 		*out = conn;
-	} else {
-		conn_close(&conn);
-		*health = (struct store_health){.schema_version_needed = migrations_count};
-		snprintf(health->message, sizeof(health->message), "the database is away: %s",
-		    message.bytes ? strbuf_text(&message) : st.message);
+		return STATUS_OK;
 	}
-	strbuf_done(&message);
+	conn_close(&conn);
+	if (why->bytes == 0)
+		strbuf_add_text(why, st.message);
+	*health = (struct store_health){.schema_version_needed = migrations_count};
+	snprintf(
+	    health->message, sizeof(health->message), "the database is away: %s", strbuf_text(why));
 	return st;
 }
 
@@ -195,11 +199,9 @@ open_checked(struct store *store, struct store_health *health, struct store_conn
 static void
 set_state(struct store *store, enum state state, const struct store_health *health)
 {
-	static const char *const names[] = {"starting", "up", "away", "misfit"};
-
 	if (store->state != state)
 		log_event(state == STATE_UP ? LOG_INFO : LOG_WARN, "database", "state",
-		    names[state], "message", health->message, NULL);
+		    state_names[state], "message", health->message, NULL);
 	store->state = state;
 	store->health = *health;
 }
@@ -264,39 +266,83 @@ has_live_connection(const struct store *store)
 	return false;
 }
 
+/* Those that are open serve on, so the state says nothing of it, and callers only that they waited.
+ */
+static void
+tell_failure(struct store *store, const char *why)
+{
+	const int64_t now_us = wait_now_us();
+	char message[STORE_MESSAGE_BYTES];
+
+	snprintf(message, sizeof(message), "no further connection comes about: %s", why);
+	if (strcmp(message, store->told) == 0 || now_us < store->tell_at_us)
+		return;
+	log_event(
+	    LOG_WARN, "database", "state", state_names[store->state], "message", message, NULL);
+	memcpy(store->told, message, sizeof(message));
+	store->tell_at_us = now_us + TELL_US;
+}
+
+static void
+note_success(struct store *store, const struct store_health *health)
+{
+	const bool had_told = store->told[0] != '\0';
+
+	store->told[0] = '\0';
+	if (had_told)
+		log_event(LOG_INFO, "database", "state", state_names[store->state], "message",
+		    "connections come about again", NULL);
+	set_state(store, health->schema_fits ? STATE_UP : STATE_MISFIT, health);
+	store->retry_us = RETRY_US_FIRST;
+	store->retry_at_us = 0;
+	store->schema_at_us = wait_now_us() + SCHEMA_LOOK_US;
+}
+
+static void
+note_failure(struct store *store, const struct store_health *health, const char *why)
+{
+	store->failures++;
+	store->retry_at_us = wait_now_us() + store->retry_us;
+	store->retry_us = store->retry_us * 2 < RETRY_US_MAX ? store->retry_us * 2 : RETRY_US_MAX;
+	/* Who stops waits for none. */
+	if (store->stopping)
+		return;
+	/* One that serves us and gives no more is not away. */
+	if (has_live_connection(store)) {
+		tell_failure(store, why);
+		return;
+	}
+	store->told[0] = '\0';
+	set_state(store, STATE_AWAY, health);
+	close_all(store, take_idle(store, NULL));
+}
+
 static void
 keeper_open(struct store *store)
 {
 	struct store_health health = {0};
 	struct store_conn *conn = NULL;
+	struct strbuf why;
 	status st;
 
 	store->open++;
 	store->opening = true;
 	pthread_mutex_unlock(&store->lock);
-	st = open_checked(store, &health, &conn);
+	/* Room for libpq's whole line: what does not fit is not there at all. */
+	strbuf_init(&why, 4 * STORE_MESSAGE_BYTES);
+	st = open_checked(store, &health, &why, &conn);
 	pthread_mutex_lock(&store->lock);
 	store->opening = false;
 	if (st.code == ST_OK) {
-		set_state(store, health.schema_fits ? STATE_UP : STATE_MISFIT, &health);
-		store->retry_us = RETRY_US_FIRST;
-		store->retry_at_us = 0;
-		store->schema_at_us = wait_now_us() + SCHEMA_LOOK_US;
+		note_success(store, &health);
 		list_add_last(&store->all, &conn->node);
 		conn->next = store->idle;
 		store->idle = conn;
 	} else {
 		store->open--;
-		store->retry_at_us = wait_now_us() + store->retry_us;
-		store->retry_us =
-		    store->retry_us * 2 < RETRY_US_MAX ? store->retry_us * 2 : RETRY_US_MAX;
-		/* One that serves us and gives no more is not away; and who stops waits for none.
-		 */
-		if (!store->stopping && !has_live_connection(store)) {
-			set_state(store, STATE_AWAY, &health);
-			close_all(store, take_idle(store, NULL));
-		}
+		note_failure(store, &health, strbuf_text(&why));
 	}
+	strbuf_done(&why);
 	pthread_cond_broadcast(&store->freed);
 }
 
@@ -579,7 +625,11 @@ store_get_connections(struct store *store, struct store_connections *out)
 {
 	pthread_mutex_lock(&store->lock);
 	*out = (struct store_connections){
-	    .open = store->open - store->opening, .leased = store->leased, .max = store->max};
+	    .open = store->open - store->opening,
+	    .leased = store->leased,
+	    .max = store->max,
+	    .failures = store->failures,
+	};
 	pthread_mutex_unlock(&store->lock);
 }
 

@@ -242,17 +242,22 @@ MUST_USE status store_commit_query(struct store_conn *conn, enum statement state
     const struct param *params, size_t params_count, int xid_column, struct rows *rows,
     struct revision *revision);
 
+#define STORE_MESSAGE_BYTES 256
+
 /* For /ready, GetHealth and GetStatus. */
 struct store_health {
 	bool reachable;
 	bool schema_fits;
 	int schema_version, schema_version_needed;
-	char message[256]; /* what is wrong and the command that mends it; "" when nothing is */
+	/* What is wrong and the command that mends it; "" when nothing is. */
+	char message[STORE_MESSAGE_BYTES];
 };
 void store_health(struct store *store, struct store_health *out);
-/* Connections: open to the server now, leased of those, and how many may be open at most. */
+/* Connections: open to the server now, leased of those, and how many may be open at most; and how
+ * many attempts to open one came to nothing. */
 struct store_connections {
 	int open, leased, max;
+	int64_t failures;
 };
 void store_get_connections(struct store *store, struct store_connections *out);
 /* What the connection was made to: a name, an address or a socket's folder. The connection's. */

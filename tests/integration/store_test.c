@@ -1147,13 +1147,24 @@ listen_in_silence(int *port)
 	return fd;
 }
 
+/* What has been logged and not been read yet. */
+static void
+read_log(int fd, struct strbuf *said)
+{
+	char bytes[4096];
+	ssize_t got;
+
+	while (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1 &&
+	       (got = read(fd, bytes, sizeof(bytes))) > 0)
+		strbuf_add(said, bytes, (size_t)got);
+}
+
 /* What a store logs that is freed while it makes its first connection; how long there was one. */
 static int64_t
 stop_while_connecting(struct fixture *f, struct strbuf *said)
 {
-	char conninfo[64], bytes[4096];
+	char conninfo[64];
 	int port, log[2], silent = listen_in_silence(&port);
-	ssize_t got;
 
 	snprintf(conninfo, sizeof(conninfo), "--database.conninfo=host=127.0.0.1 port=%d", port);
 	assert_int_equal(pipe(log), 0);
@@ -1166,8 +1177,7 @@ stop_while_connecting(struct fixture *f, struct strbuf *said)
 	config_free(&f->config);
 	log_stop();
 	(void)close(log[1]);
-	while ((got = read(log[0], bytes, sizeof(bytes))) > 0)
-		strbuf_add(said, bytes, (size_t)got);
+	read_log(log[0], said);
 	(void)close(log[0]);
 	(void)close(silent);
 	return took_us;
@@ -1190,6 +1200,103 @@ a_stop_while_it_connects_is_no_failure_of_the_database(void **state)
 			assert_string_equal(strbuf_text(&said), "");
 		strbuf_done(&said);
 	} while (took_us >= 3 * US_PER_S);
+}
+
+/* Ask for one more until the log has that word; nobody can have one meanwhile. */
+static void
+ask_for_more_until(struct fixture *f, int log, const char *word, struct strbuf *said)
+{
+	const int64_t until_us = soon();
+
+	while (!strstr(strbuf_text(said), word)) {
+		struct store_conn *conn = NULL;
+		const int64_t deadline_us = clock_boot_us(&clock_system) + 20 * US_PER_MS;
+
+		assert_int_equal(
+		    store_lease(f->store, deadline_us, &conn).code, ST_DEADLINE_EXCEEDED);
+		read_log(log, said);
+		assert_true(clock_boot_us(&clock_system) < until_us);
+	}
+}
+
+static void
+fail_to_connect(struct fixture *f, int64_t times)
+{
+	struct store_connections connections;
+	const int64_t until_us = soon();
+
+	do {
+		struct store_conn *conn = NULL;
+		const int64_t deadline_us = clock_boot_us(&clock_system) + 20 * US_PER_MS;
+
+		assert_int_equal(
+		    store_lease(f->store, deadline_us, &conn).code, ST_DEADLINE_EXCEEDED);
+		store_get_connections(f->store, &connections);
+		assert_true(clock_boot_us(&clock_system) < until_us);
+	} while (connections.failures < times);
+}
+
+static void
+alter_database(struct fixture *f, const char *how)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "ALTER DATABASE %s %s", f->database, how);
+	free(postgres_query(&postgres, "postgres", sql));
+}
+
+static int
+count_words(const char *text, const char *word)
+{
+	int count = 0;
+
+	for (; (text = strstr(text, word)); text += strlen(word))
+		count++;
+	return count;
+}
+
+static void
+why_no_further_connection_comes_about_is_told_and_is_no_flood(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conns[2];
+	struct store_health health;
+	struct strbuf said;
+	int log[2];
+
+	store_free(&f->store);
+	config_free(&f->config);
+	strbuf_init(&said, 64 << 10);
+	assert_int_equal(pipe(log), 0);
+	assert_ok(log_start(log[1], LOG_DEBUG));
+	open_store(f, NULL);
+	conns[0] = lease(f);
+	alter_database(f, "CONNECTION LIMIT 1");
+	fail_to_connect(f, 4);
+	ask_for_more_until(f, log[0], "too many connections", &said);
+	/* Another cause is told too. */
+	alter_database(f, "ALLOW_CONNECTIONS false");
+	ask_for_more_until(f, log[0], "not currently accepting", &said);
+	/* It serves with those that it has all the while. */
+	store_health(f->store, &health);
+	assert_true(health.reachable);
+	assert_string_equal(health.message, "");
+	assert_ok(send_one(conns[0], 0, p_text("x")));
+
+	alter_database(f, "ALLOW_CONNECTIONS true");
+	alter_database(f, "CONNECTION LIMIT -1");
+	conns[1] = lease(f);
+	for (int i = 0; i < 2; i++)
+		store_return(&conns[i]);
+	store_free(&f->store);
+	log_stop();
+	read_log(log[0], &said);
+	assert_int_equal(count_words(strbuf_text(&said), "too many connections"), 1);
+	assert_int_equal(count_words(strbuf_text(&said), "not currently accepting"), 1);
+	assert_int_equal(count_words(strbuf_text(&said), "connections come about again"), 1);
+	strbuf_done(&said);
+	(void)close(log[0]);
+	(void)close(log[1]);
 }
 
 static void
@@ -1376,6 +1483,7 @@ main(void)
 	    TEST(with_the_database_away_calls_fail_at_once_and_it_is_found_again),
 	    TEST(a_store_that_starts_before_its_database_serves_once_that_is_up),
 	    TEST(a_stop_while_it_connects_is_no_failure_of_the_database),
+	    TEST(why_no_further_connection_comes_about_is_told_and_is_no_flood),
 	    TEST(a_schema_that_does_not_fit_is_told_and_mended),
 	    TEST(without_prepared_statements_all_works_the_same),
 	    TEST(a_pooler_is_not_believed_that_a_lost_transaction_failed),

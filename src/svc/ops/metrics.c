@@ -132,6 +132,9 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	    "Those of them that work is done on.", connections.leased);
 	plain(out, "usher_database_connections_max", "gauge", "The most there may be.",
 	    connections.max);
+	plain(out, "usher_database_connection_failures_total", "counter",
+	    "Attempts to connect to PostgreSQL that came to nothing.",
+	    (double)connections.failures);
 	plain(out, "usher_lease_held", "gauge", "1 while memory may be trusted.",
 	    lease_is_held(env->lease));
 	plain(out, "usher_feed_age_seconds", "gauge",

@@ -22,6 +22,7 @@ ops_count_connections(const struct ops_env *env, struct store_connections *out)
 	out->open += feed.open;
 	out->leased += feed.leased;
 	out->max += feed.max;
+	out->failures += feed.failures;
 }
 
 static status
