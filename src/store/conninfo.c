@@ -1,6 +1,7 @@
 #include "store/conninfo.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* How soon a dead peer is noticed: 10 s on an idle connection and while a send is out. */
 static const char *const habits[][2] = {
@@ -98,4 +99,143 @@ conninfo_make(const struct config *config, struct arena *arena, struct conninfo 
 	conninfo_set(&info, "target_session_attrs", "read-write");
 	*out = info;
 	return STATUS_OK;
+}
+
+/* ---- which host comes first */
+
+void
+hosts_done(struct hosts *hosts)
+{
+	free(hosts->host);
+	free(hosts->hostaddr);
+	free(hosts->port);
+	*hosts = (struct hosts){0};
+}
+
+/* The next part of a list; false: there is none left, or no list. */
+static bool
+take_part(const char **rest, struct slice *out)
+{
+	const char *end;
+
+	if (!*rest)
+		return false;
+	end = strchrnul(*rest, ',');
+	*out = slice_of(*rest, (size_t)(end - *rest));
+	*rest = *end ? end + 1 : NULL;
+	return true;
+}
+
+/* The next part of a list is that text; or there is no list. */
+static bool
+part_fits(const char **rest, const char *text)
+{
+	struct slice part;
+
+	return !take_part(rest, &part) || (text && slice_equals_text(part, text));
+}
+
+static const char *
+port_list(const struct hosts *hosts)
+{
+	return hosts->port && strchr(hosts->port, ',') ? hosts->port : NULL;
+}
+
+/* The number of the host that was chosen, from 0; false: none fits. */
+static bool
+find_host(const struct hosts *hosts, const struct hosts *chosen, size_t *out)
+{
+	const char *names = hosts->host, *addresses = hosts->hostaddr, *ports = port_list(hosts);
+
+	for (size_t i = 0; names || addresses; i++) {
+		const bool name_fits = part_fits(&names, chosen->host);
+		const bool address_fits = part_fits(&addresses, chosen->hostaddr);
+
+		if (part_fits(&ports, chosen->port) && name_fits && address_fits) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A copy with that part first; of NULL it is NULL. false: no memory. */
+static bool
+copy_with_first(const char *list, size_t number, char **out)
+{
+	struct slice part = SLICE_NONE;
+	const char *rest = list;
+	char *copy, *at;
+
+	if (!list)
+		return true;
+	copy = malloc(strlen(list) + 1);
+	if (!copy)
+		return false;
+	for (size_t i = 0; i <= number; i++)
+		(void)take_part(&rest, &part);
+	at = mempcpy(copy, part.data, part.bytes);
+	rest = list;
+	for (size_t i = 0; take_part(&rest, &part); i++) {
+		if (i == number)
+			continue;
+		*at++ = ',';
+		at = mempcpy(at, part.data, part.bytes);
+	}
+	*at = '\0';
+	*out = copy;
+	return true;
+}
+
+bool
+hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out)
+{
+	struct hosts made = {0};
+	size_t number = 0;
+
+	if (!find_host(hosts, chosen, &number) || number == 0)
+		return false;
+	if (!copy_with_first(hosts->host, number, &made.host) ||
+	    !copy_with_first(hosts->hostaddr, number, &made.hostaddr) ||
+	    !copy_with_first(port_list(hosts), number, &made.port)) {
+		hosts_done(&made);
+		return false;
+	}
+	*out = made;
+	return true;
+}
+
+void
+hosts_learn(struct hosts *hosts, PGconn *pg)
+{
+	const struct hosts chosen = {PQhost(pg), PQhostaddr(pg), PQport(pg)};
+	struct hosts all = {0}, made;
+	PQconninfoOption *options = PQconninfo(pg);
+
+	for (PQconninfoOption *option = options; option && option->keyword; option++) {
+		if (strcmp(option->keyword, "host") == 0)
+			all.host = option->val;
+		else if (strcmp(option->keyword, "hostaddr") == 0)
+			all.hostaddr = option->val;
+		else if (strcmp(option->keyword, "port") == 0)
+			all.port = option->val;
+		else if (option->dispchar[0] == '*' && option->val)
+			explicit_bzero(option->val, strlen(option->val));
+	}
+	if (hosts_put_first(&all, &chosen, &made)) {
+		hosts_done(hosts);
+		*hosts = made;
+	}
+	PQconninfoFree(options);
+}
+
+void
+conninfo_set_hosts(struct conninfo *info, const struct hosts *hosts)
+{
+	if (hosts->host)
+		conninfo_set(info, "host", hosts->host);
+	if (hosts->hostaddr)
+		conninfo_set(info, "hostaddr", hosts->hostaddr);
+	if (hosts->port)
+		conninfo_set(info, "port", hosts->port);
 }

@@ -27,4 +27,22 @@ MUST_USE status conninfo_make(
 /* Another value for a keyword: the last one counts. */
 void conninfo_set(struct conninfo *info, const char *keyword, const char *value);
 
+/* Hosts, in the order in which libpq tries them: lists with commas, of as many parts each, or one
+ * port for all. NULL: not set. The texts are on the heap. */
+struct hosts {
+	char *host, *hostaddr, *port;
+};
+void hosts_done(struct hosts *hosts);
+/* The same hosts, but that one first, and the others as they were. chosen has what libpq says of a
+ * connection: single parts. false: it is the first already, or can't be told (a part that was left
+ * empty stands for a default of libpq's), or there is no memory; then out is untouched. */
+MUST_USE bool
+hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out);
+/* Hosts is all that this connection could have been made to, with what it was made to first. They
+ * may come from the settings, the environment or a service file. Stays as it is where there is
+ * nothing to change. */
+void hosts_learn(struct hosts *hosts, PGconn *pg);
+/* Borrowed by info. */
+void conninfo_set_hosts(struct conninfo *info, const struct hosts *hosts);
+
 #endif

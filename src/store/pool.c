@@ -40,6 +40,7 @@ static const char *const state_names[] = {"starting", "up", "away", "misfit"};
 struct store {
 	struct arena arena;
 	struct conninfo info;
+	struct hosts hosts; /* the keeper's: in another order than info's, once that is known */
 	const struct clock *clock;
 	bool max_is_set; /* by the setting */
 
@@ -148,7 +149,10 @@ connect_for_a_while(struct store *store, struct strbuf *message, struct store_co
 	PGconn *pg;
 
 	if (!connecting) {
-		TRY(connecting_start(&store->info, &connecting));
+		struct conninfo info = store->info;
+
+		conninfo_set_hosts(&info, &store->hosts);
+		TRY(connecting_start(&info, &connecting));
 		pthread_mutex_lock(&store->lock);
 		store->connecting = connecting;
 		if (store->stopping)
@@ -180,6 +184,9 @@ open_checked(
 	if (st.code == ST_OK)
 		st = ask_schema(conn, health);
 	if (st.code == ST_OK) {
+		/* A host that is gone without a word costs each connection its timeout otherwise.
+		 */
+		hosts_learn(&store->hosts, conn->pg);
 		conn->store = store;
 		conn->deadline_us = INT64_MAX;
 		*out = conn;
@@ -433,6 +440,7 @@ free_parts(struct store **store)
 	pthread_cond_destroy(&(*store)->work);
 	pthread_cond_destroy(&(*store)->freed);
 	pthread_mutex_destroy(&(*store)->lock);
+	hosts_done(&(*store)->hosts);
 	arena_done(&(*store)->arena);
 	free(*store);
 	*store = NULL;

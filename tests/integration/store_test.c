@@ -1427,6 +1427,47 @@ a_connection_string_is_completed_by_the_settings(void **state)
 	}
 }
 
+/* How many connections a port has had that takes them and says nothing. */
+static int
+count_arrivals(int silent)
+{
+	int count = 0;
+
+	while (poll(&(struct pollfd){.fd = silent, .events = POLLIN}, 1, 0) == 1) {
+		(void)close(accept4(silent, NULL, NULL, SOCK_CLOEXEC));
+		count++;
+	}
+	return count;
+}
+
+/* Each attempt there takes all of connect_timeout. */
+static void
+a_host_that_says_nothing_is_tried_once_and_then_last(void **state)
+{
+	static const char *const forms[] = {
+	    "--database.conninfo=host=127.0.0.1,%s port=%d,5432 dbname=%s",
+	    "--database.conninfo=postgresql:///?host=127.0.0.1,%s&port=%d,5432&dbname=%s"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct store_conn *conns[3];
+		char conninfo[256];
+		int port, silent = listen_in_silence(&port);
+
+		store_free(&f->store);
+		config_free(&f->config);
+		snprintf(conninfo, sizeof(conninfo), forms[i], postgres.socket, port, f->database);
+		open_store(f, conninfo);
+		wait_for_lease(f, ST_OK);
+		for (int j = 0; j < 3; j++)
+			conns[j] = lease(f);
+		assert_int_equal(count_arrivals(silent), 1);
+		for (int j = 0; j < 3; j++)
+			store_return(&conns[j]);
+		(void)close(silent);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static int
@@ -1489,6 +1530,7 @@ main(void)
 	    TEST(a_pooler_is_not_believed_that_a_lost_transaction_failed),
 	    TEST(a_connection_string_that_is_none_is_refused),
 	    TEST(a_connection_string_is_completed_by_the_settings),
+	    TEST(a_host_that_says_nothing_is_tried_once_and_then_last),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, start, stop);
