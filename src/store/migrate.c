@@ -222,6 +222,26 @@ pause_until(int64_t until_us)
 	return true;
 }
 
+/* The lock and lock_timeout belong to the session, and a pooler lends another one for each
+ * transaction: nothing would be locked, and what was set would stay behind for others. What it
+ * gives out as the process's number is its own. */
+static status
+refuse_pooler(struct migrator *migrator, struct strbuf *message)
+{
+	PGresult *result = PQexec(migrator->pg, "SELECT pg_backend_pid()");
+	status st = STATUS_OK;
+
+	if (!is_ok(result)) {
+		st = describe_failure(migrator, result, message);
+	} else if (atoi(PQgetvalue(result, 0, 0)) != PQbackendPID(migrator->pg)) {
+		strbuf_add_text(
+		    message, "a pooler stands between this and PostgreSQL: name the server itself");
+		st = REFUSE(ST_FAILED_PRECONDITION, "a pooler stands between");
+	}
+	PQclear(result);
+	return st;
+}
+
 /* Tried, not waited for: see the head of migrate.h. */
 static status
 take_lock(struct migrator *migrator, int64_t until_us, struct strbuf *message)
@@ -413,6 +433,7 @@ migrate_up(struct migrator *migrator, int64_t wait_us, const struct migrate_repo
 	status st;
 
 	*applied = 0;
+	TRY(refuse_pooler(migrator, message));
 	TRY(take_lock(migrator, until_us, message));
 	st = read_applied(migrator, message, &before);
 	if (st.code == ST_OK)

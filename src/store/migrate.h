@@ -49,8 +49,8 @@ struct migrate_report {
  * concurrently: behind that nobody waits). *applied counts, also on
  * failure.
  * Errors: FAILED_PRECONDITION (an applied migration's text was changed since; or the SQL failed:
- * the message names migration, line and cause, and that migration left nothing behind), ABORTED
- * (another one is still at it, or somebody still holds a lock). */
+ * the message names migration, line and cause, and that migration left nothing behind; or a pooler
+ * stands between), ABORTED (another one is still at it, or somebody still holds a lock). */
 MUST_USE status migrate_up(struct migrator *migrator, int64_t wait_us,
     const struct migrate_report *report, struct strbuf *message, int *applied);
 

@@ -17,6 +17,7 @@ import pytest
 import usher
 from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
 from usher_testing.process import BINARIES, run
+from usher_testing.replica import Pooler
 from usher_testing.system import CLI, Cluster
 
 COMMANDS = ["call", "status", "jobs", "migrate", "db", "bootstrap", "config", "selftest", "completion"]
@@ -292,6 +293,29 @@ def test_migrate_from_nothing_twice(cluster: Cluster, system: System):
     assert done.returncode == OK, done.stderr
     done = plain("migrate", "status", "--json", env=env)
     assert done.returncode == OK and json.loads(done.stdout)
+
+
+def test_migrate_up_goes_through_no_pooler(cluster: Cluster, system: System):
+    database = cluster.empty_database("pooled")
+    pooler = Pooler(system.folder / "migrate_pooler", database, 2).start_and_wait()
+    try:
+        env = {
+            "USHER_DATABASE_CONNINFO": pooler.conninfo(database, "usher_owner"),
+            "USHER_DATABASE_PREPARED": "off",
+        }
+        # What needs no session of its own goes.
+        done = plain("migrate", "status", env=env)
+        assert done.returncode == OK and "base" in done.stdout, done.stderr
+        done = plain("migrate", "up", env=env)
+        assert done.returncode == FAILED and "pooler" in done.stderr, done
+        # Its sessions are still there, and hold nothing.
+        assert int(database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'pooled'")) > 1
+        assert database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+        assert database.sql("SELECT to_regnamespace('usher') IS NULL") == "t"
+    finally:
+        pooler.end()
+    done = plain("migrate", "up", env={"USHER_DATABASE_CONNINFO": database.owner})
+    assert done.returncode == OK, done.stderr
 
 
 def test_migrate_sql_prints_the_schema(cluster: Cluster):

@@ -85,7 +85,7 @@ class Pooler(Process):
     def lead_to(self, database: Database) -> None:
         """Where new connections to the server go; reload() for one that runs."""
         users = self._config.with_name("users.txt")
-        users.write_text('"usher_app" ""\n')
+        users.write_text('"usher_app" ""\n"usher_owner" ""\n')
         users.chmod(0o644)
         self._config.write_text(
             "[databases]\n"
@@ -104,8 +104,8 @@ class Pooler(Process):
             "server_login_retry = 0.2\n"
         )
 
-    def conninfo(self, database: Database) -> str:
-        return f"host={self.socket} port={self._port} user=usher_app dbname={database.name}"
+    def conninfo(self, database: Database, role: str = "usher_app") -> str:
+        return f"host={self.socket} port={self._port} user={role} dbname={database.name}"
 
     def reload(self) -> None:
         """HUP: connections to another server than the one in the file go when their work is done."""
