@@ -104,27 +104,51 @@ run_sweep(void *env, struct job_run *run)
 	return STATUS_OK;
 }
 
+static status
+retain_addresses(struct standard_jobs *standard, struct job_run *run)
+{
+	ROWS_AUTO rows = {0};
+
+	if (standard->retention.addresses_s == 0)
+		return STATUS_OK;
+	TRY(STORE_QUERY(run->conn, STMT_JOBS_RETAIN_ADDRESSES, &rows, p_int(SWEEP_ROWS_MAX),
+	    p_int(standard->retention.addresses_s)));
+	note_removed(run, &rows, SWEEP_ROWS_MAX);
+	return STATUS_OK;
+}
+
+/* A batch goes on where the last one was; when nothing is left there the next begins anew, until
+ * one that did so finds the end. */
+static status
+retain_reads(struct standard_jobs *standard, struct job_run *run)
+{
+	const bool began_anew = standard->reads_after_us == 0;
+	ROWS_AUTO rows = {0};
+
+	if (standard->retention.reads_s == 0)
+		return STATUS_OK;
+	TRY(STORE_QUERY(run->conn, STMT_JOBS_RETAIN_READS, &rows, p_int(SWEEP_ROWS_MAX),
+	    p_int(standard->retention.reads_s), p_time(standard->reads_after_us)));
+	note_removed(run, &rows, SWEEP_ROWS_MAX);
+	if (row_int(&rows, 0, JOBS_RETAIN_READS_REMOVED) == SWEEP_ROWS_MAX) {
+		standard->reads_after_us = row_time_us(&rows, 0, JOBS_RETAIN_READS_NEXT_AFTER);
+	} else {
+		standard->reads_after_us = 0;
+		run->more |= !began_anew;
+	}
+	return STATUS_OK;
+}
+
 static const char *const retained[] = {"audit_addresses", "reads", NULL};
+static status (*const retains[])(struct standard_jobs *standard, struct job_run *run) = {
+    retain_addresses, retain_reads};
+_Static_assert(sizeof(retained) / sizeof(retained[0]) == sizeof(retains) / sizeof(retains[0]) + 1,
+    "a name for each");
 
 static status
 run_retention(void *env, struct job_run *run)
 {
-	const struct retention *retention = &((struct standard_jobs *)env)->retention;
-	const struct {
-		enum statement statement;
-		int64_t seconds;
-	} kinds[] = {
-	    {STMT_JOBS_RETAIN_ADDRESSES, retention->addresses_s},
-	    {STMT_JOBS_RETAIN_READS, retention->reads_s},
-	};
-	ROWS_AUTO rows = {0};
-
-	if (kinds[run->part].seconds == 0)
-		return STATUS_OK;
-	TRY(STORE_QUERY(run->conn, kinds[run->part].statement, &rows, p_int(SWEEP_ROWS_MAX),
-	    p_int(kinds[run->part].seconds)));
-	note_removed(run, &rows, SWEEP_ROWS_MAX);
-	return STATUS_OK;
+	return retains[run->part](env, run);
 }
 
 static status

@@ -32,6 +32,8 @@ struct standard_jobs {
 	struct feed *feed;       /* NULL: no changes job */
 	struct outbox outbox;    /* deliver NULL: no mail job, mail waits until it expires */
 	struct retention retention;
+	/* The retention job's own: where its next batch of receipts begins. */
+	int64_t reads_after_us;
 };
 
 /* Errors: RESOURCE_EXHAUSTED. The spool wakes its job from here on. */

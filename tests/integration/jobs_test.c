@@ -381,6 +381,34 @@ what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever(void **
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.reads"), "2");
 }
 
+static const char *
+run_retention_and_count_reads(void)
+{
+	must(jobs_run_now(jobs, "retention"));
+	return handler_sql(&fixture, "SELECT count(*) FROM usher.reads");
+}
+
+/* What a batch passed over since it came late is found by one that begins anew. */
+static void
+batches_of_old_receipts_go_on_where_the_last_was_and_leave_none(void **state)
+{
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.reads (org_id, read_id, user_id, block_hash, purpose, read_at, "
+	    "reads) SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '', "
+	    "now() - interval '400 days' + i * interval '1 s', 1 FROM generate_series(1, 1500) i "
+	    "ORDER BY i");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.reads (org_id, read_id, user_id, block_hash, purpose, read_at, "
+	    "reads) SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '', "
+	    "now() - interval '401 days', 1");
+	standard.retention = (struct retention){.reads_s = 864000};
+	assert_string_equal(run_retention_and_count_reads(), "501");
+	assert_string_equal(run_retention_and_count_reads(), "1");
+	assert_string_equal(run_retention_and_count_reads(), "0");
+	assert_true(standard.reads_after_us == 0);
+}
+
 /* Its runs end when the test lets them. */
 struct slow_job {
 	pthread_mutex_t lock;
@@ -841,6 +869,7 @@ main(void)
 	    TEST(a_table_that_can_not_be_swept_keeps_no_other_from_it),
 	    TEST(a_part_that_is_broken_does_not_slow_down_one_that_has_more),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
+	    TEST(batches_of_old_receipts_go_on_where_the_last_was_and_leave_none),
 	    TEST(a_long_job_holds_up_no_brief_one),
 	    TEST(changes_are_removed_in_batches_without_a_pause),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),

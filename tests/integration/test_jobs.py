@@ -116,7 +116,12 @@ def test_the_command_line_lists_and_runs(system: System, node: Node, operator: u
 @pytest.mark.parametrize(
     ("name", "parameters", "values", "wanted"),
     [
-        ("retain_reads", "int8, int8", "1000, 2592000", r"Bitmap Index Scan on reads_\w*read_at_idx"),
+        (
+            "retain_reads",
+            "int8, int8, timestamptz",
+            "1000, 2592000, '1970-01-01'",
+            r"Bitmap Index Scan on reads_\w*read_at_idx\n.*Index Cond: .*read_at >= .*read_at <",
+        ),
         ("sweep_read_batches", "int8", "1000", r"Index Scan \w+ read_batches_by_age"),
         ("sweep_mail_outbox", "int8", "1000", r"Index Scan \w+ mail_outbox_by_expiry"),
     ],
