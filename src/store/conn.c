@@ -29,13 +29,23 @@ ignore_notice(void *self, const PGresult *result)
 	(void)result;
 }
 
-/* libpq's text is lines; the first says it, " LOCATION:" is for PostgreSQL's own people. */
+/* libpq's text is lines, with several hosts one and more for each; those that begin with a tab are
+ * advice to the one before. */
 void
 conn_describe_error(const char *libpq_message, struct strbuf *out)
 {
-	size_t bytes = strcspn(libpq_message, "\n");
+	const size_t before = out->bytes;
 
-	strbuf_add(out, libpq_message, bytes);
+	for (const char *line = libpq_message; *line;) {
+		const int bytes = (int)strcspn(line, "\n");
+
+		if (line[0] == '\t')
+			strbuf_add_format(out, " (%.*s)", bytes - 1, line + 1);
+		else if (bytes > 0)
+			strbuf_add_format(
+			    out, "%s%.*s", out->bytes > before ? "; " : "", bytes, line);
+		line += bytes + (line[bytes] == '\n');
+	}
 }
 
 status

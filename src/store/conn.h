@@ -97,7 +97,7 @@ void conn_forget_timeout(struct store_conn *conn);
  * the connection is dead. outcome is set in each case. */
 MUST_USE status conn_run(struct store_conn *conn, struct outcome *outcome);
 
-/* One line of what libpq says, without the place in its source. */
+/* What libpq says, in one line. */
 void conn_describe_error(const char *libpq_message, struct strbuf *out);
 
 /* Send what was queued and take no notice of what it gives: libpq can't take it back. */

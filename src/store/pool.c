@@ -27,6 +27,7 @@
 #define CONNECT_US (4 * US_PER_S)
 /* How often at most it is logged that no further connection comes about. */
 #define TELL_US (5 * US_PER_S)
+#define WHY_BYTES_MAX (64u << 10)
 #define ARENA_BYTES_MAX (64u << 10)
 
 enum state {
@@ -198,6 +199,8 @@ open_checked(
 	*health = (struct store_health){.schema_version_needed = migrations_count};
 	snprintf(
 	    health->message, sizeof(health->message), "the database is away: %s", strbuf_text(why));
+	/* It goes out as it is, and may have been cut in the middle of a character. */
+	health->message[utf8_valid_bytes(slice_text(health->message))] = '\0';
 	return st;
 }
 
@@ -335,8 +338,8 @@ keeper_open(struct store *store)
 	store->open++;
 	store->opening = true;
 	pthread_mutex_unlock(&store->lock);
-	/* Room for libpq's whole line: what does not fit is not there at all. */
-	strbuf_init(&why, 4 * STORE_MESSAGE_BYTES);
+	/* Room for all that libpq says: what does not fit is not there at all. */
+	strbuf_init(&why, WHY_BYTES_MAX);
 	st = open_checked(store, &health, &why, &conn);
 	pthread_mutex_lock(&store->lock);
 	store->opening = false;

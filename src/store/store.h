@@ -242,7 +242,8 @@ MUST_USE status store_commit_query(struct store_conn *conn, enum statement state
     const struct param *params, size_t params_count, int xid_column, struct rows *rows,
     struct revision *revision);
 
-#define STORE_MESSAGE_BYTES 256
+/* Room for what libpq says of a few hosts. */
+#define STORE_MESSAGE_BYTES 1024
 
 /* For /ready, GetHealth and GetStatus. */
 struct store_health {

@@ -1427,6 +1427,26 @@ a_connection_string_is_completed_by_the_settings(void **state)
 	}
 }
 
+/* Which of them would have taken writes, nobody knows: each is told of. */
+static void
+of_several_hosts_it_is_told_what_is_wrong_with_each(void **state)
+{
+	struct fixture *f = *state;
+	struct store_health health;
+
+	store_free(&f->store);
+	config_free(&f->config);
+	open_store(f, "--database.host=/nowhere/one,/nowhere/two");
+	wait_for_lease(f, ST_UNAVAILABLE);
+	store_health(f->store, &health);
+	assert_string_equal(health.message,
+	    "the database is away: connection to server on socket "
+	    "\"/nowhere/one/.s.PGSQL.5432\" failed: No such file or directory (Is the server "
+	    "running locally and accepting connections on that socket?); connection to server on "
+	    "socket \"/nowhere/two/.s.PGSQL.5432\" failed: No such file or directory (Is the "
+	    "server running locally and accepting connections on that socket?)");
+}
+
 /* How many connections a port has had that takes them and says nothing. */
 static int
 count_arrivals(int silent)
@@ -1530,6 +1550,7 @@ main(void)
 	    TEST(a_pooler_is_not_believed_that_a_lost_transaction_failed),
 	    TEST(a_connection_string_that_is_none_is_refused),
 	    TEST(a_connection_string_is_completed_by_the_settings),
+	    TEST(of_several_hosts_it_is_told_what_is_wrong_with_each),
 	    TEST(a_host_that_says_nothing_is_tried_once_and_then_last),
 	};
 
