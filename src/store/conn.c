@@ -5,9 +5,11 @@
 #include "store/sqlstate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The server ends a statement at its deadline; when even that is not heard for this long, the
  * connection is given up. */
@@ -61,6 +63,7 @@ conn_open(PGconn *pg, bool prepared, const struct clock *clock, struct strbuf *m
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "out of memory");
 	}
 	conn->pg = pg;
+	conn->socket = -1;
 	conn->clock = clock;
 	conn->prepares = prepared;
 	conn->deadline_us = INT64_MAX;
@@ -70,7 +73,12 @@ conn_open(PGconn *pg, bool prepared, const struct clock *clock, struct strbuf *m
 		conn_close(&conn);
 		return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "the database is away");
 	}
-	conn->socket = PQsocket(conn->pg);
+	conn->socket = fcntl(PQsocket(conn->pg), F_DUPFD_CLOEXEC, 0);
+	if (conn->socket < 0) {
+		strbuf_add_text(message, "no file descriptor is left");
+		conn_close(&conn);
+		return connection_lost;
+	}
 	PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
 	if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1) {
 		strbuf_add_text(message, "no pipeline could be had");
@@ -87,6 +95,8 @@ conn_close(struct store_conn **conn)
 	if (!*conn)
 		return;
 	PQfinish((*conn)->pg);
+	if ((*conn)->socket >= 0)
+		(void)close((*conn)->socket);
 	arena_done(&(*conn)->scratch);
 	free(*conn);
 	*conn = NULL;

@@ -38,6 +38,8 @@ struct pipeline {
 struct store_conn {
 	struct store_conn *next; /* among the pool's idle ones */
 	struct list node;        /* among all of the pool */
+	/* libpq's, by a number of our own: libpq closes its own when the connection breaks, and
+	 * somebody else has that number next, while other threads still look here. */
 	int socket;
 	struct store *store; /* NULL outside a pool */
 	PGconn *pg;

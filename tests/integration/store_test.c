@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "tests/lib/postgres.h"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -988,6 +989,37 @@ a_killed_backend_fails_one_call_and_no_more(void **state)
 	store_return(&conn);
 }
 
+/* libpq closes its socket when it sees that the connection broke, and that number is free. */
+static void
+who_has_the_number_of_a_lost_connections_socket_is_not_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct store_conn *conn = lease(f);
+	const int number = PQsocket(conn->pg);
+	const int64_t until_us = soon();
+	int others[2];
+	char c = 'x';
+
+	kill_backends(f);
+	assert_int_equal(send_one(conn, 0, p_text("x")).code, ST_UNAVAILABLE);
+	while (PQsocket(conn->pg) >= 0) {
+		(void)PQconsumeInput(conn->pg);
+		assert_true(clock_boot_us(&clock_system) < until_us);
+	}
+	assert_int_equal(fcntl(number, F_GETFD), -1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, others), 0);
+	if (others[0] != number) {
+		assert_int_equal(dup2(others[0], number), number);
+		(void)close(others[0]);
+	}
+	store_cut(f->store);
+	assert_int_equal(send(others[1], &c, 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(recv(number, &c, 1, MSG_DONTWAIT), 1);
+	(void)close(number);
+	(void)close(others[1]);
+	store_return(&conn);
+}
+
 /* What a commit says whose change ends the connection, then or at the insert. */
 static status
 commit_a_change_that_ends_it(struct fixture *f, const char *when)
@@ -1538,6 +1570,7 @@ main(void)
 	    TEST(a_limit_holds_whatever_the_setting_says),
 	    TEST(many_threads_share_few_connections),
 	    TEST(a_killed_backend_fails_one_call_and_no_more),
+	    TEST(who_has_the_number_of_a_lost_connections_socket_is_not_cut),
 	    TEST(a_connection_lost_by_a_statement_ahead_of_the_commit_is_no_unknown_outcome),
 	    TEST(a_connection_lost_by_the_commit_leaves_its_outcome_unknown),
 	    TEST(a_commit_that_nothing_is_heard_of_may_have_happened),
