@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 import usher
-from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
+from usher_testing import Node, Organisation, System, free_port, wait_until
 
 OK, FAILED, USAGE = 0, 1, 2
 JOBS = {"keyring", "receipts", "partitions", "changes", "sweep", "retention", "mail", "operations"}
@@ -111,30 +111,3 @@ def test_the_command_line_lists_and_runs(system: System, node: Node, operator: u
         assert done.returncode == FAILED and "sweep" in done.stdout
     finally:
         system.database.sql("ALTER TABLE usher.away RENAME TO throttles")
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "values", "wanted"),
-    [
-        (
-            "retain_reads",
-            "int8, int8, timestamptz",
-            "1000, 2592000, '1970-01-01'",
-            r"Bitmap Index Scan on reads_\w*read_at_idx\n.*Index Cond: .*read_at >= .*read_at <",
-        ),
-        ("sweep_read_batches", "int8", "1000", r"Index Scan \w+ read_batches_by_age"),
-        ("sweep_mail_outbox", "int8", "1000", r"Index Scan \w+ mail_outbox_by_expiry"),
-    ],
-)
-def test_what_is_due_is_found_by_its_time(
-    system: System, name: str, parameters: str, values: str, wanted: str
-):
-    """Each time all would be read otherwise. That the planner wants the index as the table grows is its own
-    affair: here it has no other way but to read all."""
-    statement = (SOURCE / f"src/store/sql/jobs/{name}.sql").read_text()
-    plan = system.database.sql(
-        "SET enable_seqscan = off;"
-        f"PREPARE due ({parameters}) AS {statement};"
-        f"EXPLAIN (COSTS OFF) EXECUTE due({values})"
-    )
-    assert re.search(wanted, plan), plan

@@ -1,0 +1,46 @@
+"""Statements that would read a whole table, or all of an organisation's, have an index that spares them that."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from usher_testing import SOURCE, System
+
+ID = "'00000000-0000-7000-8000-0000000000a1'"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "values", "wanted"),
+    [
+        (
+            "jobs/retain_reads",
+            "int8, int8, timestamptz",
+            "1000, 2592000, '1970-01-01'",
+            r"Bitmap Index Scan on reads_\w*read_at_idx\n.*Index Cond: .*read_at >= .*read_at <",
+        ),
+        ("jobs/sweep_read_batches", "int8", "1000", r"Index Scan \w+ read_batches_by_age"),
+        ("jobs/sweep_mail_outbox", "int8", "1000", r"Index Scan \w+ mail_outbox_by_expiry"),
+        ("bootstrap/remove_account", "uuid", ID, r"Index Scan \w+ users_by_account"),
+        # In its order, so that a page ends where it is full.
+        (
+            "context/chatbots",
+            "uuid, timestamptz, uuid, int8, int8",
+            f"{ID}, '1970-01-01', {ID}, 100, 1000000",
+            r"WindowAgg\n +-> +Index Scan using chatbots_by_age .*\n +Index Cond: .*ROW",
+        ),
+    ],
+)
+def test_what_is_wanted_is_found_by_an_index(
+    system: System, name: str, parameters: str, values: str, wanted: str
+):
+    """That the planner wants the index as the table grows is its own affair: here it has no other way but to
+    read all, or to sort."""
+    statement = (SOURCE / f"src/store/sql/{name}.sql").read_text()
+    plan = system.database.sql(
+        "SET enable_seqscan = off; SET enable_sort = off;"
+        f"PREPARE wanted ({parameters}) AS {statement};"
+        f"EXPLAIN (COSTS OFF) EXECUTE wanted({values})"
+    )
+    assert re.search(wanted, plan), plan
