@@ -120,13 +120,11 @@ retain_addresses(struct standard_jobs *standard, struct job_run *run)
 /* A batch goes on where the last one was; when nothing is left there the next begins anew, until
  * one that did so finds the end. */
 static status
-retain_reads(struct standard_jobs *standard, struct job_run *run)
+retain_reads_in_months(struct standard_jobs *standard, struct job_run *run)
 {
 	const bool began_anew = standard->reads_after_us == 0;
 	ROWS_AUTO rows = {0};
 
-	if (standard->retention.reads_s == 0)
-		return STATUS_OK;
 	TRY(STORE_QUERY(run->conn, STMT_JOBS_RETAIN_READS, &rows, p_int(SWEEP_ROWS_MAX),
 	    p_int(standard->retention.reads_s), p_time(standard->reads_after_us)));
 	note_removed(run, &rows, SWEEP_ROWS_MAX);
@@ -136,6 +134,23 @@ retain_reads(struct standard_jobs *standard, struct job_run *run)
 		standard->reads_after_us = 0;
 		run->more |= !began_anew;
 	}
+	return STATUS_OK;
+}
+
+/* A month that was dropped is all of a run: others wait for the table until it is committed. */
+static status
+retain_reads(struct standard_jobs *standard, struct job_run *run)
+{
+	ROWS_AUTO rows = {0};
+
+	if (standard->retention.reads_s == 0)
+		return STATUS_OK;
+	TRY(STORE_QUERY(
+	    run->conn, STMT_JOBS_RETAIN_MONTHS, &rows, p_int(standard->retention.reads_s)));
+	if (row_int(&rows, 0, JOBS_RETAIN_MONTHS_DROPPED) == 0)
+		return retain_reads_in_months(standard, run);
+	run->done++;
+	run->more = true;
 	return STATUS_OK;
 }
 

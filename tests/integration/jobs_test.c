@@ -7,6 +7,7 @@
 #include "tests/lib/until.h"
 
 #include <dirent.h>
+#include <libpq-fe.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -407,6 +408,70 @@ batches_of_old_receipts_go_on_where_the_last_was_and_leave_none(void **state)
 	assert_string_equal(run_retention_and_count_reads(), "1");
 	assert_string_equal(run_retention_and_count_reads(), "0");
 	assert_true(standard.reads_after_us == 0);
+}
+
+/* A month of its own, with a receipt in it. */
+static void
+make_month(const char *label, const char *first, const char *next)
+{
+	handler_sql(&fixture,
+	    "CREATE TABLE usher.reads_%s PARTITION OF usher.reads FOR VALUES FROM ('%s') TO ('%s')",
+	    label, first, next);
+	handler_sql(&fixture,
+	    "INSERT INTO usher.reads (org_id, read_id, user_id, block_hash, purpose, read_at, "
+	    "reads) VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '', "
+	    "'%s', 1)",
+	    first);
+}
+
+static bool
+has_month(const char *label)
+{
+	return strcmp(handler_sql(&fixture, "SELECT to_regclass('usher.reads_%s')", label), "") !=
+	       0;
+}
+
+static void
+a_month_of_receipts_that_is_all_due_goes_whole_and_one_that_is_not_stays(void **state)
+{
+	char seconds[24];
+
+	(void)state;
+	make_month("199901", "1999-01-01 UTC", "1999-02-01 UTC");
+	make_month("199902", "1999-02-01 UTC", "1999-03-01 UTC");
+	make_month("199903", "1999-03-01 UTC", "1999-04-01 UTC");
+	snprintf(seconds, sizeof(seconds), "%s",
+	    handler_sql(
+		&fixture, "SELECT extract(epoch FROM now() - timestamptz '1999-03-15 UTC')::int8"));
+	standard.retention = (struct retention){.reads_s = atoll(seconds)};
+	assert_string_equal(run_retention_and_count_reads(), "2");
+	assert_false(has_month("199901"));
+	assert_true(has_month("199902"));
+	assert_string_equal(run_retention_and_count_reads(), "1");
+	assert_false(has_month("199902"));
+	/* Begun, and not over. */
+	assert_string_equal(run_retention_and_count_reads(), "0");
+	assert_true(has_month("199903"));
+}
+
+static void
+a_month_that_somebody_has_open_is_emptied_and_keeps_nobody_waiting(void **state)
+{
+	PGconn *other =
+	    PQsetdbLogin(postgres.socket, NULL, NULL, NULL, fixture.database, "usher_owner", NULL);
+
+	(void)state;
+	make_month("199901", "1999-01-01 UTC", "1999-02-01 UTC");
+	PQclear(PQexec(other, "BEGIN"));
+	PQclear(PQexec(other, "SELECT count(*) FROM usher.reads"));
+	assert_int_equal(PQtransactionStatus(other), PQTRANS_INTRANS);
+	standard.retention = (struct retention){.reads_s = 86400};
+	assert_string_equal(run_retention_and_count_reads(), "0");
+	assert_true(has_month("199901"));
+	PQclear(PQexec(other, "COMMIT"));
+	assert_string_equal(run_retention_and_count_reads(), "0");
+	assert_false(has_month("199901"));
+	PQfinish(other);
 }
 
 /* Its runs end when the test lets them. */
@@ -870,6 +935,8 @@ main(void)
 	    TEST(a_part_that_is_broken_does_not_slow_down_one_that_has_more),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
 	    TEST(batches_of_old_receipts_go_on_where_the_last_was_and_leave_none),
+	    TEST(a_month_of_receipts_that_is_all_due_goes_whole_and_one_that_is_not_stays),
+	    TEST(a_month_that_somebody_has_open_is_emptied_and_keeps_nobody_waiting),
 	    TEST(a_long_job_holds_up_no_brief_one),
 	    TEST(changes_are_removed_in_batches_without_a_pause),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
