@@ -176,7 +176,7 @@ spool_begin(struct spool *spool, const struct spool_read *read, struct spool_tic
 	for (size_t i = 0; i < sizeof(*slots); i += CACHE_LINE_BYTES)
 		__builtin_prefetch((const char *)&slots[at] + i, 1);
 	for (;; at = (at + 1) & mask) {
-		/* A slot in use has a second; its count may still be 0. */
+		/* A slot in use has a second. */
 		if (slots[at].read.second == 0)
 			break;
 		if (memcmp(&slots[at].read, read, sizeof(*read)) == 0)
@@ -210,10 +210,21 @@ spool_take(struct spool_ticket *ticket, struct uuid *read_id)
 	pthread_mutex_unlock(&spool->shards[ticket->shard].lock);
 }
 
+/* A place that was made for this read alone is free again. The lock has been held since: nothing
+ * stands behind it that a search would have to pass it for. */
 void
 spool_cancel(struct spool_ticket *ticket)
 {
-	pthread_mutex_unlock(&ticket->spool->shards[ticket->shard].lock);
+	struct spool *spool = ticket->spool;
+	struct shard *shard = &spool->shards[ticket->shard];
+	size_t at = (size_t)ticket->shard * spool->slots_per_shard + ticket->slot;
+	struct spool_slot *slot = &spool->file.slots[spool->active][at];
+
+	if (atomic_load_explicit(&slot->count, memory_order_relaxed) == 0) {
+		memset(slot, 0, sizeof(*slot));
+		shard->used--;
+	}
+	pthread_mutex_unlock(&shard->lock);
 }
 
 static bool

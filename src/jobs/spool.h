@@ -72,6 +72,7 @@ void spool_set_wake(struct spool *spool, void (*wake)(void *env), void *env);
 bool spool_begin(struct spool *spool, const struct spool_read *read, struct spool_ticket *out);
 /* Count the read. read_id names the slot's receipt: the same for all reads that share it. */
 void spool_take(struct spool_ticket *ticket, struct uuid *read_id);
+/* As if it had never begun. */
 void spool_cancel(struct spool_ticket *ticket);
 
 /* Until there may be room. Errors: DEADLINE_EXCEEDED, UNAVAILABLE SPOOL_FULL (no file). */

@@ -20,6 +20,8 @@
 #define THREADS 4
 #define READS_A_THREAD 20000
 #define USERS 50
+#define READS 800 /* of 1792 that there is room for */
+#define CANCELLED 5000
 
 static char directory[SCRATCH_PATH_BYTES];
 
@@ -138,6 +140,43 @@ a_cancelled_read_is_not_counted(void **state)
 	spool_free(&spool);
 	/* Nothing was in it: the file is gone. */
 	assert_false(adopt(&file));
+}
+
+static void
+cancel(struct spool *spool, unsigned user)
+{
+	struct spool_read read = read_of(user);
+	struct spool_ticket ticket;
+
+	assert_true(spool_begin(spool, &read, &ticket));
+	spool_cancel(&ticket);
+}
+
+/* Whoever is refused again and again, for another purpose each time, takes nobody's room. */
+static void
+cancelled_reads_leave_the_room_and_the_places_of_others(void **state)
+{
+	struct spool *spool = spool_open(1u << 20);
+	struct spool_figures figures;
+	struct uuid ids[READS], id;
+
+	(void)state;
+	for (unsigned i = 0; i < READS; i++) {
+		cancel(spool, READS + i);
+		assert_true(add(spool, i, &ids[i]));
+	}
+	for (unsigned i = 0; i < CANCELLED; i++)
+		cancel(spool, i);
+	spool_get_figures(spool, &figures);
+	assert_int_equal(figures.slots_used, READS);
+	/* Chains that cancelled reads stood in lead on to what stands there. */
+	for (unsigned i = 0; i < READS; i++) {
+		assert_true(add(spool, i, &id));
+		assert_true(uuid_equals(&id, &ids[i]));
+	}
+	spool_get_figures(spool, &figures);
+	assert_int_equal(figures.slots_used, READS);
+	spool_free(&spool);
 }
 
 static void
@@ -318,6 +357,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		the_same_read_is_counted_in_one_slot_and_has_one_name, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_cancelled_read_is_not_counted, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		cancelled_reads_leave_the_room_and_the_places_of_others, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_full_spool_says_so_and_a_waiter_has_a_deadline, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
