@@ -7,7 +7,10 @@
 #include "svc/context/memory.h"
 #include "tests/lib/handler_fixture.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/until.h"
 
+#include <libpq-fe.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +26,8 @@
 #define ANN "01900000-0000-7000-8000-0000000000a1"
 #define BEN "01900000-0000-7000-8000-0000000000a2"
 #define FOREIGN_USER "01900000-0000-7000-8000-0000000000af"
+#define GUEST "01900000-0000-7000-8000-0000000000a8"
+#define GUEST_2 "01900000-0000-7000-8000-0000000000a9"
 
 static struct postgres postgres;
 static struct handler_fixture fixture;
@@ -342,6 +347,92 @@ every_read_leaves_a_receipt_once(void **state)
 	    "1");
 	assert_string_equal(
 	    handler_sql(&fixture, "SELECT count(last_used_at) FROM usher.api_keys"), "1");
+}
+
+/* Receipts whose block is not there. */
+static const char *
+dangling_receipts(void)
+{
+	drain();
+	return handler_sql(&fixture,
+	    "SELECT count(*) FROM usher.reads r LEFT JOIN usher.blocks b ON b.org_id = r.org_id "
+	    "AND b.user_id = r.user_id AND b.hash = r.block_hash WHERE b.hash IS NULL");
+}
+
+static void
+a_name_that_moves_to_another_user_leads_to_that_ones_block(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.users (org_id, id, external_id, display_name) SELECT id, "
+	    "unnest(ARRAY['" GUEST "', '" GUEST_2 "']::uuid[]), unnest(ARRAY['guest', NULL]), "
+	    "'Guest' FROM usher.orgs WHERE slug = 'acme'");
+	req.user_id = (char *)"ext:guest";
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(reply.user->user_id, GUEST);
+	handler_sql(&fixture, "UPDATE usher.users SET external_id = NULL WHERE id = '" GUEST "'");
+	handler_sql(
+	    &fixture, "UPDATE usher.users SET external_id = 'guest' WHERE id = '" GUEST_2 "'");
+	changed(CHANGE_USER, GUEST);
+	changed(CHANGE_USER, GUEST_2);
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(reply.user->user_id, GUEST_2);
+	assert_string_equal(dangling_receipts(), "0");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.blocks"), "2");
+}
+
+/* Somebody's transaction, which holds what sql takes until it is finished. */
+static PGconn *
+hold(const char *sql)
+{
+	PGconn *pg =
+	    PQsetdbLogin(postgres.socket, NULL, NULL, NULL, fixture.database, "usher_owner", NULL);
+
+	PQclear(PQexec(pg, "BEGIN"));
+	PQclear(PQexec(pg, sql));
+	assert_int_equal(PQtransactionStatus(pg), PQTRANS_INTRANS);
+	return pg;
+}
+
+static bool
+somebody_waits_for_a_lock(void)
+{
+	return strcmp(handler_sql(&fixture, "SELECT count(*) FROM pg_stat_activity WHERE "
+					    "wait_event_type = 'Lock' AND usename = 'usher_app'"),
+		   "0") != 0;
+}
+
+static void *
+resolve_for_ann(void *unused)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)unused;
+	return (void *)(intptr_t)call_as(&key, "Resolve", &req, &reply).status.code;
+}
+
+/* The server that has the block may be gone: the next one has to get it, too. */
+static void
+what_is_stored_while_all_is_forgotten_is_stored_again(void **state)
+{
+	PGconn *other = hold("LOCK TABLE usher.blocks IN SHARE MODE");
+	pthread_t thread;
+	void *code;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, resolve_for_ann, NULL), 0);
+	until(somebody_waits_for_a_lock, "the block is being stored");
+	context_memory_obey(memory, NULL);
+	PQfinish(other);
+	pthread_join(thread, &code);
+	assert_int_equal((intptr_t)code, ST_OK);
+	handler_sql(&fixture, "DELETE FROM usher.blocks");
+	assert_int_equal((intptr_t)resolve_for_ann(NULL), ST_OK);
+	assert_string_equal(dangling_receipts(), "0");
 }
 
 static void
@@ -1088,6 +1179,8 @@ main(void)
 	    TEST(a_change_of_a_parent_empties_memory),
 	    TEST(a_change_of_no_organisation_empties_memory_of_all_of_them),
 	    TEST(every_read_leaves_a_receipt_once),
+	    TEST(a_name_that_moves_to_another_user_leads_to_that_ones_block),
+	    TEST(what_is_stored_while_all_is_forgotten_is_stored_again),
 	    TEST(a_batch_that_was_stored_before_is_not_stored_again),
 	    TEST(a_message_joins_its_conversation),
 	    TEST(who_may_not_write_turns_adds_none_by_resolving),

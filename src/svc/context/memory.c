@@ -25,8 +25,9 @@
 struct context_memory {
 	struct cache *cache;
 	const struct clock *clock;
-	/* Blocks that this node knows to be in the database: the first 8 bytes of their hashes. */
+	/* Marks of blocks that this node knows to be in the database: stored_mark(). */
 	_Atomic uint64_t stored[STORED_BLOCKS];
+	_Atomic uint64_t emptyings; /* of all marks */
 };
 
 static void
@@ -66,13 +67,16 @@ context_memory_free(struct context_memory **memory)
 	*memory = NULL;
 }
 
+/* Marks first: who still sees an old one has read before the cache is emptied, and so adds nothing
+ * to it. Counted before that: who stored a block meanwhile takes its mark back, stored_add(). */
 static void
 forget_all(struct context_memory *memory)
 {
-	cache_drop_all(memory->cache);
+	atomic_fetch_add(&memory->emptyings, 1);
 	for (size_t i = 0; i < STORED_BLOCKS; i++)
-		if (atomic_load_explicit(&memory->stored[i], memory_order_relaxed) != 0)
+		if (atomic_load(&memory->stored[i]) != 0)
 			atomic_store(&memory->stored[i], 0);
+	cache_drop_all(memory->cache);
 }
 
 void
@@ -429,14 +433,16 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 	return STATUS_OK;
 }
 
+/* Of the block's row: the same block is another one in another organisation, and of another user,
+ * whatever name they were asked for by. */
 static uint64_t
-stored_mark(const struct context_entry *entry)
+stored_mark(const struct uuid *org_id, const struct context_entry *entry)
 {
+	const struct uuid ids[] = {*org_id, entry->user_id};
 	uint64_t mark;
 
 	memcpy(&mark, entry->block.hash, sizeof(mark));
-	/* The same block is another row in another organisation, and of another user. */
-	return mark ^ hash_bytes(entry->cache.key, rand_hash_seed());
+	return mark ^ hash_bytes(slice_of(ids, sizeof(ids)), rand_hash_seed());
 }
 
 static _Atomic uint64_t *
@@ -456,11 +462,13 @@ stored_has(struct context_memory *memory, uint64_t mark)
 	return false;
 }
 
-/* In an empty place, or else in one that the mark itself names. */
+/* In an empty place, or else in one that the mark itself names. emptyings: before it was stored;
+ * another server than the one that has it may have been met since. */
 static void
-stored_add(struct context_memory *memory, uint64_t mark)
+stored_add(struct context_memory *memory, uint64_t mark, uint64_t emptyings)
 {
 	_Atomic uint64_t *set = stored_set(memory, mark);
+	uint64_t expected = mark;
 	size_t at = 0;
 
 	while (at < STORED_WAYS && atomic_load(&set[at]) != 0)
@@ -468,6 +476,8 @@ stored_add(struct context_memory *memory, uint64_t mark)
 	if (at == STORED_WAYS)
 		at = (mark >> 32) % STORED_WAYS;
 	atomic_store(&set[at], mark);
+	if (atomic_load(&memory->emptyings) != emptyings)
+		atomic_compare_exchange_strong(&set[at], &expected, 0);
 }
 
 /* Receipts name blocks by their hash: each version is in the database before the first receipt. */
@@ -475,7 +485,8 @@ static status
 store_block(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
     const struct context_entry *entry)
 {
-	const uint64_t mark = stored_mark(entry);
+	const uint64_t mark = stored_mark(&ask->org_id, entry);
+	const uint64_t emptyings = atomic_load(&memory->emptyings);
 	Usher__V1__ContextBlock content = entry->whole;
 	uint8_t *bytes;
 	size_t bytes_count;
@@ -493,7 +504,7 @@ store_block(struct context_memory *memory, struct rpc_call *call, const struct c
 	    p_bytes(slice_of(entry->block.hash, BLOCK_HASH_BYTES)), p_uuid(&entry->user_id),
 	    p_bytes(slice_of(bytes, bytes_count))));
 	if (!store_in_transaction(call->conn))
-		stored_add(memory, mark);
+		stored_add(memory, mark, emptyings);
 	return STATUS_OK;
 }
 
