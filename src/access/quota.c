@@ -19,7 +19,8 @@ struct slice_lease {
 	int64_t limit;          /* under which it was leased */
 	int64_t left;           /* of the slice */
 	int64_t beyond;         /* of the window, outside the slice, when it was leased */
-	int64_t wanted;         /* what the next lease asks for */
+	int64_t wanted;         /* what the last lease asked for */
+	uint64_t errand;        /* who is out for a slice; 0: nobody */
 	int64_t ends_at_us;     /* the database's realtime: names the window */
 	int64_t valid_until_us; /* boottime */
 	bool is_exhausted;      /* until the window ends */
@@ -43,6 +44,7 @@ struct quota {
 	uint64_t seed;
 	/* How often another server was met: what was asked of one is not kept behind the next. */
 	atomic_uint_fast64_t moves;
+	atomic_uint_fast64_t errands; /* so far */
 	struct shard shards[SHARDS];
 };
 
@@ -213,11 +215,13 @@ limit_of(const struct principal *principal, int window)
 	return window == MINUTE ? principal->requests_per_minute : principal->requests_per_day;
 }
 
-/* What was leased in another window or under another limit counts no more. */
+/* What was leased in another window or under another limit counts no more. Once: until something is
+ * leased again there is nothing more to settle. */
 static void
 lease_settle(struct slice_lease *lease, int64_t limit, int64_t boot_us)
 {
-	if (lease->limit == limit && boot_us < lease->valid_until_us)
+	if (lease->limit == limit &&
+	    (boot_us < lease->valid_until_us || lease->valid_until_us == INT64_MIN))
 		return;
 	lease->wanted = lease->limit == limit ? lease->wanted / 2 : 0;
 	lease->limit = limit;
@@ -320,23 +324,49 @@ quota_is_used_up(struct quota *quota, const struct principal *principal)
 	return is_used_up;
 }
 
+/* One request's way to the database. */
+struct errand {
+	uint64_t number;           /* never 0 */
+	uint64_t moves, hints;     /* when it began */
+	int64_t wanted[WINDOWS];   /* 0: nothing is missing there */
+	int64_t taken_of[WINDOWS]; /* the window whose slice it was taken of */
+};
+
+/* Calls that find a slice used up come at once: one of them brings the next, the others what they
+ * need themselves. */
 static int64_t
-next_slice(struct slice_lease *lease, bool only_one)
+next_slice(struct slice_lease *lease, const struct errand *errand, bool only_one)
 {
-	if (lease->limit <= QUOTA_SMALL_LIMIT || only_one)
+	if (lease->limit <= QUOTA_SMALL_LIMIT || only_one || lease->errand)
 		return 1;
+	lease->errand = errand->number;
 	lease->wanted = lease->wanted < SLICE_FIRST / 2 ? SLICE_FIRST : 2 * lease->wanted;
 	if (lease->wanted > SLICE_MAX)
 		lease->wanted = SLICE_MAX;
 	return lease->wanted;
 }
 
-/* One request's way to the database. */
-struct errand {
-	uint64_t moves, hints;     /* when it began */
-	int64_t wanted[WINDOWS];   /* 0: nothing is missing there */
-	int64_t taken_of[WINDOWS]; /* the window whose slice it was taken of */
-};
+static void
+errand_end(const struct errand *errand, struct key_state *state)
+{
+	for (int window = 0; window < WINDOWS; window++)
+		if (state->windows[window].errand == errand->number)
+			state->windows[window].errand = 0;
+}
+
+/* It brings nothing. */
+static void
+errand_give_up(struct quota *quota, const struct principal *principal, const struct errand *errand)
+{
+	struct list *bucket;
+	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
+
+	pthread_mutex_lock(&shard->lock);
+	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	if (state)
+		errand_end(errand, state);
+	pthread_mutex_unlock(&shard->lock);
+}
 
 /* What has to be leased; from slices that are there, this request is taken at once.
  * Errors: RESOURCE_EXHAUSTED. */
@@ -348,6 +378,7 @@ prepare(struct quota *quota, const struct principal *principal, bool only_one, i
 	struct shard *shard = shard_of(quota, &principal->key_id, &bucket);
 	status st = STATUS_OK;
 
+	errand->number = atomic_fetch_add(&quota->errands, 1) + 1;
 	pthread_mutex_lock(&shard->lock);
 	errand->moves = atomic_load(&quota->moves);
 	struct key_state *state = state_get(shard, bucket, principal);
@@ -369,7 +400,7 @@ prepare(struct quota *quota, const struct principal *principal, bool only_one, i
 			lease->left--;
 			errand->taken_of[window] = lease->ends_at_us;
 		} else {
-			errand->wanted[window] = next_slice(lease, only_one);
+			errand->wanted[window] = next_slice(lease, errand, only_one);
 		}
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -417,6 +448,8 @@ finish(struct quota *quota, const struct principal *principal, const struct erra
 
 	pthread_mutex_lock(&shard->lock);
 	struct key_state *state = state_find(shard, bucket, &principal->key_id);
+	if (state)
+		errand_end(errand, state);
 	if (!state || errand->moves != atomic_load(&quota->moves)) {
 		/* It made room for another key meanwhile, or the server that gave it is gone:
 		 * this call alone has the grant. */
@@ -477,10 +510,14 @@ quota_lease(struct quota *quota, const struct principal *principal, struct store
 	TRY(prepare(quota, principal, store_in_transaction(conn), asked_at_us, &errand, out));
 	if (!errand.wanted[MINUTE] && !errand.wanted[DAY])
 		return STATUS_OK;
-	TRY(STORE_QUERY(conn, STMT_ACCESS_QUOTA_LEASE, &rows, p_uuid(&principal->org_id),
+	status st = STORE_QUERY(conn, STMT_ACCESS_QUOTA_LEASE, &rows, p_uuid(&principal->org_id),
 	    p_uuid(&principal->key_id), p_int(principal->requests_per_minute),
 	    p_int(errand.wanted[MINUTE]), p_int(principal->requests_per_day),
-	    p_int(errand.wanted[DAY])));
+	    p_int(errand.wanted[DAY]));
+	if (st.code != ST_OK) {
+		errand_give_up(quota, principal, &errand);
+		return st;
+	}
 	for (int window = 0; window < WINDOWS; window++)
 		grants[window] = grant_of(&rows, window, asked_at_us);
 	return finish(quota, principal, &errand, grants, out);

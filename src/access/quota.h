@@ -1,11 +1,12 @@
 /* quota.h - so many requests a minute and a day for a key, on all nodes together, and never more.
  *
  * Nodes lease slices from usher.quota_usage: an eighth of what remains at most, doubling from a few
- * for as long as the key is busy, and one at a time under a small limit. The sum of all slices of a
- * window never passes the limit. Windows are the database's clock's minutes and days (UTC); a slice
- * is used up to the end of its window as this node reckons it, and never beyond. A node that stops
- * gives back what it has left; one that is killed costs its keys no more than a slice a window.
- * Threads: any. Blocks: quota_lease() and quota_give_back(). */
+ * for as long as the key is busy, and single requests under a small limit. A node asks for one
+ * slice of a window at a time; calls that come meanwhile lease a single request each. The sum of
+ * all slices of a window never passes the limit. Windows are the database's clock's minutes and
+ * days (UTC); a slice is used up to the end of its window as this node reckons it, and never
+ * beyond. A node that stops gives back what it has left; one that is killed costs its keys no more
+ * than a slice a window. Threads: any. Blocks: quota_lease() and quota_give_back(). */
 #ifndef USHER_ACCESS_QUOTA_H
 #define USHER_ACCESS_QUOTA_H
 

@@ -1,6 +1,7 @@
 /* A key's quota on two nodes at once, on a real server. */
 #include "access/quota.h"
 #include "tests/lib/postgres.h"
+#include "tests/lib/until.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -61,7 +62,8 @@ set_up(void **state)
 	    "INSERT INTO usher.orgs (id, slug, display_name) VALUES ('" ORG "', 'a', 'A');"
 	    "INSERT INTO usher.api_keys (org_id, id, prefix, secret_hash, scopes)"
 	    " VALUES ('" ORG "', '" KEY "', 'p', '', '{}')"));
-	f.config = postgres_config(&postgres, f.database, "usher_app", NULL);
+	f.config = postgres_config(
+	    &postgres, f.database, "usher_app", "--database.pool_connections=8", NULL);
 	for (int i = 0; i < 2; i++) {
 		struct node *node = &f.nodes[i];
 		node->clock = (struct clock){node_realtime, node_boottime, node};
@@ -467,6 +469,84 @@ what_may_have_been_given_back_is_not_given_back_again(void **state)
 	assert_int_equal(used(f), before);
 }
 
+#define AT_ONCE 8
+
+static void *
+lease_once(void *arg)
+{
+	struct caller *caller = arg;
+	struct store_conn *conn = lease(caller->node);
+	struct quota_state state;
+
+	caller->admitted += ask(caller->node, &caller->f->key, conn, &caller->leases, &state);
+	store_return(&conn);
+	return NULL;
+}
+
+static void
+until_leases_wait(struct fixture *f, int count)
+{
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
+
+	while (number(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+			 "datname = current_database()") < count)
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
+}
+
+/* As at a window's turn, when the slices of all are used up at once. */
+static void
+callers_at_once_bring_one_slice_between_them(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *blocker = lease(&f->nodes[1]);
+	struct caller callers[AT_ONCE];
+	pthread_t threads[AT_ONCE];
+	struct quota_state told;
+	int leases = 0;
+
+	f->key.requests_per_day = 1000;
+	assert_ok(store_begin(blocker));
+	/* A lease in a transaction holds the key's row. */
+	assert_true(ask(&f->nodes[1], &f->key, blocker, &leases, &told));
+	for (int i = 0; i < AT_ONCE; i++) {
+		callers[i] = (struct caller){.f = f, .node = node};
+		assert_int_equal(pthread_create(&threads[i], NULL, lease_once, &callers[i]), 0);
+	}
+	until_leases_wait(f, AT_ONCE);
+	store_rollback(blocker);
+	store_return(&blocker);
+	for (int i = 0; i < AT_ONCE; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(callers[i].admitted, 1);
+		assert_int_equal(callers[i].leases, 1);
+	}
+	/* A first slice is of eight. */
+	assert_int_equal(used(f), 8 + AT_ONCE - 1);
+	ask_times(f, node, 7);
+	assert_int_equal(used(f), 8 + AT_ONCE - 1);
+	/* The next one is larger again. */
+	ask_times(f, node, 1);
+	assert_int_equal(used(f), 8 + AT_ONCE - 1 + 16);
+}
+
+/* Whoever was out for a slice and found no database lets the next one go. */
+static void
+a_lease_that_failed_keeps_nobody_from_a_slice(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+
+	f->key.requests_per_day = 1000;
+	store_set_deadline(conn, clock_boot_us(&clock_system) - US_PER_S);
+	assert_int_equal(quota_lease(node->quota, &f->key, conn, &told).code, ST_DEADLINE_EXCEEDED);
+	store_return(&conn);
+	ask_times(f, node, 2);
+	assert_true(used(f) > 2);
+}
+
 struct giver {
 	struct fixture *f;
 	const struct feed_server *server;
@@ -565,6 +645,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(racing_nodes_admit_what_the_limit_says_and_not_one_more),
+	    TEST(callers_at_once_bring_one_slice_between_them),
+	    TEST(a_lease_that_failed_keeps_nobody_from_a_slice),
 	    TEST(a_small_limit_is_met_exactly),
 	    TEST(the_nearest_limit_decides_and_is_told),
 	    TEST(a_slice_is_not_used_beyond_its_window),
