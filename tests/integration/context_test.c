@@ -541,6 +541,41 @@ a_bound_key_touches_no_other_user(void **state)
 	expect(from_memory(&bound, "Resolve", &req, &reply), ST_PERMISSION_DENIED, NULL);
 }
 
+/* Nor does what one may not have, and another may, come from memory without it. */
+static void
+what_is_refused_leaves_no_block(void **state)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+	Usher__V1__BatchGetContextRequest batch = USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT;
+	Usher__V1__BatchGetContextReply batch_reply;
+	char *users[] = {(char *)ANN, (char *)"ext:ben"};
+	struct principal bound = key;
+
+	(void)state;
+	bound.has_bound_user = true;
+	bound.bound_user_id = id_of(ANN);
+	req.user_id = (char *)"ext:ben";
+	expect(call_as(&bound, "Resolve", &req, &reply), ST_PERMISSION_DENIED, NULL);
+	batch.user_ids = users;
+	batch.n_user_ids = 2;
+	expect(
+	    call_as(&bound, "BatchGetContext", &batch, &batch_reply), ST_PERMISSION_DENIED, NULL);
+	handler_sql(&fixture, "UPDATE usher.users SET status = 2 WHERE id = '" ANN "'");
+	req.user_id = (char *)ANN;
+	expect(call_as(&key, "Resolve", &req, &reply), ST_FAILED_PRECONDITION, "USER_DISABLED");
+	assert_int_equal(drain(), 0);
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.blocks"), "0");
+
+	req.user_id = (char *)"ext:ben";
+	expect(from_memory(&bound, "Resolve", &req, &reply), ST_PERMISSION_DENIED, NULL);
+	assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_ok(from_memory(&key, "Resolve", &req, &reply));
+	assert_string_equal(dangling_receipts(), "0");
+	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.blocks"), "1");
+}
+
 static void
 a_small_quota_is_exact(void **state)
 {
@@ -1188,6 +1223,7 @@ main(void)
 	    TEST(a_key_reads_nothing_of_a_disabled_user),
 	    TEST(nothing_is_written_for_what_is_disabled),
 	    TEST(a_bound_key_touches_no_other_user),
+	    TEST(what_is_refused_leaves_no_block),
 	    TEST(a_small_quota_is_exact),
 	    TEST(a_key_is_made_shown_once_listed_and_revoked),
 	    TEST(nobody_gives_a_key_what_they_have_not),

@@ -480,19 +480,21 @@ stored_add(struct context_memory *memory, uint64_t mark, uint64_t emptyings)
 		atomic_compare_exchange_strong(&set[at], &expected, 0);
 }
 
-/* Receipts name blocks by their hash: each version is in the database before the first receipt. */
-static status
-store_block(struct context_memory *memory, struct rpc_call *call, const struct context_ask *ask,
-    const struct context_entry *entry)
+status
+context_memory_store(struct context_memory *memory, struct rpc_call *call,
+    const struct uuid *org_id, struct context_entry *entry)
 {
-	const uint64_t mark = stored_mark(&ask->org_id, entry);
+	const uint64_t mark = stored_mark(org_id, entry);
 	const uint64_t emptyings = atomic_load(&memory->emptyings);
 	Usher__V1__ContextBlock content = entry->whole;
 	uint8_t *bytes;
 	size_t bytes_count;
 
-	if (!entry->has_user || stored_has(memory, mark))
+	assert(entry->has_user);
+	if (entry->is_stored || stored_has(memory, mark)) {
+		entry->is_stored = true;
 		return STATUS_OK;
+	}
 	content.segments = (Usher__V1__ContextSegment **)entry->block.with_items_list;
 	bytes_count = usher__v1__context_block__get_packed_size(&content);
 	bytes = arena_alloc(call->arena, bytes_count);
@@ -500,11 +502,12 @@ store_block(struct context_memory *memory, struct rpc_call *call, const struct c
 		return ARENA_EXHAUSTED;
 	usher__v1__context_block__pack(&content, bytes);
 	rpc_before_wait(call);
-	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_BLOCK_STORE, NULL, p_uuid(&ask->org_id),
+	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_BLOCK_STORE, NULL, p_uuid(org_id),
 	    p_bytes(slice_of(entry->block.hash, BLOCK_HASH_BYTES)), p_uuid(&entry->user_id),
 	    p_bytes(slice_of(bytes, bytes_count))));
 	if (!store_in_transaction(call->conn))
 		stored_add(memory, mark, emptyings);
+	entry->is_stored = true;
 	return STATUS_OK;
 }
 
@@ -560,15 +563,13 @@ context_memory_read(struct context_memory *memory, struct rpc_call *call,
 	return first;
 }
 
-status
-context_memory_settle(struct context_memory *memory, struct rpc_call *call,
-    const struct context_ask *ask, struct context_entry *entry)
+void
+context_memory_remember(
+    struct context_memory *memory, const struct rpc_call *call, struct context_entry *entry)
 {
-	TRY(store_block(memory, call, ask, entry));
 	/* What a transaction of ours sees may never be committed. */
 	if (entry->cache.key.bytes > 0 && !store_in_transaction(call->conn))
 		cache_insert(memory->cache, &entry->cache, entry->generation);
-	return STATUS_OK;
 }
 
 bool
@@ -578,17 +579,4 @@ context_entry_answers(const struct context_entry *entry, const struct context_as
 	struct slice key = make_key(ask, room);
 
 	return key.bytes > 0 && slice_equals(entry->cache.key, key);
-}
-
-status
-context_memory_fill(struct context_memory *memory, struct rpc_call *call,
-    const struct context_ask *asks, size_t count, struct context_entry **entries)
-{
-	status st = context_memory_read(memory, call, asks, count, entries);
-
-	for (size_t i = 0; i < count && st.code == ST_OK; i++)
-		st = context_memory_settle(memory, call, &asks[i], entries[i]);
-	for (size_t i = 0; i < count && st.code != ST_OK; i++)
-		context_entry_release(&entries[i]);
-	return st;
 }

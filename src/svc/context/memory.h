@@ -5,7 +5,7 @@
  * and user, so that an alias or "ext:..." costs nothing either; its tags are its parents. That
  * there is no such user or chatbot is remembered too, until one of the organisation changes.
  * Lifetime: an entry lives while a reference is held; context_keep() holds it for the reply.
- * Threads: any; entries are read-only once made. */
+ * Threads: any; entries are read-only once remembered. */
 #ifndef USHER_SVC_CONTEXT_MEMORY_H
 #define USHER_SVC_CONTEXT_MEMORY_H
 
@@ -38,6 +38,7 @@ struct context_entry {
 	uint64_t generation;        /* of memory, before it was read */
 	bool has_user, has_chatbot; /* found */
 	bool is_chatbot_disabled, is_user_active;
+	bool is_stored; /* the block, for receipts to name */
 	struct uuid user_id, chatbot_id;
 	/* What nearly every reply has (encoded.h). */
 	struct slice user_encoded, chatbot_encoded, segments_encoded[BLOCK_STABLE_SECTIONS];
@@ -67,19 +68,19 @@ void context_entry_release(struct context_entry **entry);
  * Errors: RESOURCE_EXHAUSTED (it is released then). */
 MUST_USE status context_keep(struct rpc_call *call, struct context_entry *entry);
 
-/* Read contexts from the database in one statement, whatever memory says, and remember them. All
- * asks are of one organisation. entries get a reference each, in the order asked.
- * New versions of blocks are stored, so that receipts never name one that nobody has.
- * Errors: as store_query(); RESOURCE_EXHAUSTED. On failure entries are NULL. */
-MUST_USE status context_memory_fill(struct context_memory *memory, struct rpc_call *call,
-    const struct context_ask *asks, size_t count, struct context_entry **entries);
-/* The same in two steps, of which another call may take the first: read, and, before an entry is
- * used for a reply, store its block and remember it. Where reading one failed (which is said), its
- * entry is NULL, and only its. */
+/* Read contexts from the database in one statement, whatever memory says. All asks are of one
+ * organisation. entries get a reference each, in the order asked; where reading one failed (which
+ * is said), it is NULL, and only it. Errors: as store_query(); RESOURCE_EXHAUSTED. */
 MUST_USE status context_memory_read(struct context_memory *memory, struct rpc_call *call,
     const struct context_ask *asks, size_t count, struct context_entry **entries);
-MUST_USE status context_memory_settle(struct context_memory *memory, struct rpc_call *call,
-    const struct context_ask *ask, struct context_entry *entry);
+/* What was read goes into a reply only when its block is stored, so that receipts never name one
+ * that nobody has. Of a user who is there, and for a caller who may have it: what is refused leaves
+ * nothing behind. Errors: as store_query(); RESOURCE_EXHAUSTED. */
+MUST_USE status context_memory_store(struct context_memory *memory, struct rpc_call *call,
+    const struct uuid *org_id, struct context_entry *entry);
+/* Then, whether it was stored or not; the entry does not change any more. */
+void context_memory_remember(
+    struct context_memory *memory, const struct rpc_call *call, struct context_entry *entry);
 /* Is it what was asked for? */
 bool context_entry_answers(const struct context_entry *entry, const struct context_ask *ask);
 

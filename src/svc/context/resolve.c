@@ -134,6 +134,9 @@ find_entry(const struct context_env *env, struct rpc_call *call, struct read_cal
 	if (!entry)
 		return RPC_NOT_CACHED;
 	st = ask_admit(call, &read->ask, entry);
+	/* It was read for somebody who may not have it. */
+	if (st.code == ST_OK && !entry->is_stored)
+		st = RPC_NOT_CACHED;
 	if (st.code != ST_OK) {
 		context_entry_release(&entry);
 		return st;
@@ -166,10 +169,12 @@ read_entry(const struct context_env *env, struct rpc_call *call, struct read_cal
 	if (!rpc_is_not_cached(st))
 		return st;
 	entry = take_gathered(call, &read->ask);
-	st = entry ? context_memory_settle(env->memory, call, &read->ask, entry)
-		   : context_memory_fill(env->memory, call, &read->ask, 1, &entry);
+	if (!entry)
+		TRY(context_memory_read(env->memory, call, &read->ask, 1, &entry));
+	st = ask_admit(call, &read->ask, entry);
 	if (st.code == ST_OK)
-		st = ask_admit(call, &read->ask, entry);
+		st = context_memory_store(env->memory, call, &read->ask.org_id, entry);
+	context_memory_remember(env->memory, call, entry);
 	if (st.code != ST_OK) {
 		context_entry_release(&entry);
 		return st;
@@ -482,6 +487,7 @@ context_get_context(const struct context_env *env, struct rpc_call *call,
 /* Contexts of one call: their entries are its own, more than rpc_keep() has room for. */
 struct held_entries {
 	struct context_entry **entries;
+	bool *is_admitted; /* settle_batch() */
 	size_t count;
 };
 
@@ -494,16 +500,39 @@ release_all(void *kept)
 		context_entry_release(&held->entries[i]);
 }
 
+/* Store those that the call may have. Who is not there, or disabled, is left out of the answer;
+ * what is refused otherwise is refused for all. */
+static status
+settle_batch(const struct context_env *env, struct rpc_call *call, const struct context_ask *asks,
+    struct held_entries *held)
+{
+	status refused = STATUS_OK, st = STATUS_OK;
+
+	held->is_admitted = arena_alloc(call->arena, held->count * sizeof(bool));
+	if (!held->is_admitted)
+		return ARENA_EXHAUSTED;
+	for (size_t i = 0; i < held->count; i++) {
+		st = ask_admit(call, &asks[i], held->entries[i]);
+		held->is_admitted[i] = st.code == ST_OK;
+		if (st.code != ST_OK && st.code != ST_NOT_FOUND &&
+		    st.code != ST_FAILED_PRECONDITION)
+			refused = st;
+	}
+	st = refused;
+	for (size_t i = 0; i < held->count && st.code == ST_OK; i++)
+		if (held->is_admitted[i])
+			st = context_memory_store(
+			    env->memory, call, &asks[i].org_id, held->entries[i]);
+	for (size_t i = 0; i < held->count; i++)
+		context_memory_remember(env->memory, call, held->entries[i]);
+	return st;
+}
+
 static status
 fill_batch_item(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
-    const struct context_ask *ask, const struct context_entry *entry,
-    const struct block_ask *block_ask, Usher__V1__BatchContext *out)
+    const struct context_entry *entry, const struct block_ask *block_ask,
+    Usher__V1__BatchContext *out)
 {
-	status st = ask_admit(call, ask, entry);
-
-	if (st.code == ST_NOT_FOUND || st.code == ST_FAILED_PRECONDITION)
-		return STATUS_OK;
-	TRY(st);
 	TRY(fill_block(call, entry, block_ask, &out->context));
 	TRY(add_receipt(env, call, read, entry, &out->read_id));
 	out->found = true;
@@ -512,8 +541,8 @@ fill_batch_item(const struct context_env *env, struct rpc_call *call, const stru
 
 static status
 fill_batch(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
-    const struct context_ask *asks, struct context_entry *const *entries,
-    const Usher__V1__BatchGetContextRequest *req, Usher__V1__BatchGetContextReply *reply)
+    const struct held_entries *held, const Usher__V1__BatchGetContextRequest *req,
+    Usher__V1__BatchGetContextReply *reply)
 {
 	struct block_ask block_ask = {.message = "", .token_budget = req->token_budget};
 
@@ -527,7 +556,8 @@ fill_batch(const struct context_env *env, struct rpc_call *call, const struct re
 			return ARENA_EXHAUSTED;
 		usher__v1__batch_context__init(item);
 		item->user_id = req->user_ids[i];
-		TRY(fill_batch_item(env, call, read, &asks[i], entries[i], &block_ask, item));
+		if (held->is_admitted[i])
+			TRY(fill_batch_item(env, call, read, held->entries[i], &block_ask, item));
 		reply->contexts[reply->n_contexts++] = item;
 	}
 	return STATUS_OK;
@@ -554,13 +584,12 @@ context_batch_get_context(const struct context_env *env, struct rpc_call *call,
 	for (size_t i = 0; i < count; i++)
 		TRY(ask_context(call, req->chatbot_id, false, req->user_ids[i], &asks[i]));
 	TRY(take_quota(env, call, &read.quota));
-	TRY(context_memory_fill(env->memory, call, asks, count, held->entries));
 	held->count = count;
-	if (!rpc_keep(call, release_all, held)) {
-		release_all(held);
+	if (!rpc_keep(call, release_all, held))
 		return ARENA_EXHAUSTED;
-	}
+	TRY(context_memory_read(env->memory, call, asks, count, held->entries));
+	TRY(settle_batch(env, call, asks, held));
 	/* The chatbot is one for all: what is wrong with it is no user's fault. */
 	TRY(ask_admit_chatbot(call, &asks[0], held->entries[0]));
-	return fill_batch(env, call, &read, asks, held->entries, req, reply);
+	return fill_batch(env, call, &read, held, req, reply);
 }
