@@ -26,6 +26,9 @@
 #define ANN "01900000-0000-7000-8000-0000000000a1"
 #define BEN "01900000-0000-7000-8000-0000000000a2"
 #define FOREIGN_USER "01900000-0000-7000-8000-0000000000af"
+#define MANY 100 /* of a batch, and the users that it is about */
+#define MANY_USERS 80
+#define LAST_OF_MANY "User 79"
 #define GUEST "01900000-0000-7000-8000-0000000000a8"
 #define GUEST_2 "01900000-0000-7000-8000-0000000000a9"
 
@@ -726,7 +729,7 @@ static Usher__V1__ContextBlock *
 replay(const char *read_id)
 {
 	const char *hex;
-	uint8_t content[4096];
+	uint8_t content[65536];
 	Usher__V1__ContextBlock *block;
 
 	drain();
@@ -1097,6 +1100,59 @@ many_contexts_come_in_the_order_asked(void **state)
 	    "CHATBOT_DISABLED");
 }
 
+/* Of a batch of many, each by id, and some by name too. */
+static void
+batch_of_many(Usher__V1__BatchGetContextReply *reply)
+{
+	static char names[MANY][48];
+	static char *users[MANY];
+	Usher__V1__BatchGetContextRequest req = USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT;
+
+	for (int i = 0; i < MANY; i++) {
+		const int user = i < MANY_USERS ? i : i - MANY_USERS;
+
+		snprintf(names[i], sizeof(names[i]),
+		    i < MANY_USERS ? "01900000-0000-7000-8000-2%011d" : "ext:many-%d", user);
+		users[i] = names[i];
+	}
+	req.user_ids = users;
+	req.n_user_ids = MANY;
+	assert_ok(call_as(&key, "BatchGetContext", &req, reply));
+	for (int i = 0; i < MANY; i++)
+		assert_true(reply->contexts[i]->found);
+}
+
+static void
+blocks_of_a_batch_are_stored_together(void **state)
+{
+	static const char statements[] = "SELECT count(DISTINCT xmin::text) FROM usher.blocks";
+	Usher__V1__BatchGetContextReply reply;
+	Usher__V1__ContextBlock *block;
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.users (org_id, id, external_id, display_name) SELECT org_id, "
+	    "('01900000-0000-7000-8000-2' || lpad(n::text, 11, '0'))::uuid, 'many-' || n, "
+	    "'User ' || n FROM usher.chatbots, generate_series(0, %d) n WHERE id = '" BOT "'",
+	    MANY_USERS - 1);
+	batch_of_many(&reply);
+	assert_string_equal(dangling_receipts(), "0");
+	assert_int_equal(
+	    atoi(handler_sql(&fixture, "SELECT count(*) FROM usher.blocks")), MANY_USERS);
+	assert_string_equal(handler_sql(&fixture, statements), "1");
+	/* And with more than goes into one statement. */
+	handler_sql(
+	    &fixture, "UPDATE usher.chatbots SET instructions = repeat('Be brief. ', 2000)");
+	batch_of_many(&reply);
+	assert_string_equal(dangling_receipts(), "0");
+	assert_int_equal(
+	    atoi(handler_sql(&fixture, "SELECT count(*) FROM usher.blocks")), 2 * MANY_USERS);
+	assert_in_range(atoi(handler_sql(&fixture, statements)), 3, 1 + MANY_USERS / 4);
+	block = replay(reply.contexts[MANY_USERS - 1]->read_id);
+	assert_string_equal(item_text(block, "user.display_name"), LAST_OF_MANY);
+	usher__v1__context_block__free_unpacked(block, NULL);
+}
+
 static void
 a_user_reads_their_own_context(void **state)
 {
@@ -1236,6 +1292,7 @@ main(void)
 	    TEST(a_page_of_long_chatbots_is_shorter_and_none_is_left_out),
 	    TEST(a_chatbot_is_made_once),
 	    TEST(many_contexts_come_in_the_order_asked),
+	    TEST(blocks_of_a_batch_are_stored_together),
 	    TEST(a_user_reads_their_own_context),
 	    TEST(a_context_is_charged_what_it_holds),
 	};

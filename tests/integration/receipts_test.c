@@ -118,14 +118,15 @@ add_read(struct fixture *f, const char *org, const char *user)
 static void
 keep_block(struct fixture *f, const char *user, const char *content)
 {
+	const struct slice hash = slice_text("hash"), bytes = slice_text(content);
 	struct uuid org_id, user_id;
 	struct store_conn *conn;
 
 	assert_true(uuid_parse(slice_text(ORG), &org_id));
 	assert_true(uuid_parse(slice_text(user), &user_id));
 	assert_ok(store_lease(f->store, clock_boot_us(&clock_system) + 10 * US_PER_S, &conn));
-	assert_ok(STORE_QUERY(conn, STMT_CONTEXT_BLOCK_STORE, NULL, p_uuid(&org_id),
-	    p_bytes(slice_text("hash")), p_uuid(&user_id), p_bytes(slice_text(content))));
+	assert_ok(STORE_QUERY(conn, STMT_CONTEXT_BLOCKS_STORE, NULL, p_uuid(&org_id),
+	    p_blobs(&hash, 1), p_uuids(&user_id, 1), p_blobs(&bytes, 1)));
 	store_return(&conn);
 }
 

@@ -132,6 +132,26 @@ def test_each_is_answered_as_if_it_were_alone(
         list(pool.map(ask, range(CALLERS)))
 
 
+def test_blocks_that_nobody_has_stored_yet_are_stored_together(
+    system: System, client: usher.Client, org_a: Organisation
+):
+    """And each receipt names a block that is there."""
+    key = org_a.new_key(client, "context.read")
+    system.database.sql(
+        "INSERT INTO usher.users (org_id, id, external_id, display_name)"
+        f" SELECT '{org_a.org_id}', gen_random_uuid(), 'cold-' || n, 'Cold ' || n"
+        f" FROM generate_series(1, {ROUNDS * ITEMS}) n"
+    )
+    users = [f"ext:cold-{number}" for number in range(1, ROUNDS * ITEMS + 1)]
+    asked = [Question(key.api_key, context_pb2.ResolveRequest(user_id=user), Code.OK) for user in users]
+    for at in range(0, len(asked), ITEMS):
+        for response in client.batch([_envelope(q, b"") for q in asked[at : at + ITEMS]]):
+            assert Code(response.code) == Code.OK
+    cold = "FROM usher.blocks b JOIN usher.users u ON u.id = b.user_id WHERE u.external_id LIKE 'cold-%'"
+    assert int(system.database.sql(f"SELECT count(*) {cold}")) == len(users)
+    assert int(system.database.sql(f"SELECT count(DISTINCT b.xmin::text) {cold}")) < len(users) / 2
+
+
 def test_calls_that_run_out_of_time_take_nobody_with_them(
     client: usher.Client, questions: list[Question], far_ahead: bytes
 ):

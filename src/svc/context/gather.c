@@ -42,6 +42,27 @@ gather_add(struct gather *gather, struct rpc_call *call, const char *chatbot, bo
 		gather->calls[gather->count++] = call;
 }
 
+/* The blocks of those that may have what was read. Where that fails, each stores its own. */
+static void
+gather_store(struct gather *gather, struct context_entry *const *entries)
+{
+	struct rpc_call *first = gather->calls[0];
+	struct context_entry **admitted =
+	    arena_alloc(first->arena, gather->count * sizeof(struct context_entry *));
+	size_t count = 0;
+	status st;
+
+	if (!admitted)
+		return;
+	for (size_t i = 0; i < gather->count; i++)
+		if (entries[i] &&
+		    ask_admit(gather->calls[i], &gather->asks[i], entries[i]).code == ST_OK)
+			admitted[count++] = entries[i];
+	st = context_memory_store(
+	    gather->env->memory, first, &gather->asks[0].org_id, admitted, count);
+	(void)st;
+}
+
 static bool
 gather_read(struct gather *gather)
 {
@@ -57,6 +78,7 @@ gather_read(struct gather *gather)
 		return false;
 	status st =
 	    context_memory_read(gather->env->memory, first, gather->asks, gather->count, entries);
+	gather_store(gather, entries);
 	for (size_t i = 0; i < gather->count; i++) {
 		gather->calls[i]->gathered = entries[i];
 		is_done |= entries[i] != NULL;

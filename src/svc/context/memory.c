@@ -21,6 +21,7 @@
 #define STORED_BLOCKS 65536
 /* In sets of so many: a mark that another one drove out costs a statement with each read. */
 #define STORED_WAYS 8
+#define STORE_BYTES_MAX (1u << 20) /* of blocks, with a statement */
 
 struct context_memory {
 	struct cache *cache;
@@ -480,34 +481,133 @@ stored_add(struct context_memory *memory, uint64_t mark, uint64_t emptyings)
 		atomic_compare_exchange_strong(&set[at], &expected, 0);
 }
 
+/* Blocks that the database is not known to have, each once, in columns. */
+struct storing {
+	const struct uuid *org_id;
+	uint64_t *marks;
+	const struct context_entry **entries;
+	struct uuid *user_ids;
+	struct slice *hashes, *contents;
+	uint8_t *room; /* for the contents of a part */
+	size_t count;
+};
+
+static status
+storing_init(
+    struct storing *storing, struct arena *arena, const struct uuid *org_id, size_t count_max)
+{
+	*storing = (struct storing){
+	    .org_id = org_id,
+	    .marks = arena_alloc(arena, count_max * sizeof(*storing->marks)),
+	    .entries = arena_alloc(arena, count_max * sizeof(struct context_entry *)),
+	    .user_ids = arena_alloc(arena, count_max * sizeof(*storing->user_ids)),
+	    .hashes = arena_alloc(arena, count_max * sizeof(*storing->hashes)),
+	    .contents = arena_alloc(arena, count_max * sizeof(*storing->contents)),
+	};
+	return storing->marks && storing->entries && storing->user_ids && storing->hashes &&
+		       storing->contents
+		   ? STATUS_OK
+		   : ARENA_EXHAUSTED;
+}
+
+static Usher__V1__ContextBlock
+content_of(const struct context_entry *entry)
+{
+	Usher__V1__ContextBlock content = entry->whole;
+
+	content.segments = (Usher__V1__ContextSegment **)entry->block.with_items_list;
+	return content;
+}
+
+static void
+storing_add(struct storing *storing, uint64_t mark, const struct context_entry *entry)
+{
+	const Usher__V1__ContextBlock content = content_of(entry);
+	const size_t at = storing->count;
+
+	for (size_t i = 0; i < at; i++)
+		if (storing->marks[i] == mark)
+			return;
+	storing->marks[at] = mark;
+	storing->entries[at] = entry;
+	storing->user_ids[at] = entry->user_id;
+	storing->hashes[at] = slice_of(entry->block.hash, BLOCK_HASH_BYTES);
+	storing->contents[at].bytes = usher__v1__context_block__get_packed_size(&content);
+	storing->count++;
+}
+
+/* All, or a part's worth, or a single one that is larger. */
+static status
+storing_make_room(struct storing *storing, struct arena *arena)
+{
+	size_t all = 0, largest = 0;
+
+	for (size_t i = 0; i < storing->count; i++) {
+		all += storing->contents[i].bytes;
+		if (storing->contents[i].bytes > largest)
+			largest = storing->contents[i].bytes;
+	}
+	if (all > STORE_BYTES_MAX)
+		all = largest > STORE_BYTES_MAX ? largest : STORE_BYTES_MAX;
+	storing->room = arena_alloc(arena, all);
+	return storing->room ? STATUS_OK : ARENA_EXHAUSTED;
+}
+
+/* Pack what goes with the next statement, one at least. Returns where it ends. */
+static size_t
+storing_pack(struct storing *storing, size_t from)
+{
+	size_t bytes = 0, at = from;
+
+	do {
+		const Usher__V1__ContextBlock content = content_of(storing->entries[at]);
+
+		storing->contents[at].data = storing->room + bytes;
+		bytes += usher__v1__context_block__pack(&content, storing->room + bytes);
+		at++;
+	} while (at < storing->count && bytes + storing->contents[at].bytes <= STORE_BYTES_MAX);
+	return at;
+}
+
+static status
+storing_store(struct storing *storing, struct context_memory *memory, struct rpc_call *call)
+{
+	const uint64_t emptyings = atomic_load(&memory->emptyings);
+	size_t end;
+
+	if (storing->count == 0)
+		return STATUS_OK;
+	TRY(storing_make_room(storing, call->arena));
+	rpc_before_wait(call);
+	for (size_t at = 0; at < storing->count; at = end) {
+		end = storing_pack(storing, at);
+		TRY(STORE_QUERY(call->conn, STMT_CONTEXT_BLOCKS_STORE, NULL,
+		    p_uuid(storing->org_id), p_blobs(storing->hashes + at, end - at),
+		    p_uuids(storing->user_ids + at, end - at),
+		    p_blobs(storing->contents + at, end - at)));
+		for (size_t i = at; i < end && !store_in_transaction(call->conn); i++)
+			stored_add(memory, storing->marks[i], emptyings);
+	}
+	return STATUS_OK;
+}
+
 status
 context_memory_store(struct context_memory *memory, struct rpc_call *call,
-    const struct uuid *org_id, struct context_entry *entry)
+    const struct uuid *org_id, struct context_entry *const *entries, size_t count)
 {
-	const uint64_t mark = stored_mark(org_id, entry);
-	const uint64_t emptyings = atomic_load(&memory->emptyings);
-	Usher__V1__ContextBlock content = entry->whole;
-	uint8_t *bytes;
-	size_t bytes_count;
+	struct storing storing;
 
-	assert(entry->has_user);
-	if (entry->is_stored || stored_has(memory, mark)) {
-		entry->is_stored = true;
-		return STATUS_OK;
+	TRY(storing_init(&storing, call->arena, org_id, count));
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t mark = stored_mark(org_id, entries[i]);
+
+		assert(entries[i]->has_user);
+		if (!entries[i]->is_stored && !stored_has(memory, mark))
+			storing_add(&storing, mark, entries[i]);
 	}
-	content.segments = (Usher__V1__ContextSegment **)entry->block.with_items_list;
-	bytes_count = usher__v1__context_block__get_packed_size(&content);
-	bytes = arena_alloc(call->arena, bytes_count);
-	if (!bytes)
-		return ARENA_EXHAUSTED;
-	usher__v1__context_block__pack(&content, bytes);
-	rpc_before_wait(call);
-	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_BLOCK_STORE, NULL, p_uuid(org_id),
-	    p_bytes(slice_of(entry->block.hash, BLOCK_HASH_BYTES)), p_uuid(&entry->user_id),
-	    p_bytes(slice_of(bytes, bytes_count))));
-	if (!store_in_transaction(call->conn))
-		stored_add(memory, mark, emptyings);
-	entry->is_stored = true;
+	TRY(storing_store(&storing, memory, call));
+	for (size_t i = 0; i < count; i++)
+		entries[i]->is_stored = true;
 	return STATUS_OK;
 }
 

@@ -74,10 +74,11 @@ MUST_USE status context_keep(struct rpc_call *call, struct context_entry *entry)
 MUST_USE status context_memory_read(struct context_memory *memory, struct rpc_call *call,
     const struct context_ask *asks, size_t count, struct context_entry **entries);
 /* What was read goes into a reply only when its block is stored, so that receipts never name one
- * that nobody has. Of a user who is there, and for a caller who may have it: what is refused leaves
- * nothing behind. Errors: as store_query(); RESOURCE_EXHAUSTED. */
+ * that nobody has. Of users who are there, and for callers who may have it: what is refused leaves
+ * nothing behind. One statement for a megabyte of them. On failure none counts as stored; some may
+ * be. Errors: as store_query(); RESOURCE_EXHAUSTED. */
 MUST_USE status context_memory_store(struct context_memory *memory, struct rpc_call *call,
-    const struct uuid *org_id, struct context_entry *entry);
+    const struct uuid *org_id, struct context_entry *const *entries, size_t count);
 /* Then, whether it was stored or not; the entry does not change any more. */
 void context_memory_remember(
     struct context_memory *memory, const struct rpc_call *call, struct context_entry *entry);

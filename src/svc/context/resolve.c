@@ -173,7 +173,7 @@ read_entry(const struct context_env *env, struct rpc_call *call, struct read_cal
 		TRY(context_memory_read(env->memory, call, &read->ask, 1, &entry));
 	st = ask_admit(call, &read->ask, entry);
 	if (st.code == ST_OK)
-		st = context_memory_store(env->memory, call, &read->ask.org_id, entry);
+		st = context_memory_store(env->memory, call, &read->ask.org_id, &entry, 1);
 	context_memory_remember(env->memory, call, entry);
 	if (st.code != ST_OK) {
 		context_entry_release(&entry);
@@ -506,23 +506,26 @@ static status
 settle_batch(const struct context_env *env, struct rpc_call *call, const struct context_ask *asks,
     struct held_entries *held)
 {
-	status refused = STATUS_OK, st = STATUS_OK;
+	struct context_entry **admitted;
+	size_t admitted_count = 0;
+	status st = STATUS_OK;
 
 	held->is_admitted = arena_alloc(call->arena, held->count * sizeof(bool));
-	if (!held->is_admitted)
+	admitted = arena_alloc(call->arena, held->count * sizeof(struct context_entry *));
+	if (!held->is_admitted || !admitted)
 		return ARENA_EXHAUSTED;
 	for (size_t i = 0; i < held->count; i++) {
-		st = ask_admit(call, &asks[i], held->entries[i]);
-		held->is_admitted[i] = st.code == ST_OK;
-		if (st.code != ST_OK && st.code != ST_NOT_FOUND &&
-		    st.code != ST_FAILED_PRECONDITION)
-			refused = st;
-	}
-	st = refused;
-	for (size_t i = 0; i < held->count && st.code == ST_OK; i++)
+		const status one = ask_admit(call, &asks[i], held->entries[i]);
+
+		held->is_admitted[i] = one.code == ST_OK;
 		if (held->is_admitted[i])
-			st = context_memory_store(
-			    env->memory, call, &asks[i].org_id, held->entries[i]);
+			admitted[admitted_count++] = held->entries[i];
+		else if (one.code != ST_NOT_FOUND && one.code != ST_FAILED_PRECONDITION)
+			st = one;
+	}
+	if (st.code == ST_OK)
+		st = context_memory_store(
+		    env->memory, call, &asks[0].org_id, admitted, admitted_count);
 	for (size_t i = 0; i < held->count; i++)
 		context_memory_remember(env->memory, call, held->entries[i]);
 	return st;
