@@ -415,10 +415,11 @@ struct grant {
 static bool
 lease_take_in(struct slice_lease *lease, const struct grant *grant)
 {
-	/* Meanwhile somebody leased in a later window: the rest of this slice is not needed. */
-	if (lease->ends_at_us > grant->ends_at_us)
+	/* Meanwhile somebody leased in a later window: the rest of this slice is not needed. With
+	 * nothing left of that one it is: the database's clock may have been set back. */
+	if (lease->ends_at_us > grant->ends_at_us && lease->left > 0)
 		return grant->granted > 0;
-	if (lease->ends_at_us < grant->ends_at_us)
+	if (lease->ends_at_us != grant->ends_at_us)
 		lease->left = 0;
 	lease->ends_at_us = grant->ends_at_us;
 	lease->valid_until_us = grant->valid_until_us;

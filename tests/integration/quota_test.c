@@ -31,6 +31,20 @@ struct fixture {
 
 static struct postgres postgres;
 
+/* By how much the database's clock is ahead, as leases hear it. */
+static int64_t database_ahead_us;
+
+int64_t __real_row_time_us(const struct rows *rows, int row, int column);
+int64_t __wrap_row_time_us(const struct rows *rows, int row, int column);
+
+int64_t
+__wrap_row_time_us(const struct rows *rows, int row, int column)
+{
+	const bool is_lease = rows->statement == STMT_ACCESS_QUOTA_LEASE;
+
+	return __real_row_time_us(rows, row, column) + (is_lease ? database_ahead_us : 0);
+}
+
 static int64_t
 node_realtime(void *self)
 {
@@ -547,6 +561,32 @@ a_lease_that_failed_keeps_nobody_from_a_slice(void **state)
 	assert_true(used(f) > 2);
 }
 
+/* It stood in tomorrow, and what was leased there is used up. */
+static void
+a_database_whose_clock_is_set_back_is_not_asked_for_each_request(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = lease(node);
+	struct quota_state told;
+	int leases = 0;
+
+	f->key.requests_per_day = 5000;
+	database_ahead_us = 86400 * US_PER_S;
+	for (int i = 0; i < 8; i++)
+		assert_true(ask(node, &f->key, conn, &leases, &told));
+	assert_int_equal(leases, 1);
+	database_ahead_us = 0;
+	for (int i = 0; i < 100; i++)
+		assert_true(ask(node, &f->key, conn, &leases, &told));
+	/* Of 16, 32 and 64. */
+	assert_int_equal(leases, 4);
+	assert_int_equal(used(f), 8 + 16 + 32 + 64);
+	assert_in_range(told.resets_at_us, clock_now_us(&clock_system),
+	    clock_now_us(&clock_system) + 86400 * US_PER_S);
+	store_return(&conn);
+}
+
 struct giver {
 	struct fixture *f;
 	const struct feed_server *server;
@@ -647,6 +687,7 @@ main(void)
 	    TEST(racing_nodes_admit_what_the_limit_says_and_not_one_more),
 	    TEST(callers_at_once_bring_one_slice_between_them),
 	    TEST(a_lease_that_failed_keeps_nobody_from_a_slice),
+	    TEST(a_database_whose_clock_is_set_back_is_not_asked_for_each_request),
 	    TEST(a_small_limit_is_met_exactly),
 	    TEST(the_nearest_limit_decides_and_is_told),
 	    TEST(a_slice_is_not_used_beyond_its_window),
