@@ -488,6 +488,68 @@ a_message_joins_its_conversation(void **state)
 	assert_string_equal(handler_sql(&fixture, "SELECT last_seq FROM usher.conversations"), "3");
 }
 
+static void
+fill_spool(void)
+{
+	struct spool_figures figures;
+
+	for (unsigned i = 0; i == 0 || figures.slots_used < figures.slots_max; i++) {
+		struct spool_read read = {.second = 1};
+		struct spool_ticket ticket;
+		struct uuid read_id;
+
+		memcpy(read.user_id.bytes, &i, sizeof(i));
+		if (spool_begin(spool, &read, &ticket))
+			spool_take(&ticket, &read_id);
+		spool_get_figures(spool, &figures);
+	}
+}
+
+static bool
+somebody_waits_for_room(void)
+{
+	struct spool_figures figures;
+
+	spool_get_figures(spool, &figures);
+	return figures.waits > 0;
+}
+
+static void *
+join_a_conversation(void *unused)
+{
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)unused;
+	req.conversation = (char *)"c-1";
+	return (void *)(intptr_t)call_as(&key, "Resolve", &req, &reply).status.code;
+}
+
+/* The database is slow: the last that it needs is somebody who holds a row meanwhile. */
+static void
+who_waits_for_room_for_a_receipt_holds_no_conversation(void **state)
+{
+	pthread_t thread;
+	void *code;
+
+	(void)state;
+	fill_spool();
+	assert_int_equal(pthread_create(&thread, NULL, join_a_conversation, NULL), 0);
+	until(somebody_waits_for_room, "the call waits");
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT count(*) FROM pg_stat_activity WHERE "
+				  "usename = 'usher_app' AND state = 'idle in transaction'"),
+	    "0");
+	drain();
+	pthread_join(thread, &code);
+	assert_int_equal((intptr_t)code, ST_OK);
+	drain();
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT count(*) FROM usher.reads WHERE user_id = '" ANN "'"),
+	    "1");
+	assert_string_equal(handler_sql(&fixture, "SELECT last_seq FROM usher.conversations"), "1");
+}
+
 /* Neither a key that may only read, nor a role that may, appends turns by resolving. */
 static void
 who_may_not_write_turns_adds_none_by_resolving(void **state)
@@ -1274,6 +1336,7 @@ main(void)
 	    TEST(what_is_stored_while_all_is_forgotten_is_stored_again),
 	    TEST(a_batch_that_was_stored_before_is_not_stored_again),
 	    TEST(a_message_joins_its_conversation),
+	    TEST(who_waits_for_room_for_a_receipt_holds_no_conversation),
 	    TEST(who_may_not_write_turns_adds_none_by_resolving),
 	    TEST(what_is_disabled_is_not_resolved),
 	    TEST(a_key_reads_nothing_of_a_disabled_user),

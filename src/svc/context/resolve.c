@@ -87,18 +87,37 @@ count_from_memory(const struct context_env *env, struct rpc_call *call, struct r
 
 /* With the database at hand: a receipt waits until it has its place. */
 static status
-add_receipt(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
-    const struct context_entry *entry, char **out)
+begin_receipt(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
+    const struct context_entry *entry, struct spool_ticket *out)
 {
 	struct spool_read receipt;
-	struct spool_ticket ticket;
-	struct uuid read_id;
 
 	fill_receipt(call, read, entry, &receipt);
-	while (!spool_begin(env->spool, &receipt, &ticket)) {
+	while (!spool_begin(env->spool, &receipt, out)) {
 		rpc_before_wait(call);
 		TRY(spool_wait(env->spool, call->deadline_us));
 	}
+	return STATUS_OK;
+}
+
+static status
+await_room(const struct context_env *env, struct rpc_call *call, const struct read_call *read)
+{
+	struct spool_ticket ticket;
+
+	TRY(begin_receipt(env, call, read, read->entry, &ticket));
+	spool_cancel(&ticket);
+	return STATUS_OK;
+}
+
+static status
+add_receipt(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
+    const struct context_entry *entry, char **out)
+{
+	struct spool_ticket ticket;
+	struct uuid read_id;
+
+	TRY(begin_receipt(env, call, read, entry, &ticket));
 	spool_take(&ticket, &read_id);
 	return reply_id(call, &read_id, out);
 }
@@ -348,8 +367,9 @@ check_append(const struct rpc_call *call, const Usher__V1__ResolveRequest *req)
 
 /* The message joins its conversation; what was there before is its history. */
 static status
-join_conversation(struct rpc_call *call, const Usher__V1__ResolveRequest *req,
-    const struct read_call *read, struct block_ask *ask, Usher__V1__ResolveReply *reply)
+join_conversation(const struct context_env *env, struct rpc_call *call,
+    const Usher__V1__ResolveRequest *req, const struct read_call *read, struct block_ask *ask,
+    Usher__V1__ResolveReply *reply)
 {
 	Usher__V1__NewTurn turn = USHER__V1__NEW_TURN__INIT;
 	Usher__V1__NewTurn *turns[] = {&turn};
@@ -359,6 +379,8 @@ join_conversation(struct rpc_call *call, const Usher__V1__ResolveRequest *req,
 	turn.role = USHER__V1__TURN_ROLE__TURN_ROLE_USER;
 	turn.text = req->message;
 	TRY(input_line(call, "conversation", req->conversation));
+	/* Rather here than with the conversation locked. */
+	TRY(await_room(env, call, read));
 	TRY(rpc_become_write(call));
 	TRY(rpc_begin(call));
 	TRY(turns_append(call,
@@ -415,7 +437,7 @@ context_resolve(const struct context_env *env, struct rpc_call *call,
 	TRY(take_quota(env, call, &read.quota));
 	TRY(read_entry(env, call, &read));
 	if (*req->conversation && *req->message)
-		TRY(join_conversation(call, req, &read, &ask, reply));
+		TRY(join_conversation(env, call, req, &read, &ask, reply));
 	else if (*req->conversation)
 		TRY(look_into_conversation(
 		    call, req->conversation, &read, &ask, &reply->conversation_id));
