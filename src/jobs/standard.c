@@ -104,17 +104,23 @@ run_sweep(void *env, struct job_run *run)
 	return STATUS_OK;
 }
 
+/* seconds: 0 keeps all. */
 static status
-retain_addresses(struct standard_jobs *standard, struct job_run *run)
+retain_by_age(struct job_run *run, enum statement statement, int64_t seconds)
 {
 	ROWS_AUTO rows = {0};
 
-	if (standard->retention.addresses_s == 0)
+	if (seconds == 0)
 		return STATUS_OK;
-	TRY(STORE_QUERY(run->conn, STMT_JOBS_RETAIN_ADDRESSES, &rows, p_int(SWEEP_ROWS_MAX),
-	    p_int(standard->retention.addresses_s)));
+	TRY(STORE_QUERY(run->conn, statement, &rows, p_int(SWEEP_ROWS_MAX), p_int(seconds)));
 	note_removed(run, &rows, SWEEP_ROWS_MAX);
 	return STATUS_OK;
+}
+
+static status
+retain_addresses(struct standard_jobs *standard, struct job_run *run)
+{
+	return retain_by_age(run, STMT_JOBS_RETAIN_ADDRESSES, standard->retention.addresses_s);
 }
 
 /* A batch goes on where the last one was; when nothing is left there the next begins anew, until
@@ -154,9 +160,15 @@ retain_reads(struct standard_jobs *standard, struct job_run *run)
 	return STATUS_OK;
 }
 
-static const char *const retained[] = {"audit_addresses", "reads", NULL};
+static status
+retain_blocks(struct standard_jobs *standard, struct job_run *run)
+{
+	return retain_by_age(run, STMT_JOBS_RETAIN_BLOCKS, standard->retention.reads_s);
+}
+
+static const char *const retained[] = {"audit_addresses", "reads", "blocks", NULL};
 static status (*const retains[])(struct standard_jobs *standard, struct job_run *run) = {
-    retain_addresses, retain_reads};
+    retain_addresses, retain_reads, retain_blocks};
 _Static_assert(sizeof(retained) / sizeof(retained[0]) == sizeof(retains) / sizeof(retains[0]) + 1,
     "a name for each");
 

@@ -6,7 +6,7 @@
  *                                   leases of nodes that died
  *     sweep       of the cluster    expired rows, a bounded batch of each table
  *     retention   of the cluster    addresses in audit, and receipts, that are older than settings
- *                                   say
+ *                                   say, and blocks that no receipt names
  *     mail        of each node      the outbox, when mail is configured
  *     keyring     of each node      a signing key before the last one ceases to sign
  *
@@ -23,7 +23,7 @@
 /* How long things are kept, in seconds; 0: for ever. */
 struct retention {
 	int64_t addresses_s; /* of usher.audit_addresses */
-	int64_t reads_s;     /* receipts */
+	int64_t reads_s;     /* receipts, and the blocks that they name */
 };
 
 struct standard_jobs {

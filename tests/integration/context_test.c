@@ -26,6 +26,7 @@
 #define ANN "01900000-0000-7000-8000-0000000000a1"
 #define BEN "01900000-0000-7000-8000-0000000000a2"
 #define FOREIGN_USER "01900000-0000-7000-8000-0000000000af"
+#define DAY_US (86400 * US_PER_S)
 #define MANY 100 /* of a batch, and the users that it is about */
 #define MANY_USERS 80
 #define LAST_OF_MANY "User 79"
@@ -436,6 +437,55 @@ what_is_stored_while_all_is_forgotten_is_stored_again(void **state)
 	handler_sql(&fixture, "DELETE FROM usher.blocks");
 	assert_int_equal((intptr_t)resolve_for_ann(NULL), ST_OK);
 	assert_string_equal(dangling_receipts(), "0");
+}
+
+static int64_t ahead_us;
+
+static int64_t
+ahead_now(void *self)
+{
+	(void)self;
+	return clock_now_us(&clock_system) + ahead_us;
+}
+
+static int64_t
+ahead_boot(void *self)
+{
+	(void)self;
+	return clock_boot_us(&clock_system);
+}
+
+/* Retention removes what nobody said this of for long enough. */
+static void
+that_a_block_is_in_use_is_said_each_day(void **state)
+{
+	static const char old[] = "UPDATE usher.blocks SET used_at = now() - interval '2 days'";
+	static const char fresh[] =
+	    "SELECT count(*) FROM usher.blocks WHERE used_at > now() - interval '1 hour'";
+	static const struct clock clock = {ahead_now, ahead_boot, NULL};
+	Usher__V1__ResolveRequest req = resolve_request();
+	Usher__V1__ResolveReply reply;
+
+	(void)state;
+	context_memory_free(&memory);
+	must(context_memory_new(8u << 20, &clock, &memory));
+	env.memory = memory;
+	/* Not over midnight. */
+	ahead_us = DAY_US - clock_now_us(&clock_system) % DAY_US;
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	handler_sql(&fixture, old);
+	assert_ok(from_memory(&key, "Resolve", &req, &reply));
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(handler_sql(&fixture, fresh), "0");
+	ahead_us += DAY_US;
+	assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(handler_sql(&fixture, fresh), "1");
+	/* It has been said already. */
+	handler_sql(&fixture, old);
+	assert_ok(from_memory(&key, "Resolve", &req, &reply));
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(handler_sql(&fixture, fresh), "0");
 }
 
 static void
@@ -1334,6 +1384,7 @@ main(void)
 	    TEST(every_read_leaves_a_receipt_once),
 	    TEST(a_name_that_moves_to_another_user_leads_to_that_ones_block),
 	    TEST(what_is_stored_while_all_is_forgotten_is_stored_again),
+	    TEST(that_a_block_is_in_use_is_said_each_day),
 	    TEST(a_batch_that_was_stored_before_is_not_stored_again),
 	    TEST(a_message_joins_its_conversation),
 	    TEST(who_waits_for_room_for_a_receipt_holds_no_conversation),

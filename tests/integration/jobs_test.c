@@ -372,6 +372,13 @@ what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever(void **
 	    "INSERT INTO usher.reads (org_id, read_id, user_id, block_hash, purpose, read_at, "
 	    "reads) SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '', "
 	    "now() - i * interval '1 day', 1 FROM generate_series(1, 3) i");
+	handler_sql(&fixture,
+	    "WITH read AS (INSERT INTO usher.users (org_id, id) SELECT id, gen_random_uuid() "
+	    "FROM usher.orgs WHERE slug = 'acme' RETURNING org_id, id) "
+	    "INSERT INTO usher.blocks (org_id, user_id, hash, content, created_at, used_at) "
+	    "SELECT org_id, id, decode(days, 'hex'), decode(days, 'hex'), now() - interval '1 "
+	    "year', "
+	    "now() - days::int * interval '1 day' FROM read, unnest(ARRAY['09', '10']) days");
 	must(jobs_run_now(jobs, "retention"));
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.reads"), "3");
 	standard.retention = (struct retention){.addresses_s = 129600, .reads_s = 216000};
@@ -380,6 +387,11 @@ what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever(void **
 	    handler_sql(&fixture, "SELECT count(*) FROM usher.audit_addresses"), "1");
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.audit"), "3");
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.reads"), "2");
+	/* What receipts of the last two and a half days name was in use within the week before. */
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT string_agg(content::text, ' ' ORDER BY used_at DESC) "
+				  "FROM usher.blocks"),
+	    "\\x09");
 }
 
 static const char *

@@ -20,6 +20,7 @@ ID = "'00000000-0000-7000-8000-0000000000a1'"
             "1000, 2592000, '1970-01-01'",
             r"Bitmap Index Scan on reads_\w*read_at_idx\n.*Index Cond: .*read_at >= .*read_at <",
         ),
+        ("jobs/retain_blocks", "int8, int8", "1000, 2592000", r"Index Scan \w+ blocks_by_use"),
         ("jobs/sweep_read_batches", "int8", "1000", r"Index Scan \w+ read_batches_by_age"),
         ("jobs/sweep_mail_outbox", "int8", "1000", r"Index Scan \w+ mail_outbox_by_expiry"),
         ("bootstrap/remove_account", "uuid", ID, r"Index Scan \w+ users_by_account"),

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 
 #define ABSENT_LIFE_US (60 * US_PER_S)
+#define DAY_US (86400 * US_PER_S)
+/* That a block is in use is said when its entry is made, once in DAY_US: while blocks are kept for
+ * longer than both (jobs/retain_blocks.sql), what is remembered is there. */
+#define ENTRY_LIFE_US DAY_US
 #define ENTRY_ARENA_BYTES_MAX (8u << 20)
 /* Of an entry's arena, without the texts. */
 #define USER_BYTES 2560
@@ -29,6 +33,7 @@ struct context_memory {
 	/* Marks of blocks that this node knows to be in the database: stored_mark(). */
 	_Atomic uint64_t stored[STORED_BLOCKS];
 	_Atomic uint64_t emptyings; /* of all marks */
+	_Atomic int64_t day;        /* of which they are */
 };
 
 static void
@@ -68,15 +73,22 @@ context_memory_free(struct context_memory **memory)
 	*memory = NULL;
 }
 
-/* Marks first: who still sees an old one has read before the cache is emptied, and so adds nothing
- * to it. Counted before that: who stored a block meanwhile takes its mark back, stored_add(). */
+/* Counted first: who stored a block meanwhile takes its mark back, stored_add(). */
 static void
-forget_all(struct context_memory *memory)
+forget_marks(struct context_memory *memory)
 {
 	atomic_fetch_add(&memory->emptyings, 1);
 	for (size_t i = 0; i < STORED_BLOCKS; i++)
 		if (atomic_load(&memory->stored[i]) != 0)
 			atomic_store(&memory->stored[i], 0);
+}
+
+/* Marks first: who still sees an old one has read before the cache is emptied, and so adds nothing
+ * to it. */
+static void
+forget_all(struct context_memory *memory)
+{
+	forget_marks(memory);
 	cache_drop_all(memory->cache);
 }
 
@@ -427,8 +439,8 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 	}
 	set_tags(entry, ask);
 	entry->cache.negative = !entry->has_user || (ask->has_chatbot && !entry->has_chatbot);
-	if (entry->cache.negative)
-		entry->cache.expires_at_us = clock_now_us(memory->clock) + ABSENT_LIFE_US;
+	entry->cache.expires_at_us =
+	    clock_now_us(memory->clock) + (entry->cache.negative ? ABSENT_LIFE_US : ENTRY_LIFE_US);
 	entry->cache.cost_bytes = sizeof(*entry) + entry->arena.held_bytes;
 	*out = entry;
 	return STATUS_OK;
@@ -591,12 +603,24 @@ storing_store(struct storing *storing, struct context_memory *memory, struct rpc
 	return STATUS_OK;
 }
 
+/* What is in use has to be said anew each day. */
+static void
+turn_day(struct context_memory *memory)
+{
+	const int64_t today = clock_now_us(memory->clock) / DAY_US;
+	int64_t day = atomic_load(&memory->day);
+
+	if (day != today && atomic_compare_exchange_strong(&memory->day, &day, today))
+		forget_marks(memory);
+}
+
 status
 context_memory_store(struct context_memory *memory, struct rpc_call *call,
     const struct uuid *org_id, struct context_entry *const *entries, size_t count)
 {
 	struct storing storing;
 
+	turn_day(memory);
 	TRY(storing_init(&storing, call->arena, org_id, count));
 	for (size_t i = 0; i < count; i++) {
 		const uint64_t mark = stored_mark(org_id, entries[i]);

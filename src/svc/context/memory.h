@@ -4,6 +4,7 @@
  * messages and rendered segments, in an arena of its own. Its key is how the request named chatbot
  * and user, so that an alias or "ext:..." costs nothing either; its tags are its parents. That
  * there is no such user or chatbot is remembered too, until one of the organisation changes.
+ * A day later an entry is read anew, which says that its block is in use.
  * Lifetime: an entry lives while a reference is held; context_keep() holds it for the reply.
  * Threads: any; entries are read-only once remembered. */
 #ifndef USHER_SVC_CONTEXT_MEMORY_H

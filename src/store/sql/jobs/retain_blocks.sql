@@ -1,0 +1,12 @@
+-- Remove blocks that no receipt of the last so many seconds names: a node that reads a block says so
+-- within the two days before (svc/context/memory.c). With the week it may be late, and the clocks wrong.
+-- scope: job
+-- in: rows_max int8, seconds int8
+-- out: removed int8
+WITH gone AS (
+	DELETE FROM usher.blocks WHERE (org_id, user_id, hash) IN (
+		SELECT org_id, user_id, hash FROM usher.blocks
+		WHERE used_at < now() - make_interval(days => 7, secs => $2)
+		LIMIT $1 FOR UPDATE SKIP LOCKED)
+	RETURNING 1)
+SELECT count(*) FROM gone
