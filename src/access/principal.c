@@ -28,6 +28,15 @@ principal_may_touch_user(const struct principal *principal, const struct uuid *u
 }
 
 status
+principal_may_list_users(const struct principal *principal)
+{
+	if (principal->is_narrowed || principal->has_bound_user)
+		return REFUSE_FOR(ST_PERMISSION_DENIED, "USER_NOT_ALLOWED",
+		    "this credential is for one user and may not list the others");
+	return STATUS_OK;
+}
+
+status
 principal_pick_user(const struct principal *principal, const char *text, struct uuid *user_id,
     const char **external)
 {

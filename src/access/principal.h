@@ -74,6 +74,9 @@ MUST_USE status principal_pick_user(const struct principal *principal, const cha
     struct uuid *user_id, const char **external);
 MUST_USE status principal_may_touch_user(
     const struct principal *principal, const struct uuid *user_id);
+/* For methods that tell of all users: who may speak of one alone has no business with the others.
+ * Errors: PERMISSION_DENIED. */
+MUST_USE status principal_may_list_users(const struct principal *principal);
 /* For methods that work in an organisation. Errors: INVALID_ARGUMENT ORG_MISSING (a platform
  * operator who named none), FAILED_PRECONDITION ORG_MISSING (a login that is in none). */
 MUST_USE status principal_need_org(const struct principal *principal);

@@ -294,6 +294,9 @@ members_are_the_users_that_have_an_account(void **state)
 	assert_string_equal(reply.members[0]->account_id, ANN);
 	assert_string_equal(reply.members[0]->user->roles[0], "owner");
 	assert_null(reply.page);
+	owner.is_narrowed = true;
+	owner.narrowed_user_id = owner.user_id;
+	assert_code(call_as(&owner, "ListMembers", &list, &reply), ST_PERMISSION_DENIED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -333,11 +333,14 @@ on_behalf_of_narrows_to_its_user_and_its_organisation(void **state)
 	assert_int_equal(principal_pick_user(&key, "ext:seven", &picked, &external).code, ST_OK);
 	assert_string_equal(external, "seven");
 	assert_int_equal(principal_may_touch_user(&key, &stranger).code, ST_PERMISSION_DENIED);
+	assert_int_equal(principal_may_list_users(&key).code, ST_PERMISSION_DENIED);
 
 	struct principal bound = principal_of(KEY);
 	bound.has_bound_user = true;
 	bound.bound_user_id = stranger;
 	assert_int_equal(access_narrow(&bound, &user, ACCESS_KEY).code, ST_PERMISSION_DENIED);
+	assert_int_equal(principal_may_list_users(&bound).code, ST_PERMISSION_DENIED);
+	assert_int_equal(principal_may_list_users(&user).code, ST_OK);
 }
 
 static void

@@ -36,7 +36,7 @@ members_fill(
 }
 
 /* ListMembers: users of the caller's organisation that have an account, by id.
- * Errors: NOT_FOUND (any other organisation). */
+ * Errors: NOT_FOUND (any other organisation), PERMISSION_DENIED (callers for one user alone). */
 status
 org_list_members(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__ListMembersRequest *req, Usher__V1__ListMembersReply *reply)
@@ -49,6 +49,7 @@ org_list_members(const struct org_env *env, struct rpc_call *call,
 	TRY(input_id(call, "org_id", req->org_id, &id));
 	if (!call->principal->has_org || !uuid_equals(&id, &call->principal->org_id))
 		return REFUSE(ST_NOT_FOUND, "there is no such organisation");
+	TRY(principal_may_list_users(call->principal));
 	TRY(page_read(call, env->page_key, SLICE_NONE, req->page, &page));
 	TRY(STORE_QUERY(call->conn, STMT_ORG_MEMBERS, &rows, p_uuid(&call->principal->org_id),
 	    p_uuid(&page.after.id), p_int(page.size + 1)));

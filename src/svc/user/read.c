@@ -80,14 +80,11 @@ users_fill(
 	return STATUS_OK;
 }
 
-/* A caller who may speak of one user only has no business with the list. */
 static status
 list_check(struct rpc_call *call, const Usher__V1__ListUsersRequest *req)
 {
 	TRY(principal_need_org(call->principal));
-	if (call->principal->is_narrowed || call->principal->has_bound_user)
-		return REFUSE_FOR(ST_PERMISSION_DENIED, "USER_NOT_ALLOWED",
-		    "this credential is for one user and may not list the others");
+	TRY(principal_may_list_users(call->principal));
 	if (req->status > USHER__V1__USER_STATUS__USER_STATUS_DISABLED)
 		return rpc_refuse_field(call, "status", "is no state that a user can be in");
 	return STATUS_OK;
