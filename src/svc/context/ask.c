@@ -91,8 +91,9 @@ ask_find_chatbot(struct rpc_call *call, const char *text, bool required, struct 
 }
 
 status
-ask_admit_status(const struct rpc_call *call, int64_t user_status)
+ask_admit_user(const struct rpc_call *call, const struct uuid *user_id, int64_t user_status)
 {
+	TRY(principal_may_touch_user(call->principal, user_id));
 	return call->principal->kind == PRINCIPAL_KEY &&
 		       user_status != USHER__V1__USER_STATUS__USER_STATUS_ACTIVE
 		   ? USER_DISABLED
@@ -113,8 +114,7 @@ ask_find_user(struct rpc_call *call, const char *text, struct uuid *out)
 	if (rows.count == 0)
 		return USER_NOT_FOUND;
 	id = row_uuid(&rows, 0, CONTEXT_USER_ID);
-	TRY(principal_may_touch_user(call->principal, &id));
-	TRY(ask_admit_status(call, row_int(&rows, 0, CONTEXT_USER_STATUS)));
+	TRY(ask_admit_user(call, &id, row_int(&rows, 0, CONTEXT_USER_STATUS)));
 	*out = id;
 	return STATUS_OK;
 }

@@ -47,11 +47,13 @@ MUST_USE status ask_admit_chatbot(
 /* Find a chatbot in the database. Errors: those of ask_chatbot(), NOT_FOUND. */
 MUST_USE status ask_find_chatbot(
     struct rpc_call *call, const char *text, bool required, struct uuid *out);
-/* A key works for nobody who is disabled; administrators see and mend them.
- * Errors: FAILED_PRECONDITION USER_DISABLED. */
-MUST_USE status ask_admit_status(const struct rpc_call *call, int64_t user_status);
-/* Find a user in the database; with ask_admit_status().
- * Errors: those of principal_pick_user(), NOT_FOUND, FAILED_PRECONDITION USER_DISABLED. */
+/* What a row of the database says of the user that the call turns out to be about: one whom the
+ * caller may touch? A key works for nobody who is disabled; administrators see and mend them.
+ * Errors: PERMISSION_DENIED, FAILED_PRECONDITION USER_DISABLED. */
+MUST_USE status ask_admit_user(
+    const struct rpc_call *call, const struct uuid *user_id, int64_t user_status);
+/* Find a user in the database. Errors: those of principal_pick_user(), NOT_FOUND, those of
+ * ask_admit_user(). */
 MUST_USE status ask_find_user(struct rpc_call *call, const char *text, struct uuid *out);
 
 #endif

@@ -48,8 +48,7 @@ context_get_profile(const struct context_env *env, struct rpc_call *call,
 	if (rows.count == 0)
 		return USER_NOT_FOUND;
 	id = row_uuid(&rows, 0, CONTEXT_PROFILE_USER_ID);
-	TRY(principal_may_touch_user(call->principal, &id));
-	TRY(ask_admit_status(call, row_int(&rows, 0, CONTEXT_PROFILE_USER_STATUS)));
+	TRY(ask_admit_user(call, &id, row_int(&rows, 0, CONTEXT_PROFILE_USER_STATUS)));
 	return read_profile(call, &rows, reply);
 }
 

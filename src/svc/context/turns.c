@@ -134,8 +134,7 @@ turns_find_conversation(struct rpc_call *call, const struct uuid *chatbot_id,
 	if (rows.count == 0)
 		return CONVERSATION_NOT_FOUND;
 	read_conversation(&rows, out);
-	TRY(principal_may_touch_user(call->principal, &out->user_id));
-	return ask_admit_status(call, out->user_status);
+	return ask_admit_user(call, &out->user_id, out->user_status);
 }
 
 status

@@ -36,7 +36,7 @@ struct turns_appended {
 MUST_USE status turns_append(
     struct rpc_call *call, const struct turns_append *append, struct turns_appended *out);
 
-/* Errors: NOT_FOUND, PERMISSION_DENIED, those of ask_admit_status(). */
+/* Errors: NOT_FOUND, those of ask_admit_user(). */
 MUST_USE status turns_find_conversation(struct rpc_call *call, const struct uuid *chatbot_id,
     const char *conversation, struct turns_appended *out);
 
