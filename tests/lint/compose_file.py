@@ -2,8 +2,9 @@
 """docker-compose.yml and the Dockerfile hold to what docs/operations.md says of them.
 
 Debian's docker-compose reads the file (no container engine is asked); images are pinned; our
-services are hardened and answer a health check; what they are told are settings that there are;
-nothing secret stands in the file. $1 is the build folder."""
+services are hardened and answer a health check; each service is in its networks, publishes what it
+shall and nothing else; what they are told are settings that there are; nothing secret stands in the
+file. $1 is the build folder."""
 
 from __future__ import annotations
 
@@ -20,6 +21,18 @@ import yaml  # docker-compose brings it
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OURS_TO_SETUP = {"USHER_OWNER_PASSWORD_FILE"}
+# Who meets whom, and what the host sees of it: of all services, so that a new one is thought about.
+NETWORKS = {
+    "postgres": {"database"},
+    "setup": {"database"},
+    "usherd1": {"database", "nodes"},
+    "usherd2": {"database", "nodes"},
+    "bridge": {"nodes", "edge"},
+    "mail": {"nodes", "edge"},
+}
+WITH_A_WAY_OUT = {"edge"}
+PORTS = {"bridge": {"127.0.0.1:8080:8080/tcp"}, "mail": {"127.0.0.1:8025:8025/tcp"}}
+PROFILES = {"mail": {"mail"}}
 problems: list[str] = []
 
 
@@ -71,9 +84,30 @@ def check_service(name: str, service: dict[str, Any]) -> None:
     if service["image"].startswith("usher:") and name != "setup":
         if "test" not in service.get("healthcheck", {}):
             problems.append(f"{name} has no health check")
-    for port in service.get("ports", []):
-        if not str(port).startswith("127.0.0.1:"):
-            problems.append(f"{name}: the port {port} is open to everybody")
+
+
+def of_each(services: dict[str, dict[str, Any]], what: str) -> dict[str, set[str]]:
+    """{service: the names in that list, or dictionary, of it}, of those that have any."""
+    return {n: set(map(str, s[what])) for n, s in services.items() if s.get(what)}
+
+
+def check_reach(said: dict[str, Any]) -> None:
+    services = said["services"]
+    networks = said["networks"]
+    found = {what: of_each(services, what) for what in ("networks", "ports", "profiles")}
+    found["with a way out"] = {n for n, network in networks.items() if not network.get("internal")}
+    wanted = {
+        "networks": NETWORKS,
+        "ports": PORTS,
+        "profiles": PROFILES,
+        "with a way out": WITH_A_WAY_OUT,
+    }
+    for what, value in wanted.items():
+        if found[what] != value:
+            problems.append(f"{what}: {found[what]}; wanted: {value}")
+    for name in services:
+        if services[name].get("network_mode") or services[name].get("privileged"):
+            problems.append(f"{name} is in the host's own network, or is the host's root")
 
 
 def check_secrets(text: str) -> None:
@@ -98,6 +132,7 @@ def main() -> None:
     for name, service in said["services"].items():
         check_service(name, service)
         check_settings(sys.argv[1], name, service.get("environment", {}))
+    check_reach(said)
     check_secrets((TOP / "docker-compose.yml").read_text())
     check_dockerfile()
     if problems:
