@@ -281,7 +281,6 @@ def test_a_replica_is_promoted(scene: Scene):
     first.kill()
     replica.promote()
     scene.lead_to(replica)
-    scene.clusters.remove(first)
     for node in range(2):
         wait_until(scene.fleet.nodes[node].is_ready, "it serves", 20)
         assert "On the first" in scene.read(node, scene.session)[0]

@@ -37,6 +37,7 @@ class Pair:
         self.primary = Cluster(folder / "one", SETTINGS)
         self.database: Database = self.primary.database("usher")
         self.generation = 1
+        self._dead: list[Cluster] = []
         self._follow()
 
     def _follow(self) -> None:
@@ -55,6 +56,7 @@ class Pair:
     def fail_over(self) -> None:
         """The primary dies, and its replica is promoted; commits wait for nobody then."""
         self.primary.kill()
+        self._dead.append(self.primary)
         self.replica.promote()
         self.replica.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = ''")
         self.replica.sql("postgres", "SELECT pg_reload_conf()")
@@ -62,7 +64,7 @@ class Pair:
         self.generation += 1
 
     def stop(self) -> None:
-        for cluster in {self.primary, self.replica}:
+        for cluster in {self.primary, self.replica, *self._dead}:
             cluster.stop()
 
 

@@ -34,6 +34,7 @@ class Cluster:
         self._disk = disk
         self._settings = settings
         self._has_template = False
+        self._was_killed = False
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)  # PostgreSQL runs as another user when root starts us
         self.socket = ""
@@ -47,8 +48,13 @@ class Cluster:
         done = self._run("start", self.folder, *self._settings)
         assert done.returncode == 0, done.stderr
         self.socket = done.stdout.strip()
+        self._was_killed = False
 
     def stop(self, how: str = "fast") -> None:
+        """Of one that was killed, too: what it shared lies in memory until it is started again, which
+        gives that back to the kernel."""
+        if self._was_killed:
+            self.start()
         done = self._run("stop", self.folder, how)
         assert done.returncode == 0, done.stderr
 
@@ -70,6 +76,7 @@ class Cluster:
             lambda: not any(pathlib.Path(f"/proc/{p}").exists() for p in [pid, *children]),
             "PostgreSQL is dead",
         )
+        self._was_killed = True
 
     def conninfo(self, role: str, database: str) -> str:
         return f"host={self.socket} user={role} dbname={database}"
