@@ -4,6 +4,7 @@
 #include "gen/meta/user.h"
 #include "pbjson/pbjson.h"
 #include "tests/lib/bridge_fixture.h"
+#include "tests/lib/lacking.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -83,10 +84,8 @@ no_file_of_the_json_suite_gives_5xx(void **state)
 	char path[1024];
 
 	(void)state;
-	if (!folder) {
-		print_message("skipped: %s is absent\n", SUITE);
-		skip();
-	}
+	if (!folder)
+		LACKING(SUITE);
 	strbuf_init(&text, 1u << 20);
 	while ((entry = readdir(folder))) {
 		const char *name = entry->d_name;
@@ -184,10 +183,8 @@ naughty_strings_come_back_byte_for_byte(void **state)
 	int strings = 0;
 
 	(void)state;
-	if (access(NAUGHTY, R_OK) != 0) {
-		print_message("skipped: %s is absent\n", NAUGHTY);
-		skip();
-	}
+	if (access(NAUGHTY, R_OK) != 0)
+		LACKING(NAUGHTY);
 	upstream_script(&fixture.upstream, answer_with_the_name, NULL);
 	assert_int_equal(arena_init(&arena, 65536, 4u << 20).code, ST_OK);
 	strbuf_init(&file, 1u << 20);

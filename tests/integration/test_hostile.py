@@ -29,6 +29,7 @@ from usher_testing import (
     unverified_token,
     wait_until,
 )
+from usher_testing.lacking import found_or_lacking
 from usher_testing.process import SANITIZED
 from usher_testing.samples import sample
 from usher_testing.tokens import SigningKey, unsigned_token
@@ -521,14 +522,10 @@ def test_queries_that_do_not_fit_are_400(owner: Http):
 # Files and strings that others gathered to break things
 
 
-def suite(folder: str) -> list[pathlib.Path]:
-    return sorted((DATA / folder).glob("*.json"))
-
-
-@pytest.mark.skipif(not suite("json-test-suite"), reason="../shared/data/json-test-suite is not here")
 def test_jsontestsuite_makes_no_5xx(keyed: Http, owner: Http, http: Http, org_a: Organisation):
     resolve = f"/v1/chatbots/{org_a.chatbot_id}:resolve"
-    for path in suite("json-test-suite"):
+    suite = sorted((DATA / "json-test-suite").glob("*.json"))
+    for path in found_or_lacking(suite, "../shared/data/json-test-suite"):
         data = path.read_bytes()
         if not data:
             continue  # no body at all stands for {}
@@ -551,9 +548,11 @@ def _closes_itself(data: bytes) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
 def naughty() -> list[str]:
     path = DATA / "naughty-strings/blns.json"
-    return list(dict.fromkeys(filter(None, json.loads(path.read_text())))) if path.exists() else []
+    found_or_lacking(path.exists(), "../shared/data/naughty-strings")
+    return list(dict.fromkeys(filter(None, json.loads(path.read_text()))))
 
 
 def text_fields(message: Descriptor) -> Iterator[FieldDescriptor]:
@@ -563,9 +562,6 @@ def text_fields(message: Descriptor) -> Iterator[FieldDescriptor]:
         if field.type == FieldDescriptor.TYPE_STRING and not rules.json and not rules.secret:
             if field.label != FieldDescriptor.LABEL_REPEATED:
                 yield field
-
-
-needs_naughty = pytest.mark.skipif(not naughty(), reason="../shared/data/naughty-strings is not here")
 
 
 def same_or_refused(change, read, text: str) -> bool:
@@ -579,13 +575,14 @@ def same_or_refused(change, read, text: str) -> bool:
     return True
 
 
-@needs_naughty
-def test_naughty_strings_come_back_from_profiles(client: usher.Client, org_a: Organisation):
+def test_naughty_strings_come_back_from_profiles(
+    naughty: list[str], client: usher.Client, org_a: Organisation
+):
     keyed = org_a.keyed(client).session()
     fields = [f.name for f in text_fields(common_pb2.Profile.DESCRIPTOR)]
     assert {"company", "role", "about"} <= set(fields)
     kept = 0
-    for text in naughty():
+    for text in naughty:
         for field in fields:
             kept += same_or_refused(
                 lambda t: keyed.context.put_profile(profile={field: t}),
@@ -599,12 +596,11 @@ def test_naughty_strings_come_back_from_profiles(client: usher.Client, org_a: Or
         assert json.loads(profile.profile_data) == value
         block = keyed.context.resolve(message=text)
         assert block.read_id
-    assert kept > len(naughty()) * len(fields) * 0.9
+    assert kept > len(naughty) * len(fields) * 0.9
 
 
-@needs_naughty
-def test_naughty_strings_come_back_over_http(owner: Http):
-    for text in naughty():
+def test_naughty_strings_come_back_over_http(naughty: list[str], owner: Http):
+    for text in naughty:
         reply = owner.patch("/v1/me", {"displayName": text})
         if reply.status == 200:
             assert reply.json["displayName"] == text
@@ -613,11 +609,12 @@ def test_naughty_strings_come_back_over_http(owner: Http):
             reply.expect(400)
 
 
-@needs_naughty
-def test_naughty_strings_as_turns_and_names(client: usher.Client, org_a: Organisation):
+def test_naughty_strings_as_turns_and_names(
+    naughty: list[str], client: usher.Client, org_a: Organisation
+):
     keyed = org_a.keyed(client).session()
     owner = org_a.owner(client).session()
-    for text in naughty():
+    for text in naughty:
         try:
             keyed.context.append_turns(
                 conversation=text, turns=[{"role": "TURN_ROLE_USER", "text": text}]
@@ -639,12 +636,11 @@ def test_naughty_strings_as_turns_and_names(client: usher.Client, org_a: Organis
             assert refused.message
 
 
-@needs_naughty
 @pytest.mark.parametrize(
     "method", METHODS.values(), ids=lambda m: m.name.removeprefix("usher.v1.")
 )
 def test_naughty_strings_in_every_text_field_of_every_method(
-    method: Method, client: usher.Client, org_a: Organisation
+    method: Method, naughty: list[str], client: usher.Client, org_a: Organisation
 ):
     """Whatever is made of them, it is no fault of the server's."""
     fields = [
@@ -657,7 +653,7 @@ def test_naughty_strings_in_every_text_field_of_every_method(
     }  # fmt: skip
     credential = org_a.login(client).access_token.encode()
     # Those that hash a password, or end the session, get a few.
-    texts = naughty()[:: 25 if method.rules.lane == options_pb2.LANE_HASH else 3]
+    texts = naughty[:: 25 if method.rules.lane == options_pb2.LANE_HASH else 3]
     items = []
     for field in fields:
         for text in texts:

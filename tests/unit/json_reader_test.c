@@ -1,3 +1,4 @@
+#include "tests/lib/lacking.h"
 #include "json/reader.h"
 
 #include <dirent.h>
@@ -103,10 +104,8 @@ every_file_of_the_suite_is_accepted_or_refused_as_its_name_says(void **state)
 	int files = 0;
 
 	(void)state;
-	if (!folder) {
-		print_message("skipped: %s is absent\n", SUITE);
-		skip();
-	}
+	if (!folder)
+		LACKING(SUITE);
 	strbuf_init(&text, 1u << 20);
 	while ((entry = readdir(folder))) {
 		const char *name = entry->d_name;

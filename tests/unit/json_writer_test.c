@@ -1,3 +1,4 @@
+#include "tests/lib/lacking.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -177,10 +178,8 @@ a_naughty_string_comes_back_byte_for_byte(void **state)
 	int strings = 0;
 
 	(void)state;
-	if (!file) {
-		print_message("skipped: %s is absent\n", STRINGS);
-		skip();
-	}
+	if (!file)
+		LACKING(STRINGS);
 	strbuf_init(&text, 1u << 20);
 	strbuf_commit(&text, fread(strbuf_reserve(&text, 1u << 19), 1, 1u << 19, file));
 	fclose(file);

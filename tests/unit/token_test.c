@@ -5,6 +5,7 @@
 #include "crypt/jws.h"
 #include "crypt/token_key.h"
 #include "tests/lib/fake_rand.h"
+#include "tests/lib/lacking.h"
 
 #include <fcntl.h>
 #include <openssl/bn.h>
@@ -931,10 +932,8 @@ none_of_wycheproof_s_signatures_is_a_token(void **state)
 	size_t tried = 0, genuine = 0;
 	char *text = wycheproof_text();
 
-	if (!text) {
-		print_message("../shared/data/wycheproof is not here: skipped\n");
-		skip();
-	}
+	if (!text)
+		LACKING("../shared/data/wycheproof");
 	assert_int_equal(token_key_make(&source, &key).code, ST_OK);
 	assert_string_equal(key->x, "04N0xi21hshyvBp7I167sbE_bXqyqkAPfefdklMO7wY");
 	strcpy(key->kid, "kid-ec-sign");

@@ -9,8 +9,7 @@ import os
 import pathlib
 import subprocess
 
-import pytest
-
+from usher_testing.lacking import lacking
 from usher_testing.process import run
 
 
@@ -38,7 +37,7 @@ class SmallDisk:
         assert self._keeper.stdout and self._keeper.stderr
         if self._keeper.stdout.readline() != "mounted\n":
             # As in containers that may make none.
-            pytest.skip(f"no small disk can be mounted here: {self._keeper.stderr.read()}")
+            lacking(f"no small disk can be mounted here: {self._keeper.stderr.read().strip()}")
         self._prefix = ["nsenter", "-t", str(self._keeper.pid), "-m"]
         if not root:
             self._prefix += ["-U", "--preserve-credentials"]
