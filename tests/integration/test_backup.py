@@ -138,6 +138,35 @@ def test_a_dump_restored_into_a_fresh_cluster(
     )
 
 
+def test_deleted_signing_keys_end_tokens_at_the_restart(
+    system: System, node: Node, org_a: Organisation
+):
+    """A node that runs has them in memory, and goes on with them until it asks for a session."""
+    client = node.client()
+    seen, unseen = org_a.login(client), org_a.login(client)
+    remembered, unknown = (client.using(credential=t.access_token) for t in (seen, unseen))
+    assert remembered.user.get_me().user_id == org_a.user_id
+    wait_until(lambda: node.health().lease_held, "memory is trusted")
+    system.database.sql("DELETE FROM usher.signing_keys")
+    for _ in range(10):
+        assert remembered.user.get_me().user_id == org_a.user_id
+    for calls in (unknown, remembered):
+        with pytest.raises(usher.Unauthenticated):
+            calls.user.get_me()
+    # A new key is the job's, which looks once an hour, and the start's.
+    with pytest.raises(usher.Unavailable) as refused:
+        org_a.login(client)
+    assert refused.value.reason == "SIGNING_KEY_MISSING"
+    node.stop()
+    node.start_and_wait()
+    client = node.client()
+    for tokens in (seen, unseen):
+        with pytest.raises(usher.Unauthenticated):
+            client.using(credential=tokens.access_token).user.get_me()
+    refreshed = client.auth.refresh(refresh_token=seen.refresh_token)
+    assert client.using(credential=refreshed.access_token).user.get_me().user_id == org_a.user_id
+
+
 def test_another_master_key_opens_nothing_and_costs_what_the_doc_says(
     system: System, node: Node, org_a: Organisation
 ):
