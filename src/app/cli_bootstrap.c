@@ -131,6 +131,9 @@ read_unseen(const char *prompt, char *line, size_t line_bytes)
 		return false;
 	unseen = shown;
 	unseen.c_lflag &= ~(tcflag_t)ECHO;
+	/* Stopped here and continued, it would be shown: a shell gives the terminal back as its
+	 * own. */
+	unseen.c_cc[VSUSP] = _POSIX_VDISABLE;
 	sigemptyset(&held);
 	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
 		sigaddset(&held, ends[i]);
@@ -262,14 +265,23 @@ static status
 bootstrap_in_transaction(struct cli *cli, struct store_conn *conn, struct password_hasher *hasher,
     struct bootstrap_person *person, struct made *made)
 {
-	status st = make_all(cli, conn, hasher, person, made);
+	const status made_all = make_all(cli, conn, hasher, person, made);
 	const char *const files[] = {made->key_file, made->demo_file};
+	status st = made_all;
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		if (files[i] && st.code == ST_OK)
-			st = files_put_draft(cli->arena, files[i]);
-		else if (files[i])
+		if (!files[i])
+			continue;
+		if (made_all.code != ST_OK) {
 			files_drop_draft(cli->arena, files[i]);
+			continue;
+		}
+		/* What one tells of is true, whatever becomes of the other. */
+		const status put = files_put_draft(cli->arena, files[i]);
+		if (put.code != ST_OK)
+			st = arena_refuse(cli->arena, put.code, put.reason,
+			    "%s: made, but the file can't be put there; it is in %s.new: move it",
+			    files[i], files[i]);
 	}
 	return st;
 }

@@ -6,7 +6,7 @@ print_words(const struct cli_command *command)
 {
 	for (const struct cli_option *option = command->options; option->name; option++)
 		printf(" %s", option->name);
-	printf(" --json --config --help");
+	printf(" --json%s --help", command->without_settings ? "" : " --config");
 }
 
 static enum cli_exit

@@ -166,7 +166,10 @@ ask_all(struct report *report, struct slice urls, enum cli_exit *code)
 
 		if (!url)
 			return ARENA_EXHAUSTED;
-		TRY(cli_connect_to(report->cli, url, &client));
+		st = cli_connect_to(report->cli, url, &client);
+		if (st.code != ST_OK)
+			return arena_refuse(
+			    report->cli->arena, st.code, st.reason, "%s: %s", url, st.message);
 		writer_object_begin(&report->writer);
 		writer_key(&report->writer, "url");
 		writer_text(&report->writer, url);

@@ -16,6 +16,7 @@ import pytest
 
 import usher
 from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
+from usher_testing.lacking import lacking
 from usher_testing.process import BINARIES, run
 from usher_testing.replica import Pooler
 from usher_testing.system import CLI, Cluster
@@ -439,6 +440,21 @@ def test_bootstrap_writes_over_nothing_but_a_key_that_is_over(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_what_bootstrap_can_not_put_in_its_place_is_not_lost(cluster: Cluster, tmp_path: pathlib.Path):
+    """A file that is mounted by itself can't be written over by a whole one."""
+    database = cluster.database("of_a_mount")
+    file = tmp_path / "bridge.key"
+    file.touch()
+    words = [CLI, "bootstrap", "--system-only", "--bridge-key", str(file)]
+    mounted = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$0" || exit 77; exec "$@"', str(file)]
+    done = run([*mounted, *words], env={**os.environ, "USHER_DATABASE_CONNINFO": database.app})
+    if "unshare" in done.stderr or done.returncode == 77:
+        lacking(f"no mounts of its own can be made here: {done.stderr.strip()}")
+    assert done.returncode == FAILED and f"it is in {file}.new" in done.stderr, done.stderr
+    draft = tmp_path / "bridge.key.new"
+    assert draft.read_text().startswith("ush_live_") and database.count("api_keys") == 1
+
+
 def test_bootstrap_makes_the_platforms_organisation_without_a_bridge_too(cluster: Cluster):
     """NO_SYSTEM_ORG says to run it; then it has to help."""
     for name, words in (
@@ -463,9 +479,12 @@ def test_a_terminal_shows_again_what_is_typed_after_ctrl_c():
         start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     ) as shell:  # fmt: skip
         wait_until(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO, "it asks")
+        # Nobody stops it there: its shell would show what is typed when it goes on.
+        assert termios.tcgetattr(slave)[6][termios.VSUSP] == b"\0"
         os.write(master, b"\x03")
         said, _ = shell.communicate(timeout=20)
     os.close(master)
     os.close(slave)
     assert "code 130" in said, said
+    assert "susp = <undef>" not in said, said
     assert re.search(r"[ \n]echo ", said), said
