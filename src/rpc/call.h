@@ -29,9 +29,11 @@ struct rpc_call {
 	struct slice idempotency_key;
 	struct revision at_least; /* xid 0: none given */
 	bool has_at_least;
-	bool trust_memory;  /* memory may answer: a lease is held, at_least passed */
-	bool development;   /* development mode: replies may carry debug_code */
-	enum effect effect; /* the method's, until rpc_become_write() */
+	bool trust_memory; /* memory may answer: a lease is held, at_least passed */
+	bool development;  /* development mode: replies may carry debug_code */
+	/* The method's, until rpc_become_write(). RESTRICT may be set by one that is, or that is
+	 * PUBLIC and writes (row_may_be_parked()). */
+	enum effect effect;
 
 	/* What the handler leaves behind. */
 	uint32_t retry_after_ms;
@@ -42,9 +44,11 @@ struct rpc_call {
 	bool audits_refusal;       /* whatever its code; else what is denied, and who is nobody */
 	struct uuid audit_subject; /* what the action was on; nil: nothing */
 	struct uuid audit_org;     /* overrides the principal's; nil: that */
-	int64_t not_before_us;     /* boottime; the reply is parked until then (padding) */
-	void *internal;            /* rpc's own */
-	struct list *sends;        /* rpc's own: replies that wait for its own */
+	/* boottime; the reply is parked until then. For WAIT methods, and for what is PUBLIC and
+	 * writes (padding): others have no place kept for that (row_may_be_parked()). */
+	int64_t not_before_us;
+	void *internal;     /* rpc's own */
+	struct list *sends; /* rpc's own: replies that wait for its own */
 	/* Read for it together with others (struct rpc_gathering); NULL: nothing was. Who takes it
 	 * sets this to NULL. */
 	void *gathered;

@@ -141,6 +141,20 @@ url_bound(nng_listener listener, const char *url)
 	return out;
 }
 
+/* The reason, as the page on operations has it. */
+static const char *
+listen_failure(int error)
+{
+	switch (error) {
+	case NNG_EADDRINVAL:
+		return "ADDRESS_NOT_OURS";
+	case NNG_EPERM:
+		return "ADDRESS_NOT_ALLOWED";
+	default:
+		return "ADDRESS_IN_USE";
+	}
+}
+
 static status
 url_listen(struct rpc_server *server, const char *url)
 {
@@ -167,7 +181,8 @@ url_listen(struct rpc_server *server, const char *url)
 	}
 	error = nng_listener_start(listener, 0);
 	if (error != 0)
-		return refuse(server, ST_UNAVAILABLE, "ADDRESS_IN_USE", url, nng_strerror(error));
+		return refuse(
+		    server, ST_UNAVAILABLE, listen_failure(error), url, nng_strerror(error));
 	char *bound = url_bound(listener, url);
 	if (!bound)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");

@@ -71,7 +71,8 @@ MUST_USE status rpc_server_add(
  * gathering is borrowed. */
 void rpc_server_gather(struct rpc_server *server, const struct rpc_gathering *gathering);
 /* Starts the lanes and listens on every URL. Errors: INVALID_ARGUMENT (URL_REFUSED, BAD_URL, with a
- * message for people), UNAVAILABLE ADDRESS_IN_USE. The message lives as long as the server. */
+ * message for people), UNAVAILABLE ADDRESS_IN_USE, ADDRESS_NOT_OURS, ADDRESS_NOT_ALLOWED. The
+ * message lives as long as the server. */
 MUST_USE status rpc_server_start(struct rpc_server *server);
 /* Answers what is under way, refuses the rest with UNAVAILABLE DRAINING, then closes. */
 void rpc_server_stop(struct rpc_server *server);

@@ -1318,13 +1318,13 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 	assert_false(barrier_is_waited_for(fake));
 	fake_stop(fake);
 	log_stop();
+	(void)close(fds[1]);
 	/* It says once what became of it, and how long that took. */
 	const size_t bytes = (size_t)read(fds[0], log, sizeof(log) - 1);
 	log[bytes < sizeof(log) ? bytes : 0] = '\0';
 	assert_non_null(strstr(log, "code=UNAVAILABLE reason=COMMITTED_NOT_EVERYWHERE us=6"));
 	assert_null(strstr(log, "code=OK"));
 	(void)close(fds[0]);
-	(void)close(fds[1]);
 }
 
 static void
@@ -3169,6 +3169,8 @@ urls_that_would_expose_or_fail_are_refused(void **state)
 	    {"tls+tcp://127.0.0.1:0", true, false, "BAD_TLS_FILE"},
 	    {"ws://127.0.0.1:0", true, false, "BAD_URL"},
 	    {"http://x", true, false, "BAD_URL"},
+	    /* RFC 5737: no machine's. */
+	    {"tcp://192.0.2.1:0", false, true, "ADDRESS_NOT_OURS"},
 	};
 	struct fake fake = {.kept = false};
 
