@@ -25,8 +25,11 @@ name_wipe(struct repeat_name *name)
 /* Overwritten on every way out. */
 #define NAME_AUTO __attribute__((cleanup(name_wipe))) struct repeat_name
 
+#define NAMED_ORG_BIT 0x80
+
 /* Who calls, as far as it decides what a call means: the login in its organisation, or the key, and
- * the user that it is narrowed to. */
+ * the user that it is narrowed to. An operator who names their own organisation means another one
+ * than without a name. */
 static void
 principal_write(const struct principal *principal, uint8_t out[1 + 4 * UUID_BYTES])
 {
@@ -38,7 +41,7 @@ principal_write(const struct principal *principal, uint8_t out[1 + 4 * UUID_BYTE
 	    &principal->user_id,
 	};
 
-	out[0] = (uint8_t)principal->kind;
+	out[0] = (uint8_t)(principal->kind | (principal->has_named_org ? NAMED_ORG_BIT : 0));
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		memcpy(out + 1 + i * UUID_BYTES, ids[i]->bytes, UUID_BYTES);
 }
