@@ -143,7 +143,8 @@ func (s ContextService) ListChatbots(ctx context.Context, request *usherv1.ListC
 var contextCreateApiKey = method{"usher.v1.ContextService/CreateApiKey", 0x09e02ab1, 5000, 1048576, effectWrite, true, ""}
 
 // CreateApiKey: The key's text is in this reply and nowhere else.
-// Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give).
+// Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give; on
+// behalf of one user, a key that is not bound to them).
 func (s ContextService) CreateApiKey(ctx context.Context, request *usherv1.CreateApiKeyRequest, options ...Option) (*usherv1.CreateApiKeyReply, error) {
 	reply := new(usherv1.CreateApiKeyReply)
 	if err := s.client.call(ctx, &contextCreateApiKey, request, reply, options); err != nil {
@@ -155,7 +156,7 @@ func (s ContextService) CreateApiKey(ctx context.Context, request *usherv1.Creat
 var contextListApiKeys = method{"usher.v1.ContextService/ListApiKeys", 0xcb3f5a0e, 5000, 1048576, effectRead, false, ""}
 
 // ListApiKeys: Without their secrets. Revoked and expired ones are listed too.
-// Errors: NOT_FOUND (chatbot).
+// Errors: NOT_FOUND (chatbot), PERMISSION_DENIED (on behalf of one user).
 func (s ContextService) ListApiKeys(ctx context.Context, request *usherv1.ListApiKeysRequest, options ...Option) (*usherv1.ListApiKeysReply, error) {
 	reply := new(usherv1.ListApiKeysReply)
 	if err := s.client.call(ctx, &contextListApiKeys, request, reply, options); err != nil {
@@ -401,7 +402,7 @@ var orgCreateOrg = method{"usher.v1.OrgService/CreateOrg", 0x046215b3, 5000, 104
 // CreateOrg: Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
 // and the same content, the answer is the organisation as it is.
 // Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
-// TOO_MANY_ORGS (an account makes 100, unless it is an operator's).
+// TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write).
 func (s OrgService) CreateOrg(ctx context.Context, request *usherv1.CreateOrgRequest, options ...Option) (*usherv1.Org, error) {
 	reply := new(usherv1.Org)
 	if err := s.client.call(ctx, &orgCreateOrg, request, reply, options); err != nil {
@@ -424,6 +425,7 @@ func (s OrgService) GetOrg(ctx context.Context, request *usherv1.GetOrgRequest, 
 var orgListMembers = method{"usher.v1.OrgService/ListMembers", 0x861c4daa, 5000, 1048576, effectRead, false, ""}
 
 // ListMembers: Users of the organisation that have an account, with their roles.
+// Errors: PERMISSION_DENIED (for one user alone).
 func (s OrgService) ListMembers(ctx context.Context, request *usherv1.ListMembersRequest, options ...Option) (*usherv1.ListMembersReply, error) {
 	reply := new(usherv1.ListMembersReply)
 	if err := s.client.call(ctx, &orgListMembers, request, reply, options); err != nil {

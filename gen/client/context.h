@@ -65,7 +65,8 @@ context_list_chatbots_reply(const struct client_result *result)
 }
 
 /* The key's text is in this reply and nowhere else.
- * Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give). */
+ * Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give; on
+ * behalf of one user, a key that is not bound to them). */
 static inline status
 context_create_api_key_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CreateApiKeyRequest *request, struct client_result *result)
@@ -80,7 +81,7 @@ context_create_api_key_reply(const struct client_result *result)
 }
 
 /* Without their secrets. Revoked and expired ones are listed too.
- * Errors: NOT_FOUND (chatbot). */
+ * Errors: NOT_FOUND (chatbot), PERMISSION_DENIED (on behalf of one user). */
 static inline status
 context_list_api_keys_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListApiKeysRequest *request, struct client_result *result)

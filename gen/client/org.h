@@ -16,7 +16,7 @@ extern const struct client_method org_list_members_method;
 /* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
  * and the same content, the answer is the organisation as it is.
  * Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
- * TOO_MANY_ORGS (an account makes 100, unless it is an operator's). */
+ * TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write). */
 static inline status
 org_create_org_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CreateOrgRequest *request, struct client_result *result)
@@ -44,7 +44,8 @@ org_get_org_reply(const struct client_result *result)
 	return (const Usher__V1__Org *)result->reply;
 }
 
-/* Users of the organisation that have an account, with their roles. */
+/* Users of the organisation that have an account, with their roles.
+ * Errors: PERMISSION_DENIED (for one user alone). */
 static inline status
 org_list_members_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListMembersRequest *request, struct client_result *result)

@@ -24,12 +24,13 @@ status context_list_chatbots(const struct context_env *env, struct rpc_call *cal
     const Usher__V1__ListChatbotsRequest *req, Usher__V1__ListChatbotsReply *reply);
 
 /* The key's text is in this reply and nowhere else.
- * Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give). */
+ * Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give; on
+ * behalf of one user, a key that is not bound to them). */
 status context_create_api_key(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__CreateApiKeyRequest *req, Usher__V1__CreateApiKeyReply *reply);
 
 /* Without their secrets. Revoked and expired ones are listed too.
- * Errors: NOT_FOUND (chatbot). */
+ * Errors: NOT_FOUND (chatbot), PERMISSION_DENIED (on behalf of one user). */
 status context_list_api_keys(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ListApiKeysRequest *req, Usher__V1__ListApiKeysReply *reply);
 

@@ -15,7 +15,7 @@ extern const struct rpc_service org_service;
 /* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
  * and the same content, the answer is the organisation as it is.
  * Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
- * TOO_MANY_ORGS (an account makes 100, unless it is an operator's). */
+ * TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write). */
 status org_create_org(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__CreateOrgRequest *req, Usher__V1__Org *reply);
 
@@ -23,7 +23,8 @@ status org_create_org(const struct org_env *env, struct rpc_call *call,
 status org_get_org(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__GetOrgRequest *req, Usher__V1__Org *reply);
 
-/* Users of the organisation that have an account, with their roles. */
+/* Users of the organisation that have an account, with their roles.
+ * Errors: PERMISSION_DENIED (for one user alone). */
 status org_list_members(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__ListMembersRequest *req, Usher__V1__ListMembersReply *reply);
 

@@ -27,6 +27,7 @@ USER = frozenset({"user_id", "user_ids", "default_user_id", "bound_user_id"})
 EXTERNAL = frozenset({"external_id"})
 CONVERSATION = frozenset({"conversation"})
 TOKEN = frozenset({"token"})
+BOUND = frozenset({"bound_user_id"})
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def ways(method: Method, ann: Someone, ben: Someone) -> Iterator[tuple[frozenset
         (CONVERSATION, {"user_id": ben.user_id, "conversation": ben.conversation_id}),
         (CONVERSATION, {"user_id": f"ext:{ben.external_id}", "conversation": ben.conversation}),
         (TOKEN, {"token": ben.token}),
+        # A key for anybody.
+        (BOUND, {"default_user_id": "", "bound_user_id": ""}),
     ):
         if fields & fields_of(method):
             yield fields, ids

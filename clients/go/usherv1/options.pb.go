@@ -201,7 +201,7 @@ type MethodRules struct {
 	Effect Effect        `protobuf:"varint,3,opt,name=effect,proto3,enum=usher.v1.Effect" json:"effect,omitempty"`
 	// A success is kept under the caller's idempotency key and given again to a repeat.
 	IdempotentByKey bool `protobuf:"varint,4,opt,name=idempotent_by_key,json=idempotentByKey,proto3" json:"idempotent_by_key,omitempty"`
-	// A row in audit for each success, and for each refusal of access.
+	// A row in audit for each success, for each refusal of access, and for what a handler says.
 	Audit bool `protobuf:"varint,5,opt,name=audit,proto3" json:"audit,omitempty"`
 	// How recently, and how, the caller must have logged in.
 	Assurance Assurance `protobuf:"varint,6,opt,name=assurance,proto3,enum=usher.v1.Assurance" json:"assurance,omitempty"`

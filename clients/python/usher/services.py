@@ -369,7 +369,8 @@ class ContextService(BlockingService):
         quota: context_pb2.Quota | Mapping[str, Any] | None = None,
     ) -> context_pb2.CreateApiKeyReply:
         """The key's text is in this reply and nowhere else.
-        Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give)."""
+        Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give; on
+        behalf of one user, a key that is not bound to them)."""
         return self._call(
             context_pb2.CreateApiKeyReply,
             "usher.v1.ContextService/CreateApiKey",
@@ -395,7 +396,7 @@ class ContextService(BlockingService):
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> context_pb2.ListApiKeysReply:
         """Without their secrets. Revoked and expired ones are listed too.
-        Errors: NOT_FOUND (chatbot)."""
+        Errors: NOT_FOUND (chatbot), PERMISSION_DENIED (on behalf of one user)."""
         return self._call(
             context_pb2.ListApiKeysReply,
             "usher.v1.ContextService/ListApiKeys",
@@ -680,7 +681,8 @@ class AsyncContextService(AsyncService):
         quota: context_pb2.Quota | Mapping[str, Any] | None = None,
     ) -> context_pb2.CreateApiKeyReply:
         """The key's text is in this reply and nowhere else.
-        Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give)."""
+        Errors: NOT_FOUND (chatbot or user), PERMISSION_DENIED (a scope that the caller may not give; on
+        behalf of one user, a key that is not bound to them)."""
         return await self._call(
             context_pb2.CreateApiKeyReply,
             "usher.v1.ContextService/CreateApiKey",
@@ -706,7 +708,7 @@ class AsyncContextService(AsyncService):
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> context_pb2.ListApiKeysReply:
         """Without their secrets. Revoked and expired ones are listed too.
-        Errors: NOT_FOUND (chatbot)."""
+        Errors: NOT_FOUND (chatbot), PERMISSION_DENIED (on behalf of one user)."""
         return await self._call(
             context_pb2.ListApiKeysReply,
             "usher.v1.ContextService/ListApiKeys",
@@ -1291,7 +1293,7 @@ class OrgService(BlockingService):
         """Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
         and the same content, the answer is the organisation as it is.
         Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
-        TOO_MANY_ORGS (an account makes 100, unless it is an operator's)."""
+        TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write)."""
         return self._call(
             org_pb2.Org,
             "usher.v1.OrgService/CreateOrg",
@@ -1328,7 +1330,8 @@ class OrgService(BlockingService):
         org_id: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> org_pb2.ListMembersReply:
-        """Users of the organisation that have an account, with their roles."""
+        """Users of the organisation that have an account, with their roles.
+        Errors: PERMISSION_DENIED (for one user alone)."""
         return self._call(
             org_pb2.ListMembersReply,
             "usher.v1.OrgService/ListMembers",
@@ -1355,7 +1358,7 @@ class AsyncOrgService(AsyncService):
         """Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
         and the same content, the answer is the organisation as it is.
         Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
-        TOO_MANY_ORGS (an account makes 100, unless it is an operator's)."""
+        TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write)."""
         return await self._call(
             org_pb2.Org,
             "usher.v1.OrgService/CreateOrg",
@@ -1392,7 +1395,8 @@ class AsyncOrgService(AsyncService):
         org_id: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> org_pb2.ListMembersReply:
-        """Users of the organisation that have an account, with their roles."""
+        """Users of the organisation that have an account, with their roles.
+        Errors: PERMISSION_DENIED (for one user alone)."""
         return await self._call(
             org_pb2.ListMembersReply,
             "usher.v1.OrgService/ListMembers",

@@ -173,6 +173,9 @@ check_new_key(struct rpc_call *call, const Usher__V1__CreateApiKeyRequest *req, 
 	    &key->has_default_user));
 	TRY(check_user(
 	    call, "bound_user_id", req->bound_user_id, &key->bound_user_id, &key->has_bound_user));
+	/* It would read more than its maker may. */
+	if (!key->has_bound_user)
+		TRY(principal_may_list_users(call->principal));
 	if (key->has_default_user && key->has_bound_user &&
 	    !uuid_equals(&key->default_user_id, &key->bound_user_id))
 		return rpc_refuse_field(
@@ -263,6 +266,8 @@ context_list_api_keys(const struct context_env *env, struct rpc_call *call,
 	ROWS_AUTO rows = {0};
 	int shown;
 
+	/* They name users. */
+	TRY(principal_may_list_users(call->principal));
 	TRY(find_holder(call, req->chatbot_id, &holder));
 	TRY(page_read(call, env->page_key, filter, req->page, &page));
 	TRY(STORE_QUERY(call->conn, STMT_CONTEXT_KEYS, &rows, p_uuid(&call->principal->org_id),

@@ -52,7 +52,7 @@ def _value(field: FieldDescriptor, ids: dict[str, Any]) -> Any:
     if field.name == "user_ids":
         return [ids["user_id"]]
     if field.name in ("default_user_id", "bound_user_id"):
-        return ids["user_id"]
+        return ids.get(field.name, ids["user_id"])
     if field.name in ids:
         return ids[field.name]
     if field.GetOptions().Extensions[options_pb2.field].required or field.name in ("profile",):

@@ -105,7 +105,7 @@ struct  Usher__V1__MethodRules
    */
   protobuf_c_boolean idempotent_by_key;
   /*
-   * A row in audit for each success, and for each refusal of access.
+   * A row in audit for each success, for each refusal of access, and for what a handler says.
    */
   protobuf_c_boolean audit;
   /*
