@@ -162,8 +162,9 @@ deadline(struct jobs *jobs, const struct job *job)
 static status
 run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, const char **failed)
 {
+	const int64_t backlog_before = run->backlog;
 	status first = STATUS_OK;
-	bool claimed = true;
+	bool claimed = true, knows = false;
 
 	run->backlog = 0;
 	do {
@@ -172,15 +173,18 @@ run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, c
 
 		store_set_deadline(part.conn, deadline(jobs, job));
 		st = run_claimed(job, &part, &claimed);
-		if (st.code == ST_OK)
+		if (st.code == ST_OK) {
 			*run = part;
-		else if (first.code == ST_OK) {
+			knows |= claimed;
+		} else if (first.code == ST_OK) {
 			first = st;
 			*failed = job->parts ? job->parts[run->part] : NULL;
 		}
 		run->part++;
 	} while (claimed && job->parts && job->parts[run->part] && !store_is_lost(run->conn) &&
 		 !jobs_are_stopping(jobs));
+	if (!knows)
+		run->backlog = backlog_before;
 	return first;
 }
 

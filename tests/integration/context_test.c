@@ -481,6 +481,12 @@ that_a_block_is_in_use_is_said_each_day(void **state)
 	assert_true(rpc_is_not_cached(from_memory(&key, "Resolve", &req, &reply).status));
 	assert_ok(call_as(&key, "Resolve", &req, &reply));
 	assert_string_equal(handler_sql(&fixture, fresh), "1");
+	/* Another node that reads it on the same day has nothing to write, and no commit to wait
+	 * for. */
+	context_memory_obey(memory, NULL);
+	handler_sql(&fixture, "UPDATE usher.blocks SET used_at = now()");
+	assert_ok(call_as(&key, "Resolve", &req, &reply));
+	assert_string_equal(handler_sql(&fixture, "SELECT xmax FROM usher.blocks"), "0");
 	/* It has been said already. */
 	handler_sql(&fixture, old);
 	assert_ok(from_memory(&key, "Resolve", &req, &reply));

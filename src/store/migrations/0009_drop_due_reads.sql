@@ -27,6 +27,8 @@ BEGIN
 		RETURN 0;
 	END IF;
 	LOCK TABLE ONLY usher.reads IN ACCESS EXCLUSIVE MODE NOWAIT;
+	/* To drop a partition locks the default one too, and would wait for it with all others behind. */
+	LOCK TABLE usher.reads_default IN ACCESS EXCLUSIVE MODE NOWAIT;
 	EXECUTE format('LOCK TABLE usher.%I IN ACCESS EXCLUSIVE MODE NOWAIT', label);
 	EXECUTE format('DROP TABLE usher.%I', label);
 	RETURN 1;

@@ -4,6 +4,7 @@
 -- one that is too early for what it is on alone was counted (is_counted) where it comes from.
 -- wide_subject: what it is on once more, from wherever around there it may come; counted last, by the
 -- same rule with a burst of its own, so that whoever is refused before uses up nothing of others'.
+-- Whoever is refused by it alone was counted on the other two.
 -- After a clock that was ahead has been set back, or a failover to a server whose clock is right, times
 -- lie in the future. A wait that is longer than the rule's longest is none, and a window that has not
 -- begun ends at once: nobody is locked out for as long as the clock was ahead.

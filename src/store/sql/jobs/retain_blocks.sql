@@ -1,5 +1,5 @@
 -- Remove blocks that no receipt of the last so many seconds names: a node that reads a block says so
--- within the two days before (svc/context/memory.c). With the week it may be late, and the clocks wrong.
+-- within the three days before (svc/context/memory.c). With the week it may be late, and the clocks wrong.
 -- scope: job
 -- in: rows_max int8, seconds int8
 -- out: removed int8
