@@ -23,6 +23,7 @@ type Item struct {
 // Batch makes several calls in one message, answered in order, each with an error of its own in its
 // Item. The error is the message's: then none of them was answered. It is repeated only if each of its
 // items may be. An item may take what its method's deadline says, and the message the longest of those.
+// IdempotencyKey is an item's option: the server refuses one for the message.
 func (c *Client) Batch(ctx context.Context, items []*Item, options ...Option) error {
 	if len(items) == 0 {
 		return nil

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -154,3 +155,20 @@ def test_methods_that_take_none_say_so_or_ignore_it(
     )
     assert not response.replayed
     assert system.database.count("idempotency") == before
+
+
+def test_the_items_of_a_batch_have_keys_of_their_own(client: usher.Client, org_a: Organisation):
+    """As envelope() makes them; the message has none, and one that is for it alone is refused."""
+    method = usher.METHODS["usher.v1.ContextService/AppendTurns"]
+    turns = [{"role": "TURN_ROLE_USER", "text": "once"}]
+    request = method.request(conversation=f"keyed {secrets.token_hex(4)}", turns=turns)
+    plain = org_a.keyed(client)
+    calls = plain.using(idempotency_key=usher.idempotency_key())
+    payload = request.SerializeToString()
+    (first,) = calls.batch([calls.envelope(method, payload)])
+    (again,) = calls.batch([calls.envelope(method, payload)])
+    assert first.code == again.code == usher.Code.OK, (first.message, again.message)
+    assert again.replayed and not first.replayed and again.payload == first.payload
+    with pytest.raises(usher.InvalidArgument) as refused:
+        calls.batch([plain.envelope(method, payload)])
+    assert refused.value.reason == "IDEMPOTENCY_KEY_NOT_TAKEN"

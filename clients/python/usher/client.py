@@ -270,8 +270,12 @@ class _View:
         )
 
     def _batch_call(self, requests: list[envelope_pb2.Request]) -> _Call:
+        """The message has no key of its own: each item has, where envelope() made it under one. For
+        items without, the server says that it takes none."""
+        keyed = all(item.idempotency_key for item in requests)
+        options = self._changed({"idempotency_key": b""}) if keyed else self._options
         return _Call(
-            self,
+            _View(self._channel, options),
             methods.BATCH,
             envelope_pb2.BatchRequest(items=requests).SerializeToString(),
             self._timeout(_TIMEOUT_DEFAULT),
@@ -314,7 +318,8 @@ class Calls(_View, Services):
         return _read(row.reply, response.payload), response
 
     def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
-        """Many calls in one message, answered in order, each with its own code."""
+        """Many calls in one message, answered in order, each with its own code and, where it takes
+        one, its own idempotency key."""
         return self._items(self._run(self._batch_call(requests)))
 
     def send(
@@ -363,7 +368,8 @@ class AsyncCalls(_View, AsyncServices):
         return _read(row.reply, response.payload), response
 
     async def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
-        """Many calls in one message, answered in order, each with its own code."""
+        """Many calls in one message, answered in order, each with its own code and, where it takes
+        one, its own idempotency key."""
         return self._items(await self._run(self._batch_call(requests)))
 
     async def send(
