@@ -23,7 +23,8 @@ struct descriptors_method {
 };
 
 /* file_descriptor_set is copied. All files that others import must be in it.
- * Ensures: every name is made of identifiers, so it may be printed, or given to a shell, as it is.
+ * Ensures: every name is made of identifiers, so it may be printed, or given to a shell, as it is;
+ *          but for json_name, which protoc lets be anything.
  * Errors:  INVALID_ARGUMENT (it is none, names types that it has not, or has names that are no
  *          identifiers), UNIMPLEMENTED (groups), RESOURCE_EXHAUSTED. */
 MUST_USE status descriptors_load(struct slice file_descriptor_set, struct descriptors **out);
