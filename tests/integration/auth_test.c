@@ -3,10 +3,9 @@
 #include "gen/svc/auth.h"
 #include "jobs/outbox.h"
 #include "tests/lib/handler_fixture.h"
+#include "tests/lib/hash_hook.h"
 
-#include <dlfcn.h>
 #include <setjmp.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -247,21 +246,12 @@ static atomic_int hashes;
 /* Of a call that is under way: its time ends while it hashes. */
 static struct store_conn *out_of_time;
 
-/* libsodium's own, and counted. */
-int
-crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char *const password,
-    unsigned long long password_bytes, const unsigned char *const salt, unsigned long long passes,
-    size_t memory_bytes, int algorithm)
+static void
+before_hash(void)
 {
-	int (*own)(unsigned char *, unsigned long long, const char *, unsigned long long,
-	    const unsigned char *, unsigned long long, size_t, int);
-
-	*(void **)&own = dlsym(RTLD_NEXT, "crypto_pwhash");
-	assert_non_null(own);
 	(void)atomic_fetch_add(&hashes, 1);
 	if (out_of_time)
 		store_set_deadline(out_of_time, clock_boot_us(&clock_system) - 1);
-	return own(out, out_bytes, password, password_bytes, salt, passes, memory_bytes, algorithm);
 }
 
 /* By the choice of a deadline nobody learns what was hashed, nor whether it was right. */

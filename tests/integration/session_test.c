@@ -2,12 +2,11 @@
 #include "gen/client/auth.h"
 #include "gen/client/org.h"
 #include "gen/client/user.h"
+#include "tests/lib/hash_hook.h"
 #include "tests/lib/server_fixture.h"
 #include "tests/lib/until.h"
 
-#include <dlfcn.h>
 #include <setjmp.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -161,20 +160,11 @@ a_refused_login_answers_at_its_time(void **state)
 
 static _Atomic int64_t hash_until_us;
 
-/* libsodium's own, which takes until then. */
-int
-crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char *const password,
-    unsigned long long password_bytes, const unsigned char *const salt, unsigned long long passes,
-    size_t memory_bytes, int algorithm)
+static void
+before_hash(void)
 {
-	int (*own)(unsigned char *, unsigned long long, const char *, unsigned long long,
-	    const unsigned char *, unsigned long long, size_t, int);
-
-	*(void **)&own = dlsym(RTLD_NEXT, "crypto_pwhash");
-	assert_non_null(own);
 	while (clock_boot_us(&clock_system) < atomic_load(&hash_until_us))
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	return own(out, out_bytes, password, password_bytes, salt, passes, memory_bytes, algorithm);
 }
 
 /* What audit has of the last Login, of this account alone. */
