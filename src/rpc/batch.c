@@ -3,6 +3,8 @@
 #include "base/limits.h"
 #include "rpc/internal.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A batch of so many is like a call, and is worked on wherever it is. */
@@ -12,23 +14,41 @@
 /* ...and so is one that would not leave room to say so of all the others. */
 #define REPLIES_BYTES_SPARE (256u << 10)
 
-/* An item's Response, encoded: in the batch's own buffer, or in a message from a lane. */
+/* In front of the items in the message that they are packed into: the batch's own Response. */
+#define HEAD_BYTES_MAX 64
+/* What the items of one batch may want at first by what those of others took. */
+#define REPLIES_BYTES_FIRST_MIN 1024
+#define REPLIES_BYTES_FIRST_MAX (256u << 10)
+
+/* An item's Response, encoded: among those here, or in a message from a lane. */
 struct batch_item {
-	size_t offset, bytes;
+	size_t offset, bytes; /* of the message of those here */
 	nng_msg *message;
 	bool is_lost; /* there was no memory for it: batch_pack() refuses it by its call's id */
 	uint64_t call_id;
 };
 
+/* Whom memory knew an item's credential to be; the next item mostly has the same one. */
+struct known {
+	struct slice text;
+	struct slice at_least; /* of the item for which it was looked up */
+	char client_ip[CLIENT_IP_TEXT_BYTES];
+	struct principal principal;
+};
+
 struct batch {
 	struct task *whole;
-	atomic_size_t missing;     /* answers, and one while the callback goes through the items */
-	struct strbuf here;        /* Responses of items that were answered in the callback */
+	atomic_size_t missing; /* answers, and one while the callback goes through the items */
+	/* Responses of items that were answered in the callback, each as the field that it is in
+	 * the reply, behind HEAD_BYTES_MAX: when no other is missing, this is the reply. */
+	nng_msg *here;
+	size_t here_end, here_count;
 	atomic_size_t apart;       /* bytes of what came from lanes */
 	atomic_bool has_committed; /* an item did something that stays */
 	atomic_bool is_too_large;
 	size_t count;
 	struct task *spare; /* of the callback: an item's task that was not needed any longer */
+	struct known known[WHO_COUNT]; /* of the callback */
 	struct batch_item items[];
 };
 
@@ -40,30 +60,52 @@ item_bytes(const struct batch *batch, const struct batch_item *item, uint8_t *ro
 		return slice_of(room, no_memory_pack(item->call_id, false, room));
 	if (item->message)
 		return slice_of(nng_msg_body(item->message), nng_msg_len(item->message));
-	return slice_of(batch->here.data + item->offset, item->bytes);
+	return slice_of((uint8_t *)nng_msg_body(batch->here) + item->offset, item->bytes);
 }
 
 #define REPLIES_TOO_LARGE                                                                          \
 	REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE",                                       \
 	    "the replies together would be larger than a message may be")
 
-/* Errors: RESOURCE_EXHAUSTED. */
+static void
+head_init(const struct batch *batch, size_t payload_bytes, struct response_envelope *out)
+{
+	response_envelope_init(out);
+	out->call_id = batch->whole->envelope.call_id;
+	out->memory_only = batch->whole->envelope.memory_only;
+	out->payload = slice_of(NULL, payload_bytes);
+}
+
+/* All answers are in the message already: the head goes in front of them. */
+static nng_msg *
+batch_finish_here(struct batch *batch)
+{
+	nng_msg *message = batch->here;
+	const size_t payload_bytes = batch->here_end - HEAD_BYTES_MAX;
+	struct response_envelope e;
+
+	head_init(batch, payload_bytes, &e);
+	const size_t head_bytes = envelope_response_size(&e) - payload_bytes;
+	assert(head_bytes <= HEAD_BYTES_MAX);
+	(void)nng_msg_chop(message, nng_msg_len(message) - batch->here_end);
+	(void)nng_msg_trim(message, HEAD_BYTES_MAX - head_bytes);
+	(void)envelope_pack_response(&e, nng_msg_body(message));
+	batch->here = NULL;
+	return message;
+}
+
+/* Answers from here and from lanes, in the order of the items. Errors: RESOURCE_EXHAUSTED. */
 static status
-batch_pack(const struct batch *batch, nng_msg **out)
+batch_collect(const struct batch *batch, nng_msg **out)
 {
 	struct response_envelope e;
 	nng_msg *message = NULL;
 	uint8_t room[NO_MEMORY_BYTES_MAX];
 	size_t bytes = 0;
 
-	if (atomic_load(&batch->is_too_large))
-		return REPLIES_TOO_LARGE;
 	for (size_t i = 0; i < batch->count; i++)
 		bytes += wire_item_size(1, item_bytes(batch, &batch->items[i], room).bytes);
-	response_envelope_init(&e);
-	e.call_id = batch->whole->envelope.call_id;
-	e.memory_only = batch->whole->envelope.memory_only;
-	e.payload = slice_of(NULL, bytes);
+	head_init(batch, bytes, &e);
 	const size_t size = envelope_response_size(&e);
 	if (size > MESSAGE_BYTES_MAX)
 		return REPLIES_TOO_LARGE;
@@ -80,6 +122,27 @@ batch_pack(const struct batch *batch, nng_msg **out)
 	}
 	*out = message;
 	return STATUS_OK;
+}
+
+static status
+batch_pack(struct batch *batch, nng_msg **out)
+{
+	if (atomic_load(&batch->is_too_large))
+		return REPLIES_TOO_LARGE;
+	if (batch->count == 0 || batch->here_count < batch->count)
+		return batch_collect(batch, out);
+	*out = batch_finish_here(batch);
+	return STATUS_OK;
+}
+
+/* Secrets may be in it: what is not sent is overwritten. */
+static void
+replies_drop(nng_msg *message)
+{
+	if (!message)
+		return;
+	explicit_bzero(nng_msg_body(message), nng_msg_len(message));
+	nng_msg_free(message);
 }
 
 static void
@@ -102,7 +165,7 @@ batch_end(struct batch *batch)
 		nng_msg_free(apart);
 	}
 	free(batch->spare);
-	strbuf_done(&batch->here);
+	replies_drop(batch->here);
 	free(batch);
 	if (message)
 		work_answer(whole->work, message);
@@ -161,14 +224,51 @@ batch_item_committed(struct task *task)
 bool
 batch_is_full(const struct task *task)
 {
-	return task->whole->envelope.memory_only && task->batch->here.bytes > REPLIES_BYTES_ENOUGH;
+	return task->whole->envelope.memory_only && task->batch->here_end > REPLIES_BYTES_ENOUGH;
 }
 
 bool
 batch_bursts(const struct task *task, size_t bytes)
 {
 	return task->whole->envelope.memory_only &&
-	       task->batch->here.bytes + bytes > MESSAGE_BYTES_MAX - REPLIES_BYTES_SPARE;
+	       task->batch->here_end + bytes > MESSAGE_BYTES_MAX - REPLIES_BYTES_SPARE;
+}
+
+/* What the items may take, so that they need not move: as much each as in the last batch. */
+static size_t
+replies_bytes_first(const struct batch *batch)
+{
+	const size_t each =
+	    atomic_load_explicit(&batch->whole->server->batch_item_bytes, memory_order_relaxed);
+	const size_t bytes = batch->count * (each + each / 8);
+
+	return bytes < REPLIES_BYTES_FIRST_MIN   ? REPLIES_BYTES_FIRST_MIN
+	       : bytes > REPLIES_BYTES_FIRST_MAX ? REPLIES_BYTES_FIRST_MAX
+						 : bytes;
+}
+
+/* Room for so many bytes behind the answers that are there. */
+static bool
+replies_grow(struct batch *batch, size_t bytes)
+{
+	const size_t have = batch->here ? nng_msg_len(batch->here) : 0;
+	const size_t need = batch->here_end + bytes;
+	size_t size = have ? 2 * have : HEAD_BYTES_MAX + replies_bytes_first(batch);
+	nng_msg *larger = NULL;
+
+	if (need <= have)
+		return true;
+	if (size > MESSAGE_BYTES_MAX)
+		size = MESSAGE_BYTES_MAX;
+	if (size < need)
+		size = need;
+	if (nng_msg_alloc(&larger, size) != 0)
+		return false;
+	if (batch->here)
+		memcpy(nng_msg_body(larger), nng_msg_body(batch->here), batch->here_end);
+	replies_drop(batch->here);
+	batch->here = larger;
+	return true;
 }
 
 uint8_t *
@@ -176,22 +276,70 @@ batch_item_room(struct task *task, size_t bytes)
 {
 	struct batch *batch = task->batch;
 	struct batch_item *item = &batch->items[task->batch_index];
+	const size_t size = wire_item_size(1, bytes);
 
-	item->offset = batch->here.bytes;
-	item->bytes = bytes;
-	if (bytes > MESSAGE_BYTES_MAX - batch->here.bytes)
+	if (size > MESSAGE_BYTES_MAX - batch->here_end) {
 		atomic_store(&batch->is_too_large, true);
-	return strbuf_reserve(&batch->here, bytes);
+		return NULL;
+	}
+	if (!replies_grow(batch, size))
+		return NULL;
+	uint8_t *start = nng_msg_body(batch->here);
+	uint8_t *at = wire_put_item_head(start + batch->here_end, 1, bytes);
+	item->offset = (size_t)(at - start);
+	item->bytes = bytes;
+	return at;
 }
 
 void
 batch_item_packed(struct task *task)
 {
 	struct batch *batch = task->batch;
+	const struct batch_item *item = &batch->items[task->batch_index];
 
-	strbuf_commit(&batch->here, batch->items[task->batch_index].bytes);
+	batch->here_end = item->offset + item->bytes;
+	batch->here_count++;
 	batch->spare = task;
 	batch_item_done(batch);
+}
+
+/* Without a time that tells how much of it is alike: they may be different people's. */
+static bool
+is_same_text(struct slice a, struct slice b)
+{
+	return a.bytes == b.bytes && (a.data == b.data || slice_equals_secret(a, b));
+}
+
+bool
+batch_knows(const struct task *task, struct principal *out)
+{
+	const struct credential_ask *ask = &task->ask;
+
+	if (!task->batch || !task->in_callback || !ask->trust_memory)
+		return false;
+	const struct known *known = &task->batch->known[task->at];
+	if (known->text.bytes == 0 || !is_same_text(known->text, ask->text) ||
+	    strcmp(known->client_ip, ask->client_ip) != 0)
+		return false;
+	/* What was looked up for an item that wanted less may be older than that. */
+	if (task->has_at_least && !slice_equals(known->at_least, task->envelope.at_least))
+		return false;
+	*out = known->principal;
+	return true;
+}
+
+void
+batch_learn(const struct task *task, const struct principal *principal)
+{
+	const struct credential_ask *ask = &task->ask;
+
+	if (!task->batch || !task->in_callback || !ask->trust_memory)
+		return;
+	struct known *known = &task->batch->known[task->at];
+	known->text = ask->text;
+	known->at_least = task->envelope.at_least;
+	known->principal = *principal;
+	(void)snprintf(known->client_ip, sizeof(known->client_ip), "%s", ask->client_ip);
 }
 
 static struct batch *
@@ -204,7 +352,7 @@ batch_new(struct task *whole, size_t count)
 	batch->whole = whole;
 	batch->count = count;
 	atomic_init(&batch->missing, count + 1);
-	strbuf_init(&batch->here, MESSAGE_BYTES_MAX);
+	batch->here_end = HEAD_BYTES_MAX;
 	return batch;
 }
 
@@ -243,8 +391,12 @@ batch_go(struct task *whole, size_t count, struct arena *arena)
 		dispatch_item(task, batch, i, whole, bytes, arena);
 		arena_reset(arena);
 	}
+	if (batch->here_count > 0)
+		atomic_store_explicit(&whole->server->batch_item_bytes,
+		    (batch->here_end - HEAD_BYTES_MAX) / batch->here_count, memory_order_relaxed);
 	/* Until the last item has its answer. */
-	work_hold(whole->work, whole->work->bytes + batch->here.bytes);
+	if (batch->here)
+		work_hold(whole->work, whole->work->bytes + nng_msg_len(batch->here));
 	batch_item_done(batch);
 }
 

@@ -230,26 +230,39 @@ needs_nobody(const struct task *task)
 	       !task->trust_memory && !task->has_at_least;
 }
 
+/* Who has the credential that is next, as far as memory knows. */
+static status
+identify_find(struct task *task, enum credential_step *step)
+{
+	const struct rpc_backend *backend = &task->server->settings.backend;
+	struct principal *principal = &task->who[task->at];
+
+	*step = CREDENTIAL_KNOWN;
+	if (task->ask.text.bytes == 0) {
+		*principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+		return STATUS_OK;
+	}
+	if (batch_knows(task, principal))
+		return STATUS_OK;
+	TRY(backend->credential_find(backend->self, &task->ask, step, principal));
+	if (*step == CREDENTIAL_KNOWN)
+		batch_learn(task, principal);
+	return STATUS_OK;
+}
+
 void
 identify(struct task *task, struct arena *arena)
 {
-	const struct rpc_backend *backend = &task->server->settings.backend;
-
 	task_look_at_trust(task);
 	if (needs_nobody(task)) {
 		memset(task->who, 0, sizeof(task->who));
 		task->at = WHO_COUNT;
 	}
 	while (task->at < WHO_COUNT) {
-		enum credential_step step = CREDENTIAL_KNOWN;
-		status st = STATUS_OK;
+		enum credential_step step;
 
 		ask_make(task);
-		if (task->ask.text.bytes > 0)
-			st = backend->credential_find(
-			    backend->self, &task->ask, &step, &task->who[task->at]);
-		else
-			task->who[task->at] = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+		const status st = identify_find(task, &step);
 		/* Memory does not know it. */
 		if (st.code == ST_OK && step != CREDENTIAL_KNOWN && task_turn_away(task))
 			return;

@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 
 #define REQUEST_ID_TEXT_BYTES 17
+#define CLIENT_IP_TEXT_BYTES 64
 #define ARENA_SLOTS 64
 #define SERVICES_MAX 16
 #define URLS_MAX 8
@@ -81,7 +82,7 @@ struct task {
 	int64_t came_boot_us;
 	int64_t deadline_us; /* boottime */
 	const char *client_ip;
-	char client_ip_text[64];
+	char client_ip_text[CLIENT_IP_TEXT_BYTES];
 	char request_id[REQUEST_ID_TEXT_BYTES];
 	struct lane_entry entry;
 	struct cache_waiter waiter;
@@ -161,6 +162,9 @@ struct rpc_server {
 	uint64_t id_seed;
 	_Atomic int64_t inline_done;
 	atomic_int batches_here; /* that callbacks are at work on */
+	/* A reply of the last batch's answers from memory; how much the next one's take is
+	 * guessed by it. */
+	atomic_size_t batch_item_bytes;
 };
 
 /* What struct rpc_call's internal points to while a handler runs. */
@@ -315,7 +319,7 @@ void batch_on_lane(struct task *task, struct arena *arena);
 void batch_item_answered(struct task *item, nng_msg *message);
 /* An item has committed something, which its answer will tell. */
 void batch_item_committed(struct task *item);
-/* An item that is answered in the callback is packed into the batch's own buffer: room for it, or
+/* An item that is answered in the callback is packed into the batch's own message: room for it, or
  * NULL, and then word that it is there. */
 uint8_t *batch_item_room(struct task *item, size_t bytes);
 /* Of items for memory alone, which may come again: enough has been said in one message; and would
@@ -323,6 +327,10 @@ uint8_t *batch_item_room(struct task *item, size_t bytes);
 bool batch_is_full(const struct task *item);
 bool batch_bursts(const struct task *item, size_t bytes);
 void batch_item_packed(struct task *item);
+/* The credential that is next, if memory knew it a moment ago, for an earlier item of the same
+ * message; and what memory says of it, for the later ones. */
+bool batch_knows(const struct task *item, struct principal *out);
+void batch_learn(const struct task *item, const struct principal *principal);
 
 /* call.c */
 /* It may have waited for long: the lease is looked at when memory is used. */

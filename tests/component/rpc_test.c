@@ -33,8 +33,8 @@ struct fake {
 	struct rpc_server *server;
 	struct client *client;
 	atomic_bool trust;
-	atomic_int fills, parks, verifies, leases, begins, commits, rollbacks, audits, handled,
-	    begun, changes;
+	atomic_int finds, fills, parks, verifies, leases, begins, commits, rollbacks, audits,
+	    handled, begun, changes;
 	atomic_bool filled;
 	pthread_mutex_t lock;
 	struct cache_waiter *filling;
@@ -87,7 +87,11 @@ fake_find(void *self, const struct credential_ask *ask, enum credential_step *st
 {
 	struct fake *fake = self;
 
+	(void)atomic_fetch_add(&fake->finds, 1);
 	*ask->has_ended = slice_starts_with(ask->text, "bad:ended");
+	/* May be used from one place alone. */
+	if (slice_starts_with(ask->text, "home:") && strcmp(ask->client_ip, "192.0.2.1") != 0)
+		return REFUSE_FOR(ST_UNAUTHENTICATED, "CREDENTIAL_INVALID", "not from there");
 	if (slice_starts_with(ask->text, "bad"))
 		return REFUSE_FOR(ST_UNAUTHENTICATED, "CREDENTIAL_INVALID", "no");
 	if (slice_starts_with(ask->text, "cpu:"))
@@ -417,6 +421,17 @@ echo_cached(
 	return echo(env, call, req, reply);
 }
 
+/* Whose call it is. */
+static status
+who(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
+{
+	(void)env;
+	(void)req;
+	((Usher__V1__Pair *)reply)->value = arena_format(call->arena, "%s %c %s",
+	    call->conn ? "database" : "memory", call->principal->org_id.bytes[0], call->client_ip);
+	return ((Usher__V1__Pair *)reply)->value ? STATUS_OK : ARENA_EXHAUSTED;
+}
+
 static status
 slow(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
 {
@@ -563,6 +578,7 @@ static struct rpc_method methods[] = {
 	.batchable = true),
     METHOD("Keyed", LANE_INLINE, EFFECT_READ, for_keys, echo, .handle_cached = echo_cached,
 	.batchable = true),
+    METHOD("Who", LANE_INLINE, EFFECT_READ, for_keys, who, .handle_cached = who, .batchable = true),
     METHOD("Slow", LANE_QUERY, EFFECT_READ, for_keys, slow, .batchable = true),
     METHOD("Write", LANE_QUERY, EFFECT_WRITE, for_keys, echo, .idempotent_by_key = true,
 	.audit = true),
@@ -2291,6 +2307,107 @@ an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all(void **state)
 	client_result_done(&wait.result);
 }
 
+/* Memory is asked for a credential once while the items have it, and again for whatever differs. */
+static void
+each_item_of_a_batch_is_who_its_own_credential_says(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options whole = as("key:a");
+	const struct client_options from_home = {.credential = slice_text("home:h"),
+	    .via = slice_text("via:z"),
+	    .client_ip = "192.0.2.1"};
+	const struct client_options nobody = {.org = NULL};
+	struct client_options from_elsewhere = from_home, seen = as("key:b"), newer = as("key:b");
+	uint8_t revision[2][REVISION_BYTES];
+
+	from_elsewhere.client_ip = "192.0.2.2";
+	revision_pack(&(struct revision){7, 99}, revision[0]);
+	seen.at_least = slice_of(revision[0], REVISION_BYTES);
+	revision_pack(&(struct revision){7, 100}, revision[1]);
+	newer.at_least = slice_of(revision[1], REVISION_BYTES);
+	const struct {
+		struct client_options options;
+		const char *value;
+	} cases[] = {
+	    {nobody, "memory a 127.0.0.1"},
+	    {nobody, "memory a 127.0.0.1"},
+	    {as("key:a"), "memory a 127.0.0.1"},
+	    {as("key:b"), "memory b 127.0.0.1"},
+	    {as("key:bb"), "memory b 127.0.0.1"},
+	    {as("bad:b"), NULL},
+	    {as("key:b"), "memory b 127.0.0.1"},
+	    {nobody, "memory a 127.0.0.1"},
+	    {from_home, "memory h 192.0.2.1"},
+	    {from_home, "memory h 192.0.2.1"},
+	    {from_elsewhere, NULL},
+	    {as("fill:c"), "memory c 127.0.0.1"},
+	    {as("cpu:d"), "memory d 127.0.0.1"},
+	    {as("key:b"), "memory b 127.0.0.1"},
+	    {seen, "memory b 127.0.0.1"},
+	    {seen, "memory b 127.0.0.1"},
+	    {as("key:b"), "memory b 127.0.0.1"},
+	    {newer, "database b 127.0.0.1"},
+	};
+	enum { COUNT = sizeof(cases) / sizeof(cases[0]) };
+	static struct client_item items[COUNT];
+	static struct batch_wait wait;
+
+	for (size_t i = 0; i < COUNT; i++)
+		items[i] = (struct client_item){
+		    .method = method("Who"), .payload = SLICE_NONE, .options = cases[i].options};
+	client_batch_async(fake->client, &whole, items, COUNT, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < COUNT; i++) {
+		const struct client_result *result = &items[i].result;
+
+		assert_int_equal(result->status.code, cases[i].value ? ST_OK : ST_UNAUTHENTICATED);
+		if (cases[i].value)
+			assert_string_equal(
+			    ((Usher__V1__Pair *)result->reply)->value, cases[i].value);
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+	/* Callers: a, b, bb, bad, b, a, h, h from elsewhere, c, d, b, b for who has seen more, b
+	 * for who has seen what memory has not. Via: once. */
+	assert_int_equal(atomic_load(&fake->finds), 14);
+}
+
+/* What the replies take is guessed by those before: they grow, and the next guess is too large. */
+static void
+replies_of_any_size_share_the_message_of_their_batch(void **state)
+{
+	struct fake *fake = *state;
+	static const char *const sizes[][6] = {
+	    {"0", "1", "100", "127", "128", "20000"},
+	    {"300000", "1", "600000", "0", "16384", "2000000"},
+	    {"1", "1", "0", "0", "2", "1"},
+	};
+	static struct client_item items[3][6];
+	static struct batch_wait waits[3];
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	uint8_t packed[6][16];
+
+	for (size_t turn = 0; turn < 3; turn++) {
+		for (size_t i = 0; i < 6; i++) {
+			request.key = (char *)(uintptr_t)sizes[turn][i];
+			items[turn][i] = (struct client_item){.method = method("Large"),
+			    .payload =
+				slice_of(packed[i], usher__v1__pair__pack(&request, packed[i]))};
+		}
+		client_batch_async(fake->client, NULL, items[turn], 6, batch_done, &waits[turn]);
+		WAIT_FOR(atomic_load(&waits[turn].done));
+		for (size_t i = 0; i < 6; i++) {
+			const struct client_result *result = &items[turn][i].result;
+
+			assert_int_equal(result->status.code, ST_OK);
+			const char *value = ((Usher__V1__Pair *)result->reply)->value;
+			assert_int_equal(strspn(value, "x"), strtoul(sizes[turn][i], NULL, 10));
+			client_result_done(&items[turn][i].result);
+		}
+		client_result_done(&waits[turn].result);
+	}
+}
+
 static void
 a_batch_that_memory_answers_needs_no_lane(void **state)
 {
@@ -3344,6 +3461,8 @@ main(void)
 	    cmocka_unit_test(replies_that_wait_for_the_rest_of_their_batch_take_room),
 	    WITH_SERVER(a_batch_whose_replies_are_too_large_together_is_refused),
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
+	    WITH_SERVER(each_item_of_a_batch_is_who_its_own_credential_says),
+	    WITH_SERVER(replies_of_any_size_share_the_message_of_their_batch),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
 	    WITH_SERVER(a_batch_for_memory_alone_leaves_out_what_memory_does_not_have),
