@@ -1,6 +1,7 @@
 /* Closed loop over nng REQ: some connections, some contexts on each, each with one call under way.
- * The same for the echo and for usherd; what is sent is the file's. --mode resolve, batch (of
- * GetContext) or contexts (BatchGetContext) has it look into some replies. */
+ * The same for the echo and for usherd; what is sent is the file's. --mode resolve, together (a
+ * Batch of such), batch (of GetContext) or contexts (BatchGetContext) has it look into some
+ * replies. */
 #include "base/list.h"
 #include "gen/pb/usher/v1/context.pb-c.h"
 #include "line.h"
@@ -56,17 +57,11 @@ resolve_look(struct slice payload)
 }
 
 static void
-item_look(struct slice bytes)
+context_look(struct slice payload)
 {
-	struct response_envelope response;
+	Usher__V1__GetContextReply *reply =
+	    usher__v1__get_context_reply__unpack(NULL, payload.bytes, payload.data);
 
-	if (envelope_parse_response(bytes, &response).code != ST_OK || response.code != ST_OK) {
-		load_complain("nng_load: an item is refused: code %u, %.*s", response.code,
-		    (int)response.reason.bytes, (const char *)response.reason.data);
-		return;
-	}
-	Usher__V1__GetContextReply *reply = usher__v1__get_context_reply__unpack(
-	    NULL, response.payload.bytes, response.payload.data);
 	if (reply && reply->context)
 		block_look(reply->context);
 	else
@@ -75,13 +70,32 @@ item_look(struct slice bytes)
 }
 
 static void
-batch_look(struct slice payload)
+items_look(struct slice payload, void (*look)(struct slice payload))
 {
 	struct wire_reader reader = wire_reader_of(payload);
+	struct response_envelope response;
 	struct slice item;
 
-	while (batch_next(&reader, &item))
-		item_look(item);
+	while (batch_next(&reader, &item)) {
+		if (envelope_parse_response(item, &response).code == ST_OK &&
+		    response.code == ST_OK)
+			look(response.payload);
+		else
+			load_complain("nng_load: an item is refused: code %u, %.*s", response.code,
+			    (int)response.reason.bytes, (const char *)response.reason.data);
+	}
+}
+
+static void
+batch_look(struct slice payload)
+{
+	items_look(payload, context_look);
+}
+
+static void
+together_look(struct slice payload)
+{
+	items_look(payload, resolve_look);
 }
 
 static void
@@ -109,7 +123,8 @@ look_choose(const char *mode)
 	static const struct {
 		const char *name;
 		void (*look)(struct slice payload);
-	} modes[] = {{"resolve", resolve_look}, {"batch", batch_look}, {"contexts", contexts_look}};
+	} modes[] = {{"resolve", resolve_look}, {"batch", batch_look}, {"contexts", contexts_look},
+	    {"together", together_look}};
 
 	if (!mode)
 		return;

@@ -12,6 +12,7 @@
  * Written to FOLDER: seed.sql; NAME.resolve, a Resolve for each user of a group; and if the first
  * group is called "small", of its users also
  *   uncached   the same, from no state that a server has in memory (at_least of another epoch)
+ *   together   a hundred of those in a Batch, each with its own key
  *   victims    the same of the first organisation's alone
  *   batch      a Batch of GetContext for 100 users each
  *   contexts   BatchGetContext for the same
@@ -361,9 +362,9 @@ request_write(
 	free(packed);
 }
 
-static void
-resolve_write(
-    FILE *out, const struct key *key, const struct uuid *user, size_t number, bool is_uncached)
+static uint8_t *
+resolve_make(
+    const struct key *key, const struct uuid *user, size_t number, bool is_uncached, size_t *bytes)
 {
 	Usher__V1__ResolveRequest resolve = USHER__V1__RESOLVE_REQUEST__INIT;
 	char id[UUID_TEXT_BYTES], message[80];
@@ -373,7 +374,17 @@ resolve_write(
 	    "Where is my order %zu, and can it come by Friday?", 4000000 + number);
 	resolve.user_id = id;
 	resolve.message = message;
-	request_write(out, SERVICE "Resolve", key, &resolve, is_uncached);
+	return request_make(SERVICE "Resolve", key, &resolve, is_uncached, bytes);
+}
+
+static void
+resolve_write(FILE *out, const struct key *key, const struct uuid *user, size_t number)
+{
+	size_t bytes;
+	uint8_t *packed = resolve_make(key, user, number, false, &bytes);
+
+	bytes_write(out, packed, bytes);
+	free(packed);
 }
 
 static void
@@ -384,23 +395,68 @@ resolves_write(const struct seed *seed, const struct group *group)
 
 	for (size_t i = 0; i < count; i++)
 		resolve_write(out, key_of(seed, i + i / group->users_count),
-		    &group->users[i % group->users_count], i, false);
+		    &group->users[i % group->users_count], i);
 	file_close(out);
 }
 
+/* As a Batch, whose items say all for themselves. */
 static void
-variants_write(const struct seed *seed, const struct group *group)
+together_write(FILE *out, uint8_t *const *requests, const size_t *bytes, size_t count)
 {
-	FILE *uncached = file_open(seed, "uncached", ""), *victims = file_open(seed, "victims", "");
+	struct request_envelope envelope;
+	size_t payload_bytes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		payload_bytes += wire_item_size(1, bytes[i]);
+	request_envelope_init(&envelope);
+	envelope.method = slice_text(BATCH_METHOD_NAME);
+	envelope.payload = slice_of(NULL, payload_bytes);
+	const size_t whole_bytes = envelope_request_size(&envelope);
+	uint8_t *packed = malloc(whole_bytes);
+	if (!packed)
+		fail("no memory");
+	uint8_t *at = envelope_pack_request(&envelope, packed);
+	for (size_t i = 0; i < count; i++) {
+		at = wire_put_item_head(at, 1, bytes[i]);
+		memcpy(at, requests[i], bytes[i]);
+		at += bytes[i];
+	}
+	bytes_write(out, packed, whole_bytes);
+	free(packed);
+}
+
+static void
+uncached_write(const struct seed *seed, const struct group *group)
+{
+	FILE *alone = file_open(seed, "uncached", ""), *together = file_open(seed, "together", "");
+	uint8_t *requests[ITEMS_MAX];
+	size_t bytes[ITEMS_MAX], count = 0;
 
 	for (size_t i = 0; i < group->users_count; i++) {
-		const struct key *key = key_of(seed, i);
-
-		resolve_write(uncached, key, &group->users[i], i, true);
-		if (key->org == seed->orgs[0])
-			resolve_write(victims, key, &group->users[i], i, false);
+		requests[count] =
+		    resolve_make(key_of(seed, i), &group->users[i], i, true, &bytes[count]);
+		bytes_write(alone, requests[count], bytes[count]);
+		count++;
+		/* All of one size, so that calls are counted by messages. */
+		if (count < ITEMS_MAX && i + 1 < group->users_count)
+			continue;
+		if (count == ITEMS_MAX)
+			together_write(together, requests, bytes, count);
+		while (count > 0)
+			free(requests[--count]);
 	}
-	file_close(uncached);
+	file_close(alone);
+	file_close(together);
+}
+
+static void
+victims_write(const struct seed *seed, const struct group *group)
+{
+	FILE *victims = file_open(seed, "victims", "");
+
+	for (size_t i = 0; i < group->users_count; i++)
+		if (key_of(seed, i)->org == seed->orgs[0])
+			resolve_write(victims, key_of(seed, i), &group->users[i], i);
 	file_close(victims);
 }
 
@@ -603,7 +659,8 @@ main(int argc, char **argv)
 	}
 	file_close(seed.sql);
 	if (strcmp(seed.groups[0].name, "small") == 0) {
-		variants_write(&seed, &seed.groups[0]);
+		uncached_write(&seed, &seed.groups[0]);
+		victims_write(&seed, &seed.groups[0]);
 		batches_write(&seed, &seed.groups[0]);
 		others_write(&seed, &seed.groups[0]);
 	}

@@ -129,7 +129,7 @@ def batch(bench):
                 bench.bin / "bench_nng_load",
                 system.url,
                 system.watched(),
-                ["--requests", system.requests(file), "--connections", 2, "--calls", 2, "--mode", file],
+                ["--requests", system.requests(file), "--connections", 2, "--calls", 4, "--mode", file],
                 items=items,
                 reads=items,
                 system=system,
@@ -147,6 +147,16 @@ def uncached(bench):
     system.ready("small")
     system.pgbench_ready()
     ours = bench.resolve(system, system.requests("uncached"), "Resolve, nothing from memory")
+    together = Peer(
+        f"the same, {BATCH_ITEMS} in a Batch",
+        bench.bin / "bench_nng_load",
+        system.url,
+        system.watched(),
+        ["--requests", system.requests("together"), "--connections", 2, "--calls", 2, "--mode", "together"],
+        items=BATCH_ITEMS,
+        reads=BATCH_ITEMS,
+        system=system,
+    )
     theirs = Pgbench("pgbench -S -M prepared", system, DATABASE_CONNECTIONS, ["-S"])
     with system.second_node(("--cache.bytes", "1MiB")) as (node, url):
         requests = system.requests("small.resolve")
@@ -155,16 +165,19 @@ def uncached(bench):
         small = bench.resolve(system, requests, "Resolve, no room for contexts")
         small.target = url
         small.watched = {"server": lambda: [node.pid], "postgres": system.postgres_pids}
-        bench.rounds([ours, small, theirs], "uncached", bench.short_rounds())
+        bench.rounds([ours, together, small, theirs], "uncached", bench.short_rounds())
     return Result(
         [
             ratio("Resolve, cache off / pgbench -S", ours, theirs, 0.35, 0.6),
+            ratio("Resolve, cache off, by Batch / pgbench -S", together, theirs, 0.35, 0.6),
             ratio("Resolve, cache of 1 MiB / pgbench -S", small, theirs, None, None),
         ],
-        [ours, small, theirs],
+        [ours, together, small, theirs],
         [
             f"{DATABASE_CONNECTIONS} connections to PostgreSQL each; cache off: key and context are read for "
-            "each call; 1 MiB: the context is"
+            "each call; 1 MiB: the context is",
+            f"by Batch: {BATCH_ITEMS} calls in a message, four messages under way; calls/s and CPU are of "
+            "calls, times of messages",
         ],
     )
 
