@@ -61,12 +61,19 @@ bool
 slice_equals_secret(struct slice a, struct slice b)
 {
 	/* volatile, or a compiler may leave the loop at the first difference. */
-	volatile uint8_t difference = 0;
+	volatile uint64_t difference = 0;
+	uint64_t left, right;
+	size_t at = 0;
 
 	if (a.bytes != b.bytes)
 		return false;
-	for (size_t i = 0; i < a.bytes; i++)
-		difference = (uint8_t)(difference | (a.data[i] ^ b.data[i]));
+	for (; a.bytes - at >= sizeof(left); at += sizeof(left)) {
+		memcpy(&left, a.data + at, sizeof(left));
+		memcpy(&right, b.data + at, sizeof(right));
+		difference |= left ^ right;
+	}
+	for (; at < a.bytes; at++)
+		difference |= (uint64_t)(a.data[at] ^ b.data[at]);
 	return difference == 0;
 }
 

@@ -31,10 +31,14 @@ secrets_are_equal_only_in_every_byte(void **state)
 	assert_true(slice_equals_secret(slice_of(a, 64), slice_of(b, 64)));
 	assert_true(slice_equals_secret(SLICE_NONE, SLICE_NONE));
 	assert_false(slice_equals_secret(slice_of(a, 63), slice_of(b, 64)));
-	for (size_t i = 0; i < 64 * 8; i++) {
-		b[i / 8] ^= (uint8_t)(1u << i % 8);
-		assert_false(slice_equals_secret(slice_of(a, 64), slice_of(b, 64)));
-		b[i / 8] ^= (uint8_t)(1u << i % 8);
+	/* Of texts of each length, any bit. */
+	for (size_t bytes = 0; bytes <= 64; bytes++) {
+		assert_true(slice_equals_secret(slice_of(a, bytes), slice_of(b, bytes)));
+		for (size_t i = 0; i < bytes * 8; i++) {
+			b[i / 8] ^= (uint8_t)(1u << i % 8);
+			assert_false(slice_equals_secret(slice_of(a, bytes), slice_of(b, bytes)));
+			b[i / 8] ^= (uint8_t)(1u << i % 8);
+		}
 	}
 }
 
