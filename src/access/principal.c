@@ -74,7 +74,7 @@ principal_need_org(const struct principal *principal)
 		return STATUS_OK;
 	if (principal->is_platform_operator)
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "ORG_MISSING",
-		    "name the organisation to act in (the request's org)");
+		    "name the organisation to act in (the request's org; over HTTP Usher-Org)");
 	return REFUSE_FOR(
 	    ST_FAILED_PRECONDITION, "ORG_MISSING", "no organisation is active in this session");
 }

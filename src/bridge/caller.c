@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "wire/envelope.h"
 
 #include <string.h>
@@ -18,8 +19,8 @@ header_once(const struct visit *visit, const char *name, const char **out)
 {
 	if (http_request_header_count(visit->request, name) > 1)
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "HEADER_REPEATED",
-		    "Authorization, X-API-Key, Idempotency-Key, Usher-Revision and Content-Type "
-		    "may each stand in a request once");
+		    "Authorization, X-API-Key, Idempotency-Key, Usher-Revision, Usher-Org and "
+		    "Content-Type may each stand in a request once");
 	*out = http_request_header(visit->request, name);
 	return STATUS_OK;
 }
@@ -110,6 +111,22 @@ read_revision(struct visit *visit, struct slice *out)
 		return REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_REVISION",
 		    "Usher-Revision must be as it came in a reply");
 	*out = slice_of(revision, bytes);
+	return STATUS_OK;
+}
+
+/* Whether the caller may name one is the server's to say. */
+static status
+read_org(const struct visit *visit, const char **out)
+{
+	struct uuid org_id;
+	const char *value;
+
+	TRY(header_once(visit, "Usher-Org", &value));
+	/* An empty one would be none, and the call go to the caller's own organisation. */
+	if (value && !uuid_parse(slice_text(value), &org_id))
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "MALFORMED_ORG",
+		    "Usher-Org must be the id of an organisation");
+	*out = value;
 	return STATUS_OK;
 }
 
@@ -280,6 +297,7 @@ caller_read(struct visit *visit, struct client_options *out)
 	options.on_behalf_of = key.bytes ? token : SLICE_NONE;
 	TRY(read_idempotency_key(visit, &options.idempotency_key));
 	TRY(read_revision(visit, &options.at_least));
+	TRY(read_org(visit, &options.org));
 	*out = options;
 	return STATUS_OK;
 }

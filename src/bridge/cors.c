@@ -63,8 +63,8 @@ cors_reply_options(struct visit *visit, const char *allow)
 	    origin_allowed(visit->bridge, http_request_header(visit->request, "Origin"))) {
 		visit_header(visit, "Access-Control-Allow-Methods", METHODS_ALL);
 		visit_header(visit, "Access-Control-Allow-Headers",
-		    "Authorization, Content-Type, Idempotency-Key, Traceparent, Usher-Revision, "
-		    "X-API-Key");
+		    "Authorization, Content-Type, Idempotency-Key, Traceparent, Usher-Org, "
+		    "Usher-Revision, X-API-Key");
 		visit_header(visit, "Access-Control-Max-Age", "600");
 	}
 	visit_reply(visit, 204, NULL, SLICE_NONE);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #define KEY "ush_live_bridge_key"
+#define ORG "0190a000-0000-7000-8000-00000000000a"
 
 static struct bridge_fixture fixture;
 
@@ -205,7 +206,7 @@ headers_become_the_envelope(void **state)
 	assert_int_equal(
 	    bridge_ask(&fixture, "POST", "/v1/orgs",
 		"Authorization: bearer  tok.en\r\nIdempotency-Key: \"0123456789abcdef\"\r\n"
-		"Usher-Revision: AAAAAAAAAAEAAAAAAAAAAg\r\n"
+		"Usher-Revision: AAAAAAAAAAEAAAAAAAAAAg\r\nUsher-Org: " ORG "\r\n"
 		"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
 		SLICE_NONE),
 	    201);
@@ -217,6 +218,7 @@ headers_become_the_envelope(void **state)
 	assert_int_equal(call->at_least.bytes, 16);
 	assert_int_equal(call->at_least.data[7], 1);
 	assert_int_equal(call->at_least.data[15], 2);
+	assert_true(slice_equals_text(call->org, ORG));
 	assert_true(slice_equals_text(
 	    call->trace, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
 	assert_int_equal(call->timeout_ms, 5000);
@@ -225,6 +227,9 @@ headers_become_the_envelope(void **state)
 	char id[24];
 	snprintf(id, sizeof id, "%016llx", (unsigned long long)call->call_id);
 	assert_memory_equal(bridge_header(&fixture, "X-Request-Id"), id, 16);
+
+	assert_int_equal(bridge_get(&fixture, "/v1/me", ""), 200);
+	assert_int_equal(upstream_last(&fixture.upstream)->org.bytes, 0);
 }
 
 static void
@@ -295,6 +300,10 @@ headers_that_are_off_are_refused_before_the_call(void **state)
 	    {"Usher-Revision: AAAA\r\n", 400, "MALFORMED_REVISION"},
 	    {"Usher-Revision: !\r\n", 400, "MALFORMED_REVISION"},
 	    {"Usher-Revision: AAAAAAAAAAEAAAAAAAAAAh\r\n", 400, "MALFORMED_REVISION"},
+	    {"Usher-Org: \r\n", 400, "MALFORMED_ORG"},
+	    {"Usher-Org: acme\r\n", 400, "MALFORMED_ORG"},
+	    {"Usher-Org: " ORG ", " ORG "\r\n", 400, "MALFORMED_ORG"},
+	    {"Usher-Org: " ORG "\r\nUsher-Org: " ORG "\r\n", 400, "HEADER_REPEATED"},
 	    {"Idempotency-Key: \r\n", 400, "MALFORMED_IDEMPOTENCY_KEY"},
 	    {"Idempotency-Key: \"0123\"\r\n", 400, "MALFORMED_IDEMPOTENCY_KEY"},
 	};
@@ -644,6 +653,7 @@ only_listed_origins_may_read(void **state)
 	assert_says(bridge_header(&fixture, "Access-Control-Allow-Methods"), "PATCH");
 	assert_says(bridge_header(&fixture, "Access-Control-Allow-Headers"), "Authorization");
 	assert_says(bridge_header(&fixture, "Access-Control-Allow-Headers"), "Content-Type");
+	assert_says(bridge_header(&fixture, "Access-Control-Allow-Headers"), "Usher-Org");
 	assert_string_equal(bridge_header(&fixture, "Access-Control-Max-Age"), "600");
 }
 

@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pb2, timestamp_pb2
 import usher
 from usher import METHODS, Code, Method
 from usher.v1 import envelope_pb2
-from usher_testing import SOURCE, Organisation, System, unverified_token, wait_until
+from usher_testing import SOURCE, Bridge, Organisation, System, unverified_token, wait_until
 from usher_testing.samples import sample
 from usher_testing.tokens import SigningKey
 
@@ -290,6 +290,28 @@ def test_an_operator_acts_in_the_organisation_that_it_names(
 ):
     token = operator.tokens(client).access_token
     check_admitted(method, answer(client, method, org_b, token, org=org_b.org_id))
+
+
+def test_over_http_an_operator_names_it_and_nobody_else_may(
+    bridge: Bridge, client: usher.Client, org_a: Organisation, org_b: Organisation,
+    operator: Organisation,
+):  # fmt: skip
+    path, named = f"/v1/orgs/{org_b.org_id}", {"Usher-Org": org_b.org_id}
+    by_operator = bridge.http(bearer=operator.tokens(client).access_token)
+    assert by_operator.get(path, headers=named).expect(200)["orgId"] == org_b.org_id
+    users = by_operator.get("/v1/users", headers=named).expect(200)["users"]
+    assert {user["orgId"] for user in users} == {org_b.org_id}
+    # Without it the call is about their own.
+    by_operator.get(path).expect(404)
+    for caller in (
+        bridge.http(bearer=org_a.tokens(client).access_token),
+        bridge.http(api_key=org_a.api_key),
+        bridge.http(),
+    ):
+        caller.get(path, headers=named).expect(403, "ORG_NOT_ALLOWED")
+    own = {"Usher-Org": org_a.org_id}
+    by_owner = bridge.http(bearer=org_a.tokens(client).access_token)
+    assert by_owner.get(f"/v1/orgs/{org_a.org_id}", headers=own).expect(200)
 
 
 @each_method(

@@ -345,6 +345,10 @@ HEADERS = {
     "two Usher-Revisions": Row(
         get(b"/v1/me", b"Usher-Revision: x\r\nUsher-Revision: x\r\n"), 400, "HEADER_REPEATED"
     ),
+    "two Usher-Orgs": Row(
+        get(b"/v1/me", b"Usher-Org: x\r\nUsher-Org: x\r\n"), 400, "HEADER_REPEATED"
+    ),
+    "an Usher-Org that is no id": Row(get(b"/v1/me", b"Usher-Org: acme\r\n"), 400, "MALFORMED_ORG"),
     "Basic": Row(
         get(b"/v1/me", b"Authorization: Basic YTpi\r\n"),
         401,
