@@ -10,6 +10,7 @@
 #define PATH_BYTES_MAX 512
 #define URL_BYTES_MAX (64u << 10)
 #define COMMENT_BYTES_MAX (64u << 10)
+#define REVISION_TEXT_BYTES 22 /* 16 bytes in base64url */
 
 /* "/v1/users/{user_id}/x" as "/v1/users/{userId}/x": OpenAPI knows no patterns inside of braces, so
  * a variable's literals stand in front of it. */
@@ -171,6 +172,24 @@ add_query_parameters(struct doc *doc, const struct model_route *route,
 	}
 }
 
+static bool
+takes_org(const struct model_method *method)
+{
+	for (size_t i = 0; i < method->rules->n_access; i++) {
+		if (method->rules->access[i]->rule_case == USHER__V1__ACCESS_RULE__RULE_PLATFORM)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_parameter_ref(struct doc *doc, const char *name)
+{
+	doc_open(doc, NULL, '{');
+	doc_ref(doc, "parameters", name);
+	doc_close(doc, '}');
+}
+
 static status
 add_parameters(struct doc *doc, struct arena *arena, const struct model_route *route)
 {
@@ -178,11 +197,11 @@ add_parameters(struct doc *doc, struct arena *arena, const struct model_route *r
 	TRY(add_path_parameters(doc, arena, route));
 	if (model_route_has_query(route))
 		add_query_parameters(doc, route, route->method->request, "", "");
-	if (route->method->rules->idempotent_by_key) {
-		doc_open(doc, NULL, '{');
-		doc_ref(doc, "parameters", "IdempotencyKey");
-		doc_close(doc, '}');
-	}
+	if (route->method->rules->idempotent_by_key)
+		add_parameter_ref(doc, "IdempotencyKey");
+	if (takes_org(route->method))
+		add_parameter_ref(doc, "Org");
+	add_parameter_ref(doc, "Revision");
 	doc_close(doc, ']');
 	return STATUS_OK;
 }
@@ -223,6 +242,29 @@ add_body(struct doc *doc, const struct model_route *route)
 }
 
 static void
+add_header_ref(struct doc *doc, const char *header, const char *name)
+{
+	doc_open(doc, header, '{');
+	doc_ref(doc, "headers", name);
+	doc_close(doc, '}');
+}
+
+static void
+add_reply_headers(struct doc *doc, const Usher__V1__MethodRules *rules)
+{
+	bool writes = rules->effect != USHER__V1__EFFECT__EFFECT_READ || *rules->write_with;
+
+	if (!writes && !rules->idempotent_by_key)
+		return;
+	doc_open(doc, "headers", '{');
+	if (writes)
+		add_header_ref(doc, "Usher-Revision", "Revision");
+	if (rules->idempotent_by_key)
+		add_header_ref(doc, "Idempotent-Replayed", "Replayed");
+	doc_close(doc, '}');
+}
+
+static void
 add_responses(struct doc *doc, const struct model_route *route)
 {
 	char code[16];
@@ -231,6 +273,7 @@ add_responses(struct doc *doc, const struct model_route *route)
 	doc_open(doc, "responses", '{');
 	doc_open(doc, code, '{');
 	doc_text(doc, "description", "Done.");
+	add_reply_headers(doc, route->method->rules);
 	open_json_content(doc, "application/json");
 	schema_ref(doc, route->method->reply);
 	close_json_content(doc);
@@ -313,27 +356,102 @@ add_paths(struct doc *doc, const struct model *model, struct strbuf *url)
 	return STATUS_OK;
 }
 
+/* What the bridge reads in a request's headers, and writes into a reply's. */
+struct header_doc {
+	const char *name; /* of the component */
+	const char *header;
+	const char *description;
+	const char *type, *format;  /* format: or NULL */
+	int length_min, length_max; /* 0: not said */
+};
+
+static const struct header_doc request_headers[] = {
+    {.name = "IdempotencyKey",
+	.header = "Idempotency-Key",
+	.description = "16 to 128 random characters. A repeat under the same key gets the first "
+		       "answer again.",
+	.type = "string",
+	.length_min = 16,
+	.length_max = 128},
+    {.name = "Org",
+	.header = "Usher-Org",
+	.description = "The organisation to act in; for operators of the platform alone. Without "
+		       "it: the one that is active in their session, and for operations the "
+		       "platform's own.",
+	.type = "string",
+	.format = "uuid"},
+    {.name = "Revision",
+	.header = "Usher-Revision",
+	.description = "As it came in a reply: the answer is from no state older than that.",
+	.type = "string",
+	.length_min = REVISION_TEXT_BYTES,
+	.length_max = REVISION_TEXT_BYTES},
+};
+
+static const struct header_doc reply_headers[] = {
+    {.name = "Revision",
+	.header = "Usher-Revision",
+	.description = "The state that contains what was written.",
+	.type = "string",
+	.length_min = REVISION_TEXT_BYTES,
+	.length_max = REVISION_TEXT_BYTES},
+    {.name = "Replayed",
+	.header = "Idempotent-Replayed",
+	.description = "\"true\": the first answer under that idempotency key, given again.",
+	.type = "string"},
+    {.name = "RetryAfter",
+	.header = "Retry-After",
+	.description = "Seconds after which to come again, where that is known.",
+	.type = "integer"},
+};
+
+static void
+add_header_schema(struct doc *doc, const struct header_doc *header)
+{
+	doc_text(doc, "description", header->description);
+	doc_open(doc, "schema", '{');
+	doc_text(doc, "type", header->type);
+	if (header->format)
+		doc_text(doc, "format", header->format);
+	if (header->length_min)
+		doc_number(doc, "minLength", header->length_min);
+	if (header->length_max)
+		doc_number(doc, "maxLength", header->length_max);
+	doc_close(doc, '}');
+}
+
+static void
+add_header_components(struct doc *doc)
+{
+	doc_open(doc, "parameters", '{');
+	for (size_t i = 0; i < sizeof request_headers / sizeof request_headers[0]; i++) {
+		doc_open(doc, request_headers[i].name, '{');
+		doc_text(doc, "name", request_headers[i].header);
+		doc_text(doc, "in", "header");
+		add_header_schema(doc, &request_headers[i]);
+		doc_close(doc, '}');
+	}
+	doc_close(doc, '}');
+	doc_open(doc, "headers", '{');
+	for (size_t i = 0; i < sizeof reply_headers / sizeof reply_headers[0]; i++) {
+		doc_open(doc, reply_headers[i].name, '{');
+		add_header_schema(doc, &reply_headers[i]);
+		doc_close(doc, '}');
+	}
+	doc_close(doc, '}');
+}
+
 static void
 add_components(struct doc *doc)
 {
-	doc_open(doc, "parameters", '{');
-	doc_open(doc, "IdempotencyKey", '{');
-	doc_text(doc, "name", "Idempotency-Key");
-	doc_text(doc, "in", "header");
-	doc_text(doc, "description",
-	    "16 to 128 random characters. A repeat under the same key gets the first answer "
-	    "again.");
-	doc_open(doc, "schema", '{');
-	doc_text(doc, "type", "string");
-	doc_number(doc, "minLength", 16);
-	doc_number(doc, "maxLength", 128);
-	doc_close(doc, '}');
-	doc_close(doc, '}');
-	doc_close(doc, '}');
+	add_header_components(doc);
 
 	doc_open(doc, "responses", '{');
 	doc_open(doc, "Problem", '{');
 	doc_text(doc, "description", "It was refused, or failed.");
+	doc_open(doc, "headers", '{');
+	add_header_ref(doc, "Retry-After", "RetryAfter");
+	doc_close(doc, '}');
 	open_json_content(doc, "application/problem+json");
 	doc_ref(doc, "schemas", "Problem");
 	close_json_content(doc);
