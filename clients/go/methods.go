@@ -291,9 +291,9 @@ func (s OpsService) GetDescriptors(ctx context.Context, request *usherv1.GetDesc
 	return reply, nil
 }
 
-var opsGetStatus = method{"usher.v1.OpsService/GetStatus", 0xe0e20d9d, 5000, 1048576, effectRead, false, ""}
+var opsGetStatus = method{"usher.v1.OpsService/GetStatus", 0xe0e20d9d, 60000, 1048576, effectRead, false, ""}
 
-// GetStatus: Where it is connected, what is in there, and how it is doing.
+// GetStatus: Where it is connected, what is in there, and how it is doing. Exact counts may take long.
 func (s OpsService) GetStatus(ctx context.Context, request *usherv1.GetStatusRequest, options ...Option) (*usherv1.GetStatusReply, error) {
 	reply := new(usherv1.GetStatusReply)
 	if err := s.client.call(ctx, &opsGetStatus, request, reply, options); err != nil {

@@ -28,7 +28,7 @@ const struct client_method ops_get_status_method = {
 	.name = "usher.v1.OpsService/GetStatus",
 	.request = &usher__v1__get_status_request__descriptor,
 	.reply = &usher__v1__get_status_reply__descriptor,
-	.deadline_ms = 5000,
+	.deadline_ms = 60000,
 	.bytes_max = 1048576,
 	.effect = CLIENT_READ,
 };

@@ -48,7 +48,7 @@ ops_get_descriptors_reply(const struct client_result *result)
 	return (const Usher__V1__GetDescriptorsReply *)result->reply;
 }
 
-/* Where it is connected, what is in there, and how it is doing. */
+/* Where it is connected, what is in there, and how it is doing. Exact counts may take long. */
 static inline status
 ops_get_status_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetStatusRequest *request, struct client_result *result)

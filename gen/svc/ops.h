@@ -26,7 +26,7 @@ status ops_get_descriptors(const struct ops_env *env, struct rpc_call *call,
 status ops_get_descriptors_cached(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__GetDescriptorsRequest *req, Usher__V1__GetDescriptorsReply *reply);
 
-/* Where it is connected, what is in there, and how it is doing. */
+/* Where it is connected, what is in there, and how it is doing. Exact counts may take long. */
 status ops_get_status(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__GetStatusRequest *req, Usher__V1__GetStatusReply *reply);
 

@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import usher
 from usher.v1 import auth_pb2, common_pb2, context_pb2
 from usher_testing import Bridge, Http, Node, Organisation, System, unverified_token, wait_until
+from usher_testing.locks import TableLock
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -529,6 +531,22 @@ def test_operators_see_the_status(system: System, node: Node, client: usher.Clie
     assert abs(status.clock_ahead_ms) < 5000
     http.by(bearer=operator.tokens(client).access_token).get("/v1/ops/status").expect(200)
     http.get("/v1/ops/status").expect(401)
+
+
+def test_exact_counts_may_take_longer_than_calls_do_by_themselves(
+    system: System, client: usher.Client
+):
+    ops = system.operator("counts@example.com").owner(client).ops
+    late = (
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'usher_app' AND"
+        " wait_event_type = 'Lock' AND now() - query_start > interval '5.5 s'"
+    )
+    with ThreadPoolExecutor() as threads:
+        with TableLock(system, "usher.conversations"):
+            asked = threads.submit(ops.get_status, exact_counts=True)
+            wait_until(lambda: system.database.sql(late) == "1", "it has waited that long", 20)
+        tables = {table.name.removeprefix("usher."): table for table in asked.result().tables}
+    assert not tables["conversations"].estimated
 
 
 def test_audit_keeps_what_a_caller_calls_itself(

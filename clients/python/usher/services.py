@@ -954,7 +954,7 @@ class OpsService(BlockingService):
         *,
         exact_counts: bool | None = None,
     ) -> ops_pb2.GetStatusReply:
-        """Where it is connected, what is in there, and how it is doing."""
+        """Where it is connected, what is in there, and how it is doing. Exact counts may take long."""
         return self._call(
             ops_pb2.GetStatusReply,
             "usher.v1.OpsService/GetStatus",
@@ -1134,7 +1134,7 @@ class AsyncOpsService(AsyncService):
         *,
         exact_counts: bool | None = None,
     ) -> ops_pb2.GetStatusReply:
-        """Where it is connected, what is in there, and how it is doing."""
+        """Where it is connected, what is in there, and how it is doing. Exact counts may take long."""
         return await self._call(
             ops_pb2.GetStatusReply,
             "usher.v1.OpsService/GetStatus",
