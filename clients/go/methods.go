@@ -399,7 +399,7 @@ func (c *Client) Org() OrgService { return OrgService{c} }
 
 var orgCreateOrg = method{"usher.v1.OrgService/CreateOrg", 0x046215b3, 5000, 1048576, effectWrite, true, ""}
 
-// CreateOrg: Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+// CreateOrg: Make an organisation; the caller becomes its owner. With an org_id that exists
 // and the same content, the answer is the organisation as it is.
 // Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
 // TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write).

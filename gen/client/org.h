@@ -13,7 +13,7 @@ extern const struct client_method org_create_org_method;
 extern const struct client_method org_get_org_method;
 extern const struct client_method org_list_members_method;
 
-/* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+/* Make an organisation; the caller becomes its owner. With an org_id that exists
  * and the same content, the answer is the organisation as it is.
  * Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
  * TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write). */

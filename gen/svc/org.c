@@ -12,7 +12,6 @@ call_org_create_org(const void *env, struct rpc_call *call,
 
 static const struct access_rule access_org_create_org[] = {
 	{ACCESS_ACCOUNT, ""},
-	{ACCESS_PLATFORM, "orgs.write"},
 };
 
 static status
@@ -52,7 +51,7 @@ static const struct rpc_method methods[] = {
 		.deadline_ms = 5000,
 		.bytes_max = 1048576,
 		.access = access_org_create_org,
-		.access_count = 2,
+		.access_count = 1,
 		.request_meta = &meta_usher_v1_create_org_request,
 		.reply_meta = &meta_usher_v1_org,
 		.request = &usher__v1__create_org_request__descriptor,

@@ -12,7 +12,7 @@ struct rpc_call;
 
 extern const struct rpc_service org_service;
 
-/* Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+/* Make an organisation; the caller becomes its owner. With an org_id that exists
  * and the same content, the answer is the organisation as it is.
  * Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
  * TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write). */

@@ -31,7 +31,7 @@ const struct permission_row permission_catalogue[] = {
 	ROW("ops.status", "SP", "See how the servers and the database are doing."),
 	ROW("org.read", "OAMK", "See the organisation itself."),
 	ROW("orgs.read", "P", "See any organisation and its members."),
-	ROW("orgs.write", "P", "Make organisations."),
+	ROW("orgs.write", "P", "Make any number of organisations."),
 	ROW("profiles.read", "OAP", "Read profiles of the organisation's users."),
 	ROW("profiles.write", "OAP", "Write profiles of the organisation's users."),
 	ROW("tokens.introspect", "OAKP", "Ask whose a token or key is."),

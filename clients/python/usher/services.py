@@ -1290,7 +1290,7 @@ class OrgService(BlockingService):
         slug: str | None = None,
         display_name: str | None = None,
     ) -> org_pb2.Org:
-        """Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+        """Make an organisation; the caller becomes its owner. With an org_id that exists
         and the same content, the answer is the organisation as it is.
         Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
         TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write)."""
@@ -1355,7 +1355,7 @@ class AsyncOrgService(AsyncService):
         slug: str | None = None,
         display_name: str | None = None,
     ) -> org_pb2.Org:
-        """Make an organisation; the caller, if a login, becomes its owner. With an org_id that exists
+        """Make an organisation; the caller becomes its owner. With an org_id that exists
         and the same content, the answer is the organisation as it is.
         Errors: ALREADY_EXISTS (that id or slug, other content or another's), RESOURCE_EXHAUSTED
         TOO_MANY_ORGS (an account makes 100, unless it is an operator's with orgs.write)."""

@@ -16,7 +16,7 @@ struct create_ask {
 	bool slug_is_given;
 	char slug[SLUG_BYTES_MAX + 1];
 	const char *display_name;
-	const struct uuid *creator; /* NULL: no login */
+	const struct uuid *creator; /* the caller's account */
 };
 
 static status
@@ -39,8 +39,7 @@ create_check(struct rpc_call *call, const Usher__V1__CreateOrgRequest *req, stru
 		snprintf(out->slug, sizeof(out->slug), "%s", req->slug);
 	else
 		slug_from_name(req->display_name, out->slug);
-	if (call->principal->kind == PRINCIPAL_LOGIN)
-		out->creator = &call->principal->account_id;
+	out->creator = &call->principal->account_id;
 	return STATUS_OK;
 }
 
@@ -124,8 +123,6 @@ owner_add(struct rpc_call *call, const struct create_ask *ask)
 	struct uuid user_id;
 	ROWS_AUTO rows = {0};
 
-	if (!ask->creator)
-		return STATUS_OK;
 	TRY(check_count(call, ask->creator));
 	TRY(uuid_make(call->clock, call->rand, &user_id));
 	TRY(STORE_QUERY(call->conn, STMT_ORG_ADD_OWNER, &rows, p_uuid(&ask->id), p_uuid(&user_id),
@@ -163,7 +160,7 @@ org_create(struct rpc_call *call, const struct create_ask *ask, Usher__V1__Org *
 	return REFUSE_FOR(ST_ALREADY_EXISTS, "SLUG_TAKEN", "another organisation has that slug");
 }
 
-/* CreateOrg: make an organisation; the caller, if a login, becomes its owner.
+/* CreateOrg: make an organisation; the caller, a login, becomes its owner.
  * Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS (that id or slug, other content or another's),
  *         RESOURCE_EXHAUSTED TOO_MANY_ORGS. */
 status

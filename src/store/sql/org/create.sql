@@ -1,6 +1,6 @@
 -- Make an organisation; no row when its id or its slug is taken.
 -- scope: platform
--- in: id uuid, slug text, display_name text, created_by uuid?
+-- in: id uuid, slug text, display_name text, created_by uuid
 -- out: id uuid, slug text, display_name text, version int8, created_at timestamptz
 INSERT INTO usher.orgs (id, slug, display_name, created_by)
 VALUES ($1, $2, $3, $4)
