@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+import usher
 from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
 
 DOC = (SOURCE / "docs/operations.md").read_text()
@@ -22,7 +25,7 @@ FIGURE = re.compile(r"\b(?:usher|process)_[a-z_]+\b")
 def figures(system: System, org_a: Organisation) -> set[str]:
     """The names of all figures of a node and a bridge that have worked."""
     port = free_port()
-    node: Node = system.node(metrics__listen=f"127.0.0.1:{port}")
+    node: Node = system.node("figures", metrics__listen=f"127.0.0.1:{port}")
     bridge = system.bridge(node)
     assert bridge.http(api_key=org_a.api_key).post(
         f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "Hello"}
@@ -36,6 +39,69 @@ def figures(system: System, org_a: Organisation) -> set[str]:
 def test_every_figure_is_explained_and_every_one_explained_is_there(figures: set[str]):
     explained = set(re.findall(r"^\| `(\w+)` \|", DOC, re.MULTILINE))
     assert explained == figures
+
+
+_, _, SECTION = DOC.partition("\n## Take somebody's access away\n")
+SECTION = SECTION.partition("\n## ")[0]
+RECIPE = "".join(re.findall(r"^    .*\n", SECTION, re.MULTILINE))
+DISABLING = re.findall(
+    r"^\| (\w+) \| `(usher\.\w+ SET [^`]*)` \| `(\d+, [^`]*)` \|", SECTION, re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("what", "update", "values"), DISABLING, ids=[row[0] for row in DISABLING])
+def test_what_is_disabled_by_hand_is_refused_and_given_back(
+    what: str, update: str, values: str, system: System, node: Node
+):
+    """By a node that has it all in memory."""
+    org = system.organisation(f"disabled-{what}")
+    client = node.client()
+    keyed, owner = org.keyed(client), org.owner(client)
+    account_id = org.tokens(client).account_id
+
+    def outcome(call: Callable[[], Any]) -> str:
+        try:
+            call()
+        except usher.Error as error:
+            return error.reason
+        return "OK"
+
+    def outcomes() -> tuple[str, str, str]:
+        return (
+            outcome(lambda: keyed.context.resolve(user_id=org.user_id)),
+            outcome(owner.user.get_me),
+            outcome(lambda: owner.context.resolve(chatbot_id=org.chatbot_id)),
+        )
+
+    def run(update: str) -> None:
+        text = RECIPE.replace(DISABLING[0][1], update).replace(DISABLING[0][2], values)
+        names = {
+            "USER": org.user_id, "ACCOUNT": account_id, "CHATBOT": org.chatbot_id, "ORG": org.org_id,
+        }  # fmt: skip
+        for name, id in names.items():
+            text = text.replace(f"'{name}'", f"'{id}'")
+        system.database.sql(text)
+
+    wait_until(
+        lambda: keyed.context.resolve(user_id=org.user_id).from_memory, "it is in memory", 10
+    )
+    assert outcomes() == ("OK", "OK", "OK")
+    run(update)
+    refused = {
+        "user": ("USER_DISABLED", "CREDENTIAL_INVALID", "CREDENTIAL_INVALID"),
+        "account": ("OK", "CREDENTIAL_INVALID", "CREDENTIAL_INVALID"),
+        "chatbot": ("CREDENTIAL_INVALID", "OK", "CHATBOT_DISABLED"),
+        "organisation": ("CREDENTIAL_INVALID", "CREDENTIAL_INVALID", "CREDENTIAL_INVALID"),
+    }[what]
+    wait_until(lambda: outcomes() == refused, "it is refused", 10)
+    back = update.replace("status = 2", "status = 1")
+    run(back.replace("disabled_at = now()", "disabled_at = NULL"))
+    wait_until(lambda: outcomes() == ("OK", "OK", "OK"), "it is given back", 10)
+
+
+def test_four_things_can_be_disabled_by_hand():
+    assert [row[0] for row in DISABLING] == ["user", "account", "chatbot", "organisation"]
+    assert DISABLING[0][1] in RECIPE and DISABLING[0][2] in RECIPE
 
 
 def test_connections_are_counted_as_the_database_counts_them(system: System):
