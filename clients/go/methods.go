@@ -70,6 +70,7 @@ func (s AuthService) Refresh(ctx context.Context, request *usherv1.RefreshReques
 var authLogout = method{"usher.v1.AuthService/Logout", 0x5e7dba2f, 5000, 1048576, effectRestrict, false, ""}
 
 // Logout: End the caller's session: when this is answered, no node accepts its tokens any more.
+// Errors: UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call).
 func (s AuthService) Logout(ctx context.Context, request *usherv1.LogoutRequest, options ...Option) (*usherv1.LogoutReply, error) {
 	reply := new(usherv1.LogoutReply)
 	if err := s.client.call(ctx, &authLogout, request, reply, options); err != nil {
@@ -109,7 +110,10 @@ func (c *Client) Context() ContextService { return ContextService{c} }
 
 var contextCreateChatbot = method{"usher.v1.ContextService/CreateChatbot", 0x500588fd, 5000, 1048576, effectWrite, true, ""}
 
-// CreateChatbot: usher.v1.ContextService/CreateChatbot
+// CreateChatbot: Make a chatbot. With a chatbot_id that exists and the same content, the answer is the chatbot
+// as it is.
+// Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS CHATBOT_EXISTS (that id, with other content)
+// or ALIAS_TAKEN.
 func (s ContextService) CreateChatbot(ctx context.Context, request *usherv1.CreateChatbotRequest, options ...Option) (*usherv1.Chatbot, error) {
 	reply := new(usherv1.Chatbot)
 	if err := s.client.call(ctx, &contextCreateChatbot, request, reply, options); err != nil {
@@ -120,7 +124,8 @@ func (s ContextService) CreateChatbot(ctx context.Context, request *usherv1.Crea
 
 var contextGetChatbot = method{"usher.v1.ContextService/GetChatbot", 0xe7d485f5, 5000, 1048576, effectRead, false, ""}
 
-// GetChatbot: chatbot_id may be an alias.
+// GetChatbot: One chatbot of the organisation. chatbot_id may be an alias.
+// Errors: NOT_FOUND.
 func (s ContextService) GetChatbot(ctx context.Context, request *usherv1.GetChatbotRequest, options ...Option) (*usherv1.Chatbot, error) {
 	reply := new(usherv1.Chatbot)
 	if err := s.client.call(ctx, &contextGetChatbot, request, reply, options); err != nil {
@@ -205,8 +210,11 @@ func (s ContextService) PutProfile(ctx context.Context, request *usherv1.PutProf
 var contextAppendTurns = method{"usher.v1.ContextService/AppendTurns", 0xb1cd7ba2, 5000, 1048576, effectWrite, true, ""}
 
 // AppendTurns: Append to a conversation; made if it does not exist.
-// Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
-// SEQUENCE_MISMATCH (expect_seq is not the next one).
+// Errors: INVALID_ARGUMENT USER_MISSING (a new conversation, and no user is named or implied),
+// NOT_FOUND (chatbot, user), PERMISSION_DENIED USER_NOT_ALLOWED (another user than the caller may
+// touch), FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+// CONVERSATION_AMBIGUOUS (it is one's id and another's name), ABORTED SEQUENCE_MISMATCH
+// (expect_seq is not the next one).
 func (s ContextService) AppendTurns(ctx context.Context, request *usherv1.AppendTurnsRequest, options ...Option) (*usherv1.AppendTurnsReply, error) {
 	reply := new(usherv1.AppendTurnsReply)
 	if err := s.client.call(ctx, &contextAppendTurns, request, reply, options); err != nil {
@@ -232,7 +240,12 @@ var contextResolve = method{"usher.v1.ContextService/Resolve", 0x0583b8ea, 5000,
 // Resolve: The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
 // trip. With a conversation the message is appended to it (a write, durable when answered), for
 // those who may AppendTurns.
-// Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after.
+// Errors: INVALID_ARGUMENT (shape), or USER_MISSING (none is named, and the credential implies
+// none); NOT_FOUND (chatbot, user); PERMISSION_DENIED USER_NOT_ALLOWED (another user than the
+// caller may touch) or PERMISSION_MISSING (a message to store, and no right to);
+// FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+// CONVERSATION_AMBIGUOUS (it is one's id and another's name); RESOURCE_EXHAUSTED QUOTA_EXCEEDED
+// with retry_after_ms.
 func (s ContextService) Resolve(ctx context.Context, request *usherv1.ResolveRequest, options ...Option) (*usherv1.ResolveReply, error) {
 	reply := new(usherv1.ResolveReply)
 	if err := s.client.call(ctx, &contextResolve, request, reply, options); err != nil {
@@ -244,6 +257,7 @@ func (s ContextService) Resolve(ctx context.Context, request *usherv1.ResolveReq
 var contextGetContext = method{"usher.v1.ContextService/GetContext", 0xab02dc41, 5000, 1048576, effectRead, false, ""}
 
 // GetContext: The block alone, for a user.
+// Errors: Resolve's, without those of storing (PERMISSION_MISSING, CONVERSATION_AMBIGUOUS).
 func (s ContextService) GetContext(ctx context.Context, request *usherv1.GetContextRequest, options ...Option) (*usherv1.GetContextReply, error) {
 	reply := new(usherv1.GetContextReply)
 	if err := s.client.call(ctx, &contextGetContext, request, reply, options); err != nil {
@@ -254,7 +268,10 @@ func (s ContextService) GetContext(ctx context.Context, request *usherv1.GetCont
 
 var contextBatchGetContext = method{"usher.v1.ContextService/BatchGetContext", 0x3eb57f4d, 5000, 1048576, effectRead, false, ""}
 
-// BatchGetContext: Blocks for up to 100 users; one that is not found has found = false.
+// BatchGetContext: Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+// Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
+// any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
+// retry_after_ms.
 func (s ContextService) BatchGetContext(ctx context.Context, request *usherv1.BatchGetContextRequest, options ...Option) (*usherv1.BatchGetContextReply, error) {
 	reply := new(usherv1.BatchGetContextReply)
 	if err := s.client.call(ctx, &contextBatchGetContext, request, reply, options); err != nil {
@@ -329,12 +346,13 @@ func (s OpsService) RunJob(ctx context.Context, request *usherv1.RunJobRequest, 
 var opsStartOperation = method{"usher.v1.OpsService/StartOperation", 0xf21c78d8, 5000, 1048576, effectWrite, true, ""}
 
 // StartOperation: Begin long work; servers do it, any of them, and another goes on where one has died.
-// Operations belong to the organisation that the envelope names; without one, and for kinds that
-// concern the whole platform, to the platform's own.
+// Operations belong to the organisation that the envelope names; without one, to the platform's
+// own. A kind that concerns the whole platform is refused for any other.
 // Kind "db_check": what is wrong with the database itself; parameters {"quick": true} for the schema
 // alone. Each item of its result has finding, object, message, remedy and perhaps rows.
-// Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
-// (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`).
+// Errors: INVALID_ARGUMENT (no such kind, its parameters, not for that organisation), NOT_FOUND
+// (the organisation), RESOURCE_EXHAUSTED OPERATIONS_OPEN (as many as there may be are open),
+// FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`).
 func (s OpsService) StartOperation(ctx context.Context, request *usherv1.StartOperationRequest, options ...Option) (*usherv1.Operation, error) {
 	reply := new(usherv1.Operation)
 	if err := s.client.call(ctx, &opsStartOperation, request, reply, options); err != nil {
@@ -345,7 +363,8 @@ func (s OpsService) StartOperation(ctx context.Context, request *usherv1.StartOp
 
 var opsGetOperation = method{"usher.v1.OpsService/GetOperation", 0xe6e15858, 5000, 1048576, effectRead, false, ""}
 
-// GetOperation: Errors: NOT_FOUND (or another organisation's).
+// GetOperation: How far an operation is.
+// Errors: NOT_FOUND (or another organisation's), FAILED_PRECONDITION NO_SYSTEM_ORG.
 func (s OpsService) GetOperation(ctx context.Context, request *usherv1.GetOperationRequest, options ...Option) (*usherv1.Operation, error) {
 	reply := new(usherv1.Operation)
 	if err := s.client.call(ctx, &opsGetOperation, request, reply, options); err != nil {
@@ -357,6 +376,7 @@ func (s OpsService) GetOperation(ctx context.Context, request *usherv1.GetOperat
 var opsListOperations = method{"usher.v1.OpsService/ListOperations", 0xe6e1b7df, 5000, 1048576, effectRead, false, ""}
 
 // ListOperations: The newest first.
+// Errors: FAILED_PRECONDITION NO_SYSTEM_ORG.
 func (s OpsService) ListOperations(ctx context.Context, request *usherv1.ListOperationsRequest, options ...Option) (*usherv1.ListOperationsReply, error) {
 	reply := new(usherv1.ListOperationsReply)
 	if err := s.client.call(ctx, &opsListOperations, request, reply, options); err != nil {
@@ -369,7 +389,7 @@ var opsCancelOperation = method{"usher.v1.OpsService/CancelOperation", 0x20ad6fd
 
 // CancelOperation: End it: at once when nobody has begun, otherwise after the step that is under way. What it found
 // until then stays. One that has ended stays as it is.
-// Errors: NOT_FOUND.
+// Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG.
 func (s OpsService) CancelOperation(ctx context.Context, request *usherv1.CancelOperationRequest, options ...Option) (*usherv1.Operation, error) {
 	reply := new(usherv1.Operation)
 	if err := s.client.call(ctx, &opsCancelOperation, request, reply, options); err != nil {
@@ -382,7 +402,7 @@ var opsReadOperationResult = method{"usher.v1.OpsService/ReadOperationResult", 0
 
 // ReadOperationResult: What it has found so far, in the order in which it was found. While it runs, the last page may
 // not be the last for ever.
-// Errors: NOT_FOUND.
+// Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG.
 func (s OpsService) ReadOperationResult(ctx context.Context, request *usherv1.ReadOperationResultRequest, options ...Option) (*usherv1.ReadOperationResultReply, error) {
 	reply := new(usherv1.ReadOperationResultReply)
 	if err := s.client.call(ctx, &opsReadOperationResult, request, reply, options); err != nil {
@@ -413,7 +433,8 @@ func (s OrgService) CreateOrg(ctx context.Context, request *usherv1.CreateOrgReq
 
 var orgGetOrg = method{"usher.v1.OrgService/GetOrg", 0xe3b9be9d, 5000, 1048576, effectRead, false, ""}
 
-// GetOrg: Errors: NOT_FOUND (or another organisation's).
+// GetOrg: The organisation that the call is about: the caller's own, or the one that an operator names.
+// Errors: NOT_FOUND (any other).
 func (s OrgService) GetOrg(ctx context.Context, request *usherv1.GetOrgRequest, options ...Option) (*usherv1.Org, error) {
 	reply := new(usherv1.Org)
 	if err := s.client.call(ctx, &orgGetOrg, request, reply, options); err != nil {
@@ -425,7 +446,8 @@ func (s OrgService) GetOrg(ctx context.Context, request *usherv1.GetOrgRequest, 
 var orgListMembers = method{"usher.v1.OrgService/ListMembers", 0x861c4daa, 5000, 1048576, effectRead, false, ""}
 
 // ListMembers: Users of the organisation that have an account, with their roles.
-// Errors: PERMISSION_DENIED (for one user alone).
+// Errors: NOT_FOUND (any organisation but the one that the call is about), PERMISSION_DENIED
+// USER_NOT_ALLOWED (for one user alone).
 func (s OrgService) ListMembers(ctx context.Context, request *usherv1.ListMembersRequest, options ...Option) (*usherv1.ListMembersReply, error) {
 	reply := new(usherv1.ListMembersReply)
 	if err := s.client.call(ctx, &orgListMembers, request, reply, options); err != nil {
@@ -489,10 +511,11 @@ func (s UserService) ListUsers(ctx context.Context, request *usherv1.ListUsersRe
 var userUpsertUser = method{"usher.v1.UserService/UpsertUser", 0x61012a94, 5000, 1048576, effectWrite, true, ""}
 
 // UpsertUser: Make a user, or change the one that has this id or external_id. Fields that are absent from
-// update_mask stay; without a mask, those that are not empty are written. Taking a user's access
-// away is DisableUser's, not this method's: status is not writable here.
-// Errors: INVALID_ARGUMENT (neither id), ALREADY_EXISTS (external_id is another user's),
-// ABORTED VERSION_MISMATCH.
+// update_mask stay; without a mask, those that are not empty are written. status is not writable
+// here, and no method takes a user's access away yet: docs/operations.md says how it is done.
+// Errors: INVALID_ARGUMENT (neither id), PERMISSION_DENIED USER_NOT_ALLOWED (another user than
+// the caller may touch), NOT_FOUND (expect_version of a user who is not there), ALREADY_EXISTS
+// EXTERNAL_ID_TAKEN (external_id is another user's), ABORTED VERSION_MISMATCH.
 func (s UserService) UpsertUser(ctx context.Context, request *usherv1.UpsertUserRequest, options ...Option) (*usherv1.UpsertUserReply, error) {
 	reply := new(usherv1.UpsertUserReply)
 	if err := s.client.call(ctx, &userUpsertUser, request, reply, options); err != nil {

@@ -83,7 +83,8 @@ auth_refresh_reply(const struct client_result *result)
 	return (const Usher__V1__Tokens *)result->reply;
 }
 
-/* End the caller's session: when this is answered, no node accepts its tokens any more. */
+/* End the caller's session: when this is answered, no node accepts its tokens any more.
+ * Errors: UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call). */
 static inline status
 auth_logout_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__LogoutRequest *request, struct client_result *result)

@@ -23,6 +23,10 @@ extern const struct client_method context_resolve_method;
 extern const struct client_method context_get_context_method;
 extern const struct client_method context_batch_get_context_method;
 
+/* Make a chatbot. With a chatbot_id that exists and the same content, the answer is the chatbot
+ * as it is.
+ * Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS CHATBOT_EXISTS (that id, with other content)
+ * or ALIAS_TAKEN. */
 static inline status
 context_create_chatbot_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CreateChatbotRequest *request, struct client_result *result)
@@ -36,7 +40,8 @@ context_create_chatbot_reply(const struct client_result *result)
 	return (const Usher__V1__Chatbot *)result->reply;
 }
 
-/* chatbot_id may be an alias. */
+/* One chatbot of the organisation. chatbot_id may be an alias.
+ * Errors: NOT_FOUND. */
 static inline status
 context_get_chatbot_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetChatbotRequest *request, struct client_result *result)
@@ -142,8 +147,11 @@ context_put_profile_reply(const struct client_result *result)
 }
 
 /* Append to a conversation; made if it does not exist.
- * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
- * SEQUENCE_MISMATCH (expect_seq is not the next one). */
+ * Errors: INVALID_ARGUMENT USER_MISSING (a new conversation, and no user is named or implied),
+ * NOT_FOUND (chatbot, user), PERMISSION_DENIED USER_NOT_ALLOWED (another user than the caller may
+ * touch), FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+ * CONVERSATION_AMBIGUOUS (it is one's id and another's name), ABORTED SEQUENCE_MISMATCH
+ * (expect_seq is not the next one). */
 static inline status
 context_append_turns_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__AppendTurnsRequest *request, struct client_result *result)
@@ -175,7 +183,12 @@ context_list_turns_reply(const struct client_result *result)
 /* The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
  * trip. With a conversation the message is appended to it (a write, durable when answered), for
  * those who may AppendTurns.
- * Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after. */
+ * Errors: INVALID_ARGUMENT (shape), or USER_MISSING (none is named, and the credential implies
+ * none); NOT_FOUND (chatbot, user); PERMISSION_DENIED USER_NOT_ALLOWED (another user than the
+ * caller may touch) or PERMISSION_MISSING (a message to store, and no right to);
+ * FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+ * CONVERSATION_AMBIGUOUS (it is one's id and another's name); RESOURCE_EXHAUSTED QUOTA_EXCEEDED
+ * with retry_after_ms. */
 static inline status
 context_resolve_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ResolveRequest *request, struct client_result *result)
@@ -189,7 +202,8 @@ context_resolve_reply(const struct client_result *result)
 	return (const Usher__V1__ResolveReply *)result->reply;
 }
 
-/* The block alone, for a user. */
+/* The block alone, for a user.
+ * Errors: Resolve's, without those of storing (PERMISSION_MISSING, CONVERSATION_AMBIGUOUS). */
 static inline status
 context_get_context_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetContextRequest *request, struct client_result *result)
@@ -203,7 +217,10 @@ context_get_context_reply(const struct client_result *result)
 	return (const Usher__V1__GetContextReply *)result->reply;
 }
 
-/* Blocks for up to 100 users; one that is not found has found = false. */
+/* Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+ * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
+ * any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
+ * retry_after_ms. */
 static inline status
 context_batch_get_context_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__BatchGetContextRequest *request, struct client_result *result)

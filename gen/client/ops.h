@@ -93,12 +93,13 @@ ops_run_job_reply(const struct client_result *result)
 }
 
 /* Begin long work; servers do it, any of them, and another goes on where one has died.
- * Operations belong to the organisation that the envelope names; without one, and for kinds that
- * concern the whole platform, to the platform's own.
+ * Operations belong to the organisation that the envelope names; without one, to the platform's
+ * own. A kind that concerns the whole platform is refused for any other.
  * Kind "db_check": what is wrong with the database itself; parameters {"quick": true} for the schema
  * alone. Each item of its result has finding, object, message, remedy and perhaps rows.
- * Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
- * (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`). */
+ * Errors: INVALID_ARGUMENT (no such kind, its parameters, not for that organisation), NOT_FOUND
+ * (the organisation), RESOURCE_EXHAUSTED OPERATIONS_OPEN (as many as there may be are open),
+ * FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`). */
 static inline status
 ops_start_operation_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__StartOperationRequest *request, struct client_result *result)
@@ -112,7 +113,8 @@ ops_start_operation_reply(const struct client_result *result)
 	return (const Usher__V1__Operation *)result->reply;
 }
 
-/* Errors: NOT_FOUND (or another organisation's). */
+/* How far an operation is.
+ * Errors: NOT_FOUND (or another organisation's), FAILED_PRECONDITION NO_SYSTEM_ORG. */
 static inline status
 ops_get_operation_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetOperationRequest *request, struct client_result *result)
@@ -126,7 +128,8 @@ ops_get_operation_reply(const struct client_result *result)
 	return (const Usher__V1__Operation *)result->reply;
 }
 
-/* The newest first. */
+/* The newest first.
+ * Errors: FAILED_PRECONDITION NO_SYSTEM_ORG. */
 static inline status
 ops_list_operations_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListOperationsRequest *request, struct client_result *result)
@@ -142,7 +145,7 @@ ops_list_operations_reply(const struct client_result *result)
 
 /* End it: at once when nobody has begun, otherwise after the step that is under way. What it found
  * until then stays. One that has ended stays as it is.
- * Errors: NOT_FOUND. */
+ * Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 static inline status
 ops_cancel_operation_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__CancelOperationRequest *request, struct client_result *result)
@@ -158,7 +161,7 @@ ops_cancel_operation_reply(const struct client_result *result)
 
 /* What it has found so far, in the order in which it was found. While it runs, the last page may
  * not be the last for ever.
- * Errors: NOT_FOUND. */
+ * Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 static inline status
 ops_read_operation_result_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ReadOperationResultRequest *request, struct client_result *result)

@@ -30,7 +30,8 @@ org_create_org_reply(const struct client_result *result)
 	return (const Usher__V1__Org *)result->reply;
 }
 
-/* Errors: NOT_FOUND (or another organisation's). */
+/* The organisation that the call is about: the caller's own, or the one that an operator names.
+ * Errors: NOT_FOUND (any other). */
 static inline status
 org_get_org_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__GetOrgRequest *request, struct client_result *result)
@@ -45,7 +46,8 @@ org_get_org_reply(const struct client_result *result)
 }
 
 /* Users of the organisation that have an account, with their roles.
- * Errors: PERMISSION_DENIED (for one user alone). */
+ * Errors: NOT_FOUND (any organisation but the one that the call is about), PERMISSION_DENIED
+ * USER_NOT_ALLOWED (for one user alone). */
 static inline status
 org_list_members_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__ListMembersRequest *request, struct client_result *result)

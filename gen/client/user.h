@@ -75,10 +75,11 @@ user_list_users_reply(const struct client_result *result)
 }
 
 /* Make a user, or change the one that has this id or external_id. Fields that are absent from
- * update_mask stay; without a mask, those that are not empty are written. Taking a user's access
- * away is DisableUser's, not this method's: status is not writable here.
- * Errors: INVALID_ARGUMENT (neither id), ALREADY_EXISTS (external_id is another user's),
- * ABORTED VERSION_MISMATCH. */
+ * update_mask stay; without a mask, those that are not empty are written. status is not writable
+ * here, and no method takes a user's access away yet: docs/operations.md says how it is done.
+ * Errors: INVALID_ARGUMENT (neither id), PERMISSION_DENIED USER_NOT_ALLOWED (another user than
+ * the caller may touch), NOT_FOUND (expect_version of a user who is not there), ALREADY_EXISTS
+ * EXTERNAL_ID_TAKEN (external_id is another user's), ABORTED VERSION_MISMATCH. */
 static inline status
 user_upsert_user_rpc(struct client *client, const struct client_options *options,
     const Usher__V1__UpsertUserRequest *request, struct client_result *result)

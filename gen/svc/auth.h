@@ -38,7 +38,8 @@ status auth_login(const struct auth_env *env, struct rpc_call *call,
 status auth_refresh(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__RefreshRequest *req, Usher__V1__Tokens *reply);
 
-/* End the caller's session: when this is answered, no node accepts its tokens any more. */
+/* End the caller's session: when this is answered, no node accepts its tokens any more.
+ * Errors: UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call). */
 status auth_logout(const struct auth_env *env, struct rpc_call *call,
     const Usher__V1__LogoutRequest *req, Usher__V1__LogoutReply *reply);
 

@@ -12,10 +12,15 @@ struct rpc_call;
 
 extern const struct rpc_service context_service;
 
+/* Make a chatbot. With a chatbot_id that exists and the same content, the answer is the chatbot
+ * as it is.
+ * Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS CHATBOT_EXISTS (that id, with other content)
+ * or ALIAS_TAKEN. */
 status context_create_chatbot(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__CreateChatbotRequest *req, Usher__V1__Chatbot *reply);
 
-/* chatbot_id may be an alias. */
+/* One chatbot of the organisation. chatbot_id may be an alias.
+ * Errors: NOT_FOUND. */
 status context_get_chatbot(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__GetChatbotRequest *req, Usher__V1__Chatbot *reply);
 
@@ -51,8 +56,11 @@ status context_put_profile(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__PutProfileRequest *req, Usher__V1__GetProfileReply *reply);
 
 /* Append to a conversation; made if it does not exist.
- * Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
- * SEQUENCE_MISMATCH (expect_seq is not the next one). */
+ * Errors: INVALID_ARGUMENT USER_MISSING (a new conversation, and no user is named or implied),
+ * NOT_FOUND (chatbot, user), PERMISSION_DENIED USER_NOT_ALLOWED (another user than the caller may
+ * touch), FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+ * CONVERSATION_AMBIGUOUS (it is one's id and another's name), ABORTED SEQUENCE_MISMATCH
+ * (expect_seq is not the next one). */
 status context_append_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__AppendTurnsRequest *req, Usher__V1__AppendTurnsReply *reply);
 
@@ -64,21 +72,30 @@ status context_list_turns(const struct context_env *env, struct rpc_call *call,
 /* The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
  * trip. With a conversation the message is appended to it (a write, durable when answered), for
  * those who may AppendTurns.
- * Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after. */
+ * Errors: INVALID_ARGUMENT (shape), or USER_MISSING (none is named, and the credential implies
+ * none); NOT_FOUND (chatbot, user); PERMISSION_DENIED USER_NOT_ALLOWED (another user than the
+ * caller may touch) or PERMISSION_MISSING (a message to store, and no right to);
+ * FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+ * CONVERSATION_AMBIGUOUS (it is one's id and another's name); RESOURCE_EXHAUSTED QUOTA_EXCEEDED
+ * with retry_after_ms. */
 status context_resolve(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ResolveRequest *req, Usher__V1__ResolveReply *reply);
 /* The same from memory alone, or RPC_NOT_CACHED. */
 status context_resolve_cached(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ResolveRequest *req, Usher__V1__ResolveReply *reply);
 
-/* The block alone, for a user. */
+/* The block alone, for a user.
+ * Errors: Resolve's, without those of storing (PERMISSION_MISSING, CONVERSATION_AMBIGUOUS). */
 status context_get_context(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__GetContextRequest *req, Usher__V1__GetContextReply *reply);
 /* The same from memory alone, or RPC_NOT_CACHED. */
 status context_get_context_cached(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__GetContextRequest *req, Usher__V1__GetContextReply *reply);
 
-/* Blocks for up to 100 users; one that is not found has found = false. */
+/* Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+ * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
+ * any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
+ * retry_after_ms. */
 status context_batch_get_context(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__BatchGetContextRequest *req, Usher__V1__BatchGetContextReply *reply);
 

@@ -41,32 +41,35 @@ status ops_run_job(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__RunJobRequest *req, Usher__V1__RunJobReply *reply);
 
 /* Begin long work; servers do it, any of them, and another goes on where one has died.
- * Operations belong to the organisation that the envelope names; without one, and for kinds that
- * concern the whole platform, to the platform's own.
+ * Operations belong to the organisation that the envelope names; without one, to the platform's
+ * own. A kind that concerns the whole platform is refused for any other.
  * Kind "db_check": what is wrong with the database itself; parameters {"quick": true} for the schema
  * alone. Each item of its result has finding, object, message, remedy and perhaps rows.
- * Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
- * (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`). */
+ * Errors: INVALID_ARGUMENT (no such kind, its parameters, not for that organisation), NOT_FOUND
+ * (the organisation), RESOURCE_EXHAUSTED OPERATIONS_OPEN (as many as there may be are open),
+ * FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`). */
 status ops_start_operation(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__StartOperationRequest *req, Usher__V1__Operation *reply);
 
-/* Errors: NOT_FOUND (or another organisation's). */
+/* How far an operation is.
+ * Errors: NOT_FOUND (or another organisation's), FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status ops_get_operation(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__GetOperationRequest *req, Usher__V1__Operation *reply);
 
-/* The newest first. */
+/* The newest first.
+ * Errors: FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status ops_list_operations(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__ListOperationsRequest *req, Usher__V1__ListOperationsReply *reply);
 
 /* End it: at once when nobody has begun, otherwise after the step that is under way. What it found
  * until then stays. One that has ended stays as it is.
- * Errors: NOT_FOUND. */
+ * Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status ops_cancel_operation(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__CancelOperationRequest *req, Usher__V1__Operation *reply);
 
 /* What it has found so far, in the order in which it was found. While it runs, the last page may
  * not be the last for ever.
- * Errors: NOT_FOUND. */
+ * Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status ops_read_operation_result(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__ReadOperationResultRequest *req, Usher__V1__ReadOperationResultReply *reply);
 

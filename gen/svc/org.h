@@ -19,12 +19,14 @@ extern const struct rpc_service org_service;
 status org_create_org(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__CreateOrgRequest *req, Usher__V1__Org *reply);
 
-/* Errors: NOT_FOUND (or another organisation's). */
+/* The organisation that the call is about: the caller's own, or the one that an operator names.
+ * Errors: NOT_FOUND (any other). */
 status org_get_org(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__GetOrgRequest *req, Usher__V1__Org *reply);
 
 /* Users of the organisation that have an account, with their roles.
- * Errors: PERMISSION_DENIED (for one user alone). */
+ * Errors: NOT_FOUND (any organisation but the one that the call is about), PERMISSION_DENIED
+ * USER_NOT_ALLOWED (for one user alone). */
 status org_list_members(const struct org_env *env, struct rpc_call *call,
     const Usher__V1__ListMembersRequest *req, Usher__V1__ListMembersReply *reply);
 

@@ -32,10 +32,11 @@ status user_list_users(const struct user_env *env, struct rpc_call *call,
     const Usher__V1__ListUsersRequest *req, Usher__V1__ListUsersReply *reply);
 
 /* Make a user, or change the one that has this id or external_id. Fields that are absent from
- * update_mask stay; without a mask, those that are not empty are written. Taking a user's access
- * away is DisableUser's, not this method's: status is not writable here.
- * Errors: INVALID_ARGUMENT (neither id), ALREADY_EXISTS (external_id is another user's),
- * ABORTED VERSION_MISMATCH. */
+ * update_mask stay; without a mask, those that are not empty are written. status is not writable
+ * here, and no method takes a user's access away yet: docs/operations.md says how it is done.
+ * Errors: INVALID_ARGUMENT (neither id), PERMISSION_DENIED USER_NOT_ALLOWED (another user than
+ * the caller may touch), NOT_FOUND (expect_version of a user who is not there), ALREADY_EXISTS
+ * EXTERNAL_ID_TAKEN (external_id is another user's), ABORTED VERSION_MISMATCH. */
 status user_upsert_user(const struct user_env *env, struct rpc_call *call,
     const Usher__V1__UpsertUserRequest *req, Usher__V1__UpsertUserReply *reply);
 

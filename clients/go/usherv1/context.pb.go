@@ -1723,7 +1723,7 @@ type ContextSegment struct {
 	sizeCache     protoimpl.SizeCache
 	unknownFields protoimpl.UnknownFields
 
-	// "instructions", "user", "profile", "summary", "facts", "history", "message".
+	// "instructions", "user", "profile", "history", "message"; not made yet: "summary", "facts".
 	Name      string    `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Stability Stability `protobuf:"varint,2,opt,name=stability,proto3,enum=usher.v1.Stability" json:"stability,omitempty"`
 	// Changes when text changes. With have_etags naming it, text and items stay away.
@@ -1899,7 +1899,7 @@ type ContextBlock struct {
 	Segments []*ContextSegment `protobuf:"bytes,1,rep,name=segments,proto3" json:"segments,omitempty"`
 	Tokens   int32             `protobuf:"varint,2,opt,name=tokens,proto3" json:"tokens,omitempty"`
 	Omitted  []*Omission       `protobuf:"bytes,3,rep,name=omitted,proto3" json:"omitted,omitempty"`
-	// Fields that policy or consent keeps from this caller.
+	// Fields that policy or consent keeps from this caller. Not yet: always empty.
 	RedactedFields []string `protobuf:"bytes,4,rep,name=redacted_fields,json=redactedFields,proto3" json:"redacted_fields,omitempty"`
 	// Content hash of the whole block.
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -1988,7 +1988,7 @@ type ResolveRequest struct {
 	// 0: no limit.
 	TokenBudget int32    `protobuf:"varint,5,opt,name=token_budget,json=tokenBudget,proto3" json:"token_budget,omitempty"`
 	HaveEtags   []string `protobuf:"bytes,6,rep,name=have_etags,json=haveEtags,proto3" json:"have_etags,omitempty"`
-	// Why the context is read; goes into the receipt.
+	// Why the context is read; goes into the receipt. Letters, digits and ._:/- alone.
 	Purpose string `protobuf:"bytes,7,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// Items of each segment too, for callers that render themselves.
 	WithItems bool `protobuf:"varint,8,opt,name=with_items,json=withItems,proto3" json:"with_items,omitempty"`
@@ -2225,7 +2225,8 @@ type ResolveReply struct {
 	// Set when the message was appended.
 	ConversationId string `protobuf:"bytes,7,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
 	Seq            int64  `protobuf:"varint,8,opt,name=seq,proto3" json:"seq,omitempty"`
-	// Some of the volatile parts could not be had in time.
+	// Some of the volatile parts could not be had in time. Not yet: never set, and such a call ends
+	// as DEADLINE_EXCEEDED.
 	Degraded bool `protobuf:"varint,9,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	// Answered from memory?
 	FromMemory bool `protobuf:"varint,10,opt,name=from_memory,json=fromMemory,proto3" json:"from_memory,omitempty"`
@@ -2345,8 +2346,9 @@ type GetContextRequest struct {
 	Conversation string   `protobuf:"bytes,3,opt,name=conversation,proto3" json:"conversation,omitempty"`
 	TokenBudget  int32    `protobuf:"varint,4,opt,name=token_budget,json=tokenBudget,proto3" json:"token_budget,omitempty"`
 	HaveEtags    []string `protobuf:"bytes,5,rep,name=have_etags,json=haveEtags,proto3" json:"have_etags,omitempty"`
-	Purpose      string   `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
-	WithItems    bool     `protobuf:"varint,7,opt,name=with_items,json=withItems,proto3" json:"with_items,omitempty"`
+	// As in ResolveRequest.
+	Purpose   string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	WithItems bool   `protobuf:"varint,7,opt,name=with_items,json=withItems,proto3" json:"with_items,omitempty"`
 }
 
 func (x *GetContextRequest) Reset() {
@@ -2501,7 +2503,8 @@ type BatchGetContextRequest struct {
 	UserIds     []string `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	ChatbotId   string   `protobuf:"bytes,2,opt,name=chatbot_id,json=chatbotId,proto3" json:"chatbot_id,omitempty"`
 	TokenBudget int32    `protobuf:"varint,3,opt,name=token_budget,json=tokenBudget,proto3" json:"token_budget,omitempty"`
-	Purpose     string   `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// As in ResolveRequest.
+	Purpose string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
 }
 
 func (x *BatchGetContextRequest) Reset() {
@@ -2570,7 +2573,8 @@ type BatchContext struct {
 	unknownFields protoimpl.UnknownFields
 
 	// As asked.
-	UserId  string        `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// There, and not disabled.
 	Found   bool          `protobuf:"varint,2,opt,name=found,proto3" json:"found,omitempty"`
 	Context *ContextBlock `protobuf:"bytes,3,opt,name=context,proto3" json:"context,omitempty"`
 	ReadId  string        `protobuf:"bytes,4,opt,name=read_id,json=readId,proto3" json:"read_id,omitempty"`

@@ -207,7 +207,8 @@ type Response struct {
 	Message string    `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	Details []*Detail `protobuf:"bytes,3,rep,name=details,proto3" json:"details,omitempty"`
 	CallId  uint64    `protobuf:"fixed64,4,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
-	// With RESOURCE_EXHAUSTED and UNAVAILABLE: not sooner than this. 0: repeating is no use.
+	// Not sooner than this. 0: with RESOURCE_EXHAUSTED repeating is no use; otherwise nothing is known,
+	// and docs/protocol.md says what is repeated.
 	RetryAfterMs uint32 `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	// The stored answer to an earlier call under the same idempotency key.
 	Replayed bool `protobuf:"varint,6,opt,name=replayed,proto3" json:"replayed,omitempty"`

@@ -632,7 +632,7 @@ type FieldRules struct {
 
 	// Never logged, and zeroed after use.
 	Secret bool `protobuf:"varint,1,opt,name=secret,proto3" json:"secret,omitempty"`
-	// Personal: part of exports and erasure.
+	// Personal. Meant for exports and erasure, of which there are none yet.
 	Pii bool `protobuf:"varint,2,opt,name=pii,proto3" json:"pii,omitempty"`
 	// A string that holds a JSON object and appears as one in JSON.
 	Json bool `protobuf:"varint,3,opt,name=json,proto3" json:"json,omitempty"`

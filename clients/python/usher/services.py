@@ -115,7 +115,8 @@ class AuthService(BlockingService):
         request: auth_pb2.LogoutRequest | None = None,
         /,
     ) -> auth_pb2.LogoutReply:
-        """End the caller's session: when this is answered, no node accepts its tokens any more."""
+        """End the caller's session: when this is answered, no node accepts its tokens any more.
+        Errors: UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call)."""
         return self._call(
             auth_pb2.LogoutReply,
             "usher.v1.AuthService/Logout",
@@ -254,7 +255,8 @@ class AsyncAuthService(AsyncService):
         request: auth_pb2.LogoutRequest | None = None,
         /,
     ) -> auth_pb2.LogoutReply:
-        """End the caller's session: when this is answered, no node accepts its tokens any more."""
+        """End the caller's session: when this is answered, no node accepts its tokens any more.
+        Errors: UNAVAILABLE COMMITTED_NOT_EVERYWHERE (repeat the call)."""
         return await self._call(
             auth_pb2.LogoutReply,
             "usher.v1.AuthService/Logout",
@@ -307,7 +309,10 @@ class ContextService(BlockingService):
         display_name: str | None = None,
         instructions: str | None = None,
     ) -> context_pb2.Chatbot:
-        """usher.v1.ContextService/CreateChatbot"""
+        """Make a chatbot. With a chatbot_id that exists and the same content, the answer is the chatbot
+        as it is.
+        Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS CHATBOT_EXISTS (that id, with other content)
+        or ALIAS_TAKEN."""
         return self._call(
             context_pb2.Chatbot,
             "usher.v1.ContextService/CreateChatbot",
@@ -327,7 +332,8 @@ class ContextService(BlockingService):
         *,
         chatbot_id: str | None = None,
     ) -> context_pb2.Chatbot:
-        """chatbot_id may be an alias."""
+        """One chatbot of the organisation. chatbot_id may be an alias.
+        Errors: NOT_FOUND."""
         return self._call(
             context_pb2.Chatbot,
             "usher.v1.ContextService/GetChatbot",
@@ -482,8 +488,11 @@ class ContextService(BlockingService):
         expect_seq: int | None = None,
     ) -> context_pb2.AppendTurnsReply:
         """Append to a conversation; made if it does not exist.
-        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
-        SEQUENCE_MISMATCH (expect_seq is not the next one)."""
+        Errors: INVALID_ARGUMENT USER_MISSING (a new conversation, and no user is named or implied),
+        NOT_FOUND (chatbot, user), PERMISSION_DENIED USER_NOT_ALLOWED (another user than the caller may
+        touch), FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+        CONVERSATION_AMBIGUOUS (it is one's id and another's name), ABORTED SEQUENCE_MISMATCH
+        (expect_seq is not the next one)."""
         return self._call(
             context_pb2.AppendTurnsReply,
             "usher.v1.ContextService/AppendTurns",
@@ -536,7 +545,12 @@ class ContextService(BlockingService):
         """The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
         trip. With a conversation the message is appended to it (a write, durable when answered), for
         those who may AppendTurns.
-        Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after."""
+        Errors: INVALID_ARGUMENT (shape), or USER_MISSING (none is named, and the credential implies
+        none); NOT_FOUND (chatbot, user); PERMISSION_DENIED USER_NOT_ALLOWED (another user than the
+        caller may touch) or PERMISSION_MISSING (a message to store, and no right to);
+        FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+        CONVERSATION_AMBIGUOUS (it is one's id and another's name); RESOURCE_EXHAUSTED QUOTA_EXCEEDED
+        with retry_after_ms."""
         return self._call(
             context_pb2.ResolveReply,
             "usher.v1.ContextService/Resolve",
@@ -566,7 +580,8 @@ class ContextService(BlockingService):
         purpose: str | None = None,
         with_items: bool | None = None,
     ) -> context_pb2.GetContextReply:
-        """The block alone, for a user."""
+        """The block alone, for a user.
+        Errors: Resolve's, without those of storing (PERMISSION_MISSING, CONVERSATION_AMBIGUOUS)."""
         return self._call(
             context_pb2.GetContextReply,
             "usher.v1.ContextService/GetContext",
@@ -592,7 +607,10 @@ class ContextService(BlockingService):
         token_budget: int | None = None,
         purpose: str | None = None,
     ) -> context_pb2.BatchGetContextReply:
-        """Blocks for up to 100 users; one that is not found has found = false."""
+        """Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+        Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
+        any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
+        retry_after_ms."""
         return self._call(
             context_pb2.BatchGetContextReply,
             "usher.v1.ContextService/BatchGetContext",
@@ -619,7 +637,10 @@ class AsyncContextService(AsyncService):
         display_name: str | None = None,
         instructions: str | None = None,
     ) -> context_pb2.Chatbot:
-        """usher.v1.ContextService/CreateChatbot"""
+        """Make a chatbot. With a chatbot_id that exists and the same content, the answer is the chatbot
+        as it is.
+        Errors: INVALID_ARGUMENT (shape), ALREADY_EXISTS CHATBOT_EXISTS (that id, with other content)
+        or ALIAS_TAKEN."""
         return await self._call(
             context_pb2.Chatbot,
             "usher.v1.ContextService/CreateChatbot",
@@ -639,7 +660,8 @@ class AsyncContextService(AsyncService):
         *,
         chatbot_id: str | None = None,
     ) -> context_pb2.Chatbot:
-        """chatbot_id may be an alias."""
+        """One chatbot of the organisation. chatbot_id may be an alias.
+        Errors: NOT_FOUND."""
         return await self._call(
             context_pb2.Chatbot,
             "usher.v1.ContextService/GetChatbot",
@@ -794,8 +816,11 @@ class AsyncContextService(AsyncService):
         expect_seq: int | None = None,
     ) -> context_pb2.AppendTurnsReply:
         """Append to a conversation; made if it does not exist.
-        Errors: NOT_FOUND (user), FAILED_PRECONDITION USER_DISABLED or CHATBOT_DISABLED, ABORTED
-        SEQUENCE_MISMATCH (expect_seq is not the next one)."""
+        Errors: INVALID_ARGUMENT USER_MISSING (a new conversation, and no user is named or implied),
+        NOT_FOUND (chatbot, user), PERMISSION_DENIED USER_NOT_ALLOWED (another user than the caller may
+        touch), FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+        CONVERSATION_AMBIGUOUS (it is one's id and another's name), ABORTED SEQUENCE_MISMATCH
+        (expect_seq is not the next one)."""
         return await self._call(
             context_pb2.AppendTurnsReply,
             "usher.v1.ContextService/AppendTurns",
@@ -848,7 +873,12 @@ class AsyncContextService(AsyncService):
         """The main job: who calls, which chatbot, which user, and the block for the prompt, in one round
         trip. With a conversation the message is appended to it (a write, durable when answered), for
         those who may AppendTurns.
-        Errors: NOT_FOUND (chatbot, user), RESOURCE_EXHAUSTED QUOTA_EXCEEDED with retry_after."""
+        Errors: INVALID_ARGUMENT (shape), or USER_MISSING (none is named, and the credential implies
+        none); NOT_FOUND (chatbot, user); PERMISSION_DENIED USER_NOT_ALLOWED (another user than the
+        caller may touch) or PERMISSION_MISSING (a message to store, and no right to);
+        FAILED_PRECONDITION USER_DISABLED, CHATBOT_DISABLED, CONVERSATION_OF_ANOTHER_USER or
+        CONVERSATION_AMBIGUOUS (it is one's id and another's name); RESOURCE_EXHAUSTED QUOTA_EXCEEDED
+        with retry_after_ms."""
         return await self._call(
             context_pb2.ResolveReply,
             "usher.v1.ContextService/Resolve",
@@ -878,7 +908,8 @@ class AsyncContextService(AsyncService):
         purpose: str | None = None,
         with_items: bool | None = None,
     ) -> context_pb2.GetContextReply:
-        """The block alone, for a user."""
+        """The block alone, for a user.
+        Errors: Resolve's, without those of storing (PERMISSION_MISSING, CONVERSATION_AMBIGUOUS)."""
         return await self._call(
             context_pb2.GetContextReply,
             "usher.v1.ContextService/GetContext",
@@ -904,7 +935,10 @@ class AsyncContextService(AsyncService):
         token_budget: int | None = None,
         purpose: str | None = None,
     ) -> context_pb2.BatchGetContextReply:
-        """Blocks for up to 100 users; one that is not found has found = false."""
+        """Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+        Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
+        any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
+        retry_after_ms."""
         return await self._call(
             context_pb2.BatchGetContextReply,
             "usher.v1.ContextService/BatchGetContext",
@@ -1005,12 +1039,13 @@ class OpsService(BlockingService):
         parameters: str | Mapping[str, Any] | None = None,
     ) -> ops_pb2.Operation:
         """Begin long work; servers do it, any of them, and another goes on where one has died.
-        Operations belong to the organisation that the envelope names; without one, and for kinds that
-        concern the whole platform, to the platform's own.
+        Operations belong to the organisation that the envelope names; without one, to the platform's
+        own. A kind that concerns the whole platform is refused for any other.
         Kind \"db_check\": what is wrong with the database itself; parameters {\"quick\": true} for the schema
         alone. Each item of its result has finding, object, message, remedy and perhaps rows.
-        Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
-        (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`)."""
+        Errors: INVALID_ARGUMENT (no such kind, its parameters, not for that organisation), NOT_FOUND
+        (the organisation), RESOURCE_EXHAUSTED OPERATIONS_OPEN (as many as there may be are open),
+        FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`)."""
         return self._call(
             ops_pb2.Operation,
             "usher.v1.OpsService/StartOperation",
@@ -1028,7 +1063,8 @@ class OpsService(BlockingService):
         *,
         operation_id: str | None = None,
     ) -> ops_pb2.Operation:
-        """Errors: NOT_FOUND (or another organisation's)."""
+        """How far an operation is.
+        Errors: NOT_FOUND (or another organisation's), FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return self._call(
             ops_pb2.Operation,
             "usher.v1.OpsService/GetOperation",
@@ -1046,7 +1082,8 @@ class OpsService(BlockingService):
         kind: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> ops_pb2.ListOperationsReply:
-        """The newest first."""
+        """The newest first.
+        Errors: FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return self._call(
             ops_pb2.ListOperationsReply,
             "usher.v1.OpsService/ListOperations",
@@ -1066,7 +1103,7 @@ class OpsService(BlockingService):
     ) -> ops_pb2.Operation:
         """End it: at once when nobody has begun, otherwise after the step that is under way. What it found
         until then stays. One that has ended stays as it is.
-        Errors: NOT_FOUND."""
+        Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return self._call(
             ops_pb2.Operation,
             "usher.v1.OpsService/CancelOperation",
@@ -1086,7 +1123,7 @@ class OpsService(BlockingService):
     ) -> ops_pb2.ReadOperationResultReply:
         """What it has found so far, in the order in which it was found. While it runs, the last page may
         not be the last for ever.
-        Errors: NOT_FOUND."""
+        Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return self._call(
             ops_pb2.ReadOperationResultReply,
             "usher.v1.OpsService/ReadOperationResult",
@@ -1185,12 +1222,13 @@ class AsyncOpsService(AsyncService):
         parameters: str | Mapping[str, Any] | None = None,
     ) -> ops_pb2.Operation:
         """Begin long work; servers do it, any of them, and another goes on where one has died.
-        Operations belong to the organisation that the envelope names; without one, and for kinds that
-        concern the whole platform, to the platform's own.
+        Operations belong to the organisation that the envelope names; without one, to the platform's
+        own. A kind that concerns the whole platform is refused for any other.
         Kind \"db_check\": what is wrong with the database itself; parameters {\"quick\": true} for the schema
         alone. Each item of its result has finding, object, message, remedy and perhaps rows.
-        Errors: INVALID_ARGUMENT (no such kind, its parameters), RESOURCE_EXHAUSTED OPERATIONS_OPEN
-        (as many as there may be are open), FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`)."""
+        Errors: INVALID_ARGUMENT (no such kind, its parameters, not for that organisation), NOT_FOUND
+        (the organisation), RESOURCE_EXHAUSTED OPERATIONS_OPEN (as many as there may be are open),
+        FAILED_PRECONDITION NO_SYSTEM_ORG (run `usher bootstrap`)."""
         return await self._call(
             ops_pb2.Operation,
             "usher.v1.OpsService/StartOperation",
@@ -1208,7 +1246,8 @@ class AsyncOpsService(AsyncService):
         *,
         operation_id: str | None = None,
     ) -> ops_pb2.Operation:
-        """Errors: NOT_FOUND (or another organisation's)."""
+        """How far an operation is.
+        Errors: NOT_FOUND (or another organisation's), FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return await self._call(
             ops_pb2.Operation,
             "usher.v1.OpsService/GetOperation",
@@ -1226,7 +1265,8 @@ class AsyncOpsService(AsyncService):
         kind: str | None = None,
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> ops_pb2.ListOperationsReply:
-        """The newest first."""
+        """The newest first.
+        Errors: FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return await self._call(
             ops_pb2.ListOperationsReply,
             "usher.v1.OpsService/ListOperations",
@@ -1246,7 +1286,7 @@ class AsyncOpsService(AsyncService):
     ) -> ops_pb2.Operation:
         """End it: at once when nobody has begun, otherwise after the step that is under way. What it found
         until then stays. One that has ended stays as it is.
-        Errors: NOT_FOUND."""
+        Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return await self._call(
             ops_pb2.Operation,
             "usher.v1.OpsService/CancelOperation",
@@ -1266,7 +1306,7 @@ class AsyncOpsService(AsyncService):
     ) -> ops_pb2.ReadOperationResultReply:
         """What it has found so far, in the order in which it was found. While it runs, the last page may
         not be the last for ever.
-        Errors: NOT_FOUND."""
+        Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG."""
         return await self._call(
             ops_pb2.ReadOperationResultReply,
             "usher.v1.OpsService/ReadOperationResult",
@@ -1312,7 +1352,8 @@ class OrgService(BlockingService):
         *,
         org_id: str | None = None,
     ) -> org_pb2.Org:
-        """Errors: NOT_FOUND (or another organisation's)."""
+        """The organisation that the call is about: the caller's own, or the one that an operator names.
+        Errors: NOT_FOUND (any other)."""
         return self._call(
             org_pb2.Org,
             "usher.v1.OrgService/GetOrg",
@@ -1331,7 +1372,8 @@ class OrgService(BlockingService):
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> org_pb2.ListMembersReply:
         """Users of the organisation that have an account, with their roles.
-        Errors: PERMISSION_DENIED (for one user alone)."""
+        Errors: NOT_FOUND (any organisation but the one that the call is about), PERMISSION_DENIED
+        USER_NOT_ALLOWED (for one user alone)."""
         return self._call(
             org_pb2.ListMembersReply,
             "usher.v1.OrgService/ListMembers",
@@ -1377,7 +1419,8 @@ class AsyncOrgService(AsyncService):
         *,
         org_id: str | None = None,
     ) -> org_pb2.Org:
-        """Errors: NOT_FOUND (or another organisation's)."""
+        """The organisation that the call is about: the caller's own, or the one that an operator names.
+        Errors: NOT_FOUND (any other)."""
         return await self._call(
             org_pb2.Org,
             "usher.v1.OrgService/GetOrg",
@@ -1396,7 +1439,8 @@ class AsyncOrgService(AsyncService):
         page: common_pb2.PageRequest | Mapping[str, Any] | None = None,
     ) -> org_pb2.ListMembersReply:
         """Users of the organisation that have an account, with their roles.
-        Errors: PERMISSION_DENIED (for one user alone)."""
+        Errors: NOT_FOUND (any organisation but the one that the call is about), PERMISSION_DENIED
+        USER_NOT_ALLOWED (for one user alone)."""
         return await self._call(
             org_pb2.ListMembersReply,
             "usher.v1.OrgService/ListMembers",
@@ -1502,10 +1546,11 @@ class UserService(BlockingService):
         expect_version: int | None = None,
     ) -> user_pb2.UpsertUserReply:
         """Make a user, or change the one that has this id or external_id. Fields that are absent from
-        update_mask stay; without a mask, those that are not empty are written. Taking a user's access
-        away is DisableUser's, not this method's: status is not writable here.
-        Errors: INVALID_ARGUMENT (neither id), ALREADY_EXISTS (external_id is another user's),
-        ABORTED VERSION_MISMATCH."""
+        update_mask stay; without a mask, those that are not empty are written. status is not writable
+        here, and no method takes a user's access away yet: docs/operations.md says how it is done.
+        Errors: INVALID_ARGUMENT (neither id), PERMISSION_DENIED USER_NOT_ALLOWED (another user than
+        the caller may touch), NOT_FOUND (expect_version of a user who is not there), ALREADY_EXISTS
+        EXTERNAL_ID_TAKEN (external_id is another user's), ABORTED VERSION_MISMATCH."""
         return self._call(
             user_pb2.UpsertUserReply,
             "usher.v1.UserService/UpsertUser",
@@ -1617,10 +1662,11 @@ class AsyncUserService(AsyncService):
         expect_version: int | None = None,
     ) -> user_pb2.UpsertUserReply:
         """Make a user, or change the one that has this id or external_id. Fields that are absent from
-        update_mask stay; without a mask, those that are not empty are written. Taking a user's access
-        away is DisableUser's, not this method's: status is not writable here.
-        Errors: INVALID_ARGUMENT (neither id), ALREADY_EXISTS (external_id is another user's),
-        ABORTED VERSION_MISMATCH."""
+        update_mask stay; without a mask, those that are not empty are written. status is not writable
+        here, and no method takes a user's access away yet: docs/operations.md says how it is done.
+        Errors: INVALID_ARGUMENT (neither id), PERMISSION_DENIED USER_NOT_ALLOWED (another user than
+        the caller may touch), NOT_FOUND (expect_version of a user who is not there), ALREADY_EXISTS
+        EXTERNAL_ID_TAKEN (external_id is another user's), ABORTED VERSION_MISMATCH."""
         return await self._call(
             user_pb2.UpsertUserReply,
             "usher.v1.UserService/UpsertUser",

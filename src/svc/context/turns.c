@@ -185,7 +185,8 @@ check_turns(struct rpc_call *call, const Usher__V1__AppendTurnsRequest *req)
 
 /* AppendTurns: add to a conversation, in order and without gaps.
  * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot, user), ABORTED SEQUENCE_MISMATCH,
- *         FAILED_PRECONDITION CONVERSATION_OF_ANOTHER_USER, USER_DISABLED, CHATBOT_DISABLED. */
+ *         FAILED_PRECONDITION CONVERSATION_OF_ANOTHER_USER, CONVERSATION_AMBIGUOUS, USER_DISABLED,
+ *         CHATBOT_DISABLED, PERMISSION_DENIED (another user than the caller may touch). */
 status
 context_append_turns(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__AppendTurnsRequest *req, Usher__V1__AppendTurnsReply *reply)

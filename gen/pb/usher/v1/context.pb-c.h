@@ -468,7 +468,7 @@ struct  Usher__V1__ContextSegment
 {
   ProtobufCMessage base;
   /*
-   * "instructions", "user", "profile", "summary", "facts", "history", "message".
+   * "instructions", "user", "profile", "history", "message"; not made yet: "summary", "facts".
    */
   char *name;
   Usher__V1__Stability stability;
@@ -524,7 +524,7 @@ struct  Usher__V1__ContextBlock
   size_t n_omitted;
   Usher__V1__Omission **omitted;
   /*
-   * Fields that policy or consent keeps from this caller.
+   * Fields that policy or consent keeps from this caller. Not yet: always empty.
    */
   size_t n_redacted_fields;
   char **redacted_fields;
@@ -564,7 +564,7 @@ struct  Usher__V1__ResolveRequest
   size_t n_have_etags;
   char **have_etags;
   /*
-   * Why the context is read; goes into the receipt.
+   * Why the context is read; goes into the receipt. Letters, digits and ._:/- alone.
    */
   char *purpose;
   /*
@@ -626,7 +626,8 @@ struct  Usher__V1__ResolveReply
   char *conversation_id;
   int64_t seq;
   /*
-   * Some of the volatile parts could not be had in time.
+   * Some of the volatile parts could not be had in time. Not yet: never set, and such a call ends
+   * as DEADLINE_EXCEEDED.
    */
   protobuf_c_boolean degraded;
   /*
@@ -654,6 +655,9 @@ struct  Usher__V1__GetContextRequest
   int32_t token_budget;
   size_t n_have_etags;
   char **have_etags;
+  /*
+   * As in ResolveRequest.
+   */
   char *purpose;
   protobuf_c_boolean with_items;
 };
@@ -681,6 +685,9 @@ struct  Usher__V1__BatchGetContextRequest
   char **user_ids;
   char *chatbot_id;
   int32_t token_budget;
+  /*
+   * As in ResolveRequest.
+   */
   char *purpose;
 };
 #define USHER__V1__BATCH_GET_CONTEXT_REQUEST__INIT \
@@ -695,6 +702,9 @@ struct  Usher__V1__BatchContext
    * As asked.
    */
   char *user_id;
+  /*
+   * There, and not disabled.
+   */
   protobuf_c_boolean found;
   Usher__V1__ContextBlock *context;
   char *read_id;

@@ -115,7 +115,8 @@ struct  Usher__V1__Response
   Usher__V1__Detail **details;
   uint64_t call_id;
   /*
-   * With RESOURCE_EXHAUSTED and UNAVAILABLE: not sooner than this. 0: repeating is no use.
+   * Not sooner than this. 0: with RESOURCE_EXHAUSTED repeating is no use; otherwise nothing is known,
+   * and docs/protocol.md says what is repeated.
    */
   uint32_t retry_after_ms;
   /*

@@ -245,7 +245,7 @@ struct  Usher__V1__FieldRules
    */
   protobuf_c_boolean secret;
   /*
-   * Personal: part of exports and erasure.
+   * Personal. Meant for exports and erasure, of which there are none yet.
    */
   protobuf_c_boolean pii;
   /*
