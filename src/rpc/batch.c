@@ -18,13 +18,17 @@
 #define HEAD_BYTES_MAX 64
 /* What the items of one batch may want at first by what those of others took. */
 #define REPLIES_BYTES_FIRST_MIN 1024
-#define REPLIES_BYTES_FIRST_MAX (256u << 10)
+#define REPLIES_BYTES_FIRST_MAX (240u << 10)
+/* A message may keep half as much again as it says and this: it is counted by what it says. */
+#define REPLIES_BYTES_IDLE 4096
+/* A caller is looked up again after so long: the process may have been stopped meanwhile. */
+#define KNOWN_US (100 * US_PER_MS)
 
 /* An item's Response, encoded: among those here, or in a message from a lane. */
 struct batch_item {
 	size_t offset, bytes; /* of the message of those here */
 	nng_msg *message;
-	bool is_lost; /* there was no memory for it: batch_pack() refuses it by its call's id */
+	bool is_lost; /* there was no memory for it: batch_collect() refuses it by its call's id */
 	uint64_t call_id;
 };
 
@@ -32,6 +36,7 @@ struct batch_item {
 struct known {
 	struct slice text;
 	struct slice at_least; /* of the item for which it was looked up */
+	int64_t came_us;       /* that item; boottime */
 	char client_ip[CLIENT_IP_TEXT_BYTES];
 	struct principal principal;
 };
@@ -124,6 +129,14 @@ batch_collect(const struct batch *batch, nng_msg **out)
 	return STATUS_OK;
 }
 
+/* Was the guess, or the last doubling, far too large? */
+static bool
+replies_are_idle(const struct batch *batch)
+{
+	return nng_msg_len(batch->here) >
+	       batch->here_end + batch->here_end / 2 + REPLIES_BYTES_IDLE;
+}
+
 static status
 batch_pack(struct batch *batch, nng_msg **out)
 {
@@ -131,18 +144,21 @@ batch_pack(struct batch *batch, nng_msg **out)
 		return REPLIES_TOO_LARGE;
 	if (batch->count == 0 || batch->here_count < batch->count)
 		return batch_collect(batch, out);
+	if (replies_are_idle(batch) && batch_collect(batch, out).code == ST_OK)
+		return STATUS_OK;
 	*out = batch_finish_here(batch);
 	return STATUS_OK;
 }
 
 /* Secrets may be in it: what is not sent is overwritten. */
 static void
-replies_drop(nng_msg *message)
+replies_drop(struct batch *batch)
 {
-	if (!message)
+	if (!batch->here)
 		return;
-	explicit_bzero(nng_msg_body(message), nng_msg_len(message));
-	nng_msg_free(message);
+	explicit_bzero(nng_msg_body(batch->here), batch->here_end);
+	nng_msg_free(batch->here);
+	batch->here = NULL;
 }
 
 static void
@@ -165,7 +181,7 @@ batch_end(struct batch *batch)
 		nng_msg_free(apart);
 	}
 	free(batch->spare);
-	replies_drop(batch->here);
+	replies_drop(batch);
 	free(batch);
 	if (message)
 		work_answer(whole->work, message);
@@ -262,11 +278,12 @@ replies_grow(struct batch *batch, size_t bytes)
 		size = MESSAGE_BYTES_MAX;
 	if (size < need)
 		size = need;
-	if (nng_msg_alloc(&larger, size) != 0)
+	/* Without memory for more, what it takes now. */
+	if (nng_msg_alloc(&larger, size) != 0 && nng_msg_alloc(&larger, need) != 0)
 		return false;
 	if (batch->here)
 		memcpy(nng_msg_body(larger), nng_msg_body(batch->here), batch->here_end);
-	replies_drop(batch->here);
+	replies_drop(batch);
 	batch->here = larger;
 	return true;
 }
@@ -324,6 +341,8 @@ batch_knows(const struct task *task, struct principal *out)
 	/* What was looked up for an item that wanted less may be older than that. */
 	if (task->has_at_least && !slice_equals(known->at_least, task->envelope.at_least))
 		return false;
+	if (task->came_boot_us - known->came_us > KNOWN_US)
+		return false;
 	*out = known->principal;
 	return true;
 }
@@ -338,6 +357,7 @@ batch_learn(const struct task *task, const struct principal *principal)
 	struct known *known = &task->batch->known[task->at];
 	known->text = ask->text;
 	known->at_least = task->envelope.at_least;
+	known->came_us = task->came_boot_us;
 	known->principal = *principal;
 	(void)snprintf(known->client_ip, sizeof(known->client_ip), "%s", ask->client_ip);
 }

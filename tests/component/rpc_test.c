@@ -33,6 +33,7 @@ struct fake {
 	struct rpc_server *server;
 	struct client *client;
 	atomic_bool trust;
+	struct fake_clock *clock; /* a test's own */
 	atomic_int finds, fills, parks, verifies, leases, begins, commits, rollbacks, audits,
 	    handled, begun, changes;
 	atomic_bool filled;
@@ -425,8 +426,12 @@ echo_cached(
 static status
 who(const void *env, struct rpc_call *call, const ProtobufCMessage *req, ProtobufCMessage *reply)
 {
-	(void)env;
-	(void)req;
+	struct fake *fake = (struct fake *)(uintptr_t)env;
+
+	if (strcmp(((const Usher__V1__Pair *)req)->key, "distrust") == 0)
+		atomic_store(&fake->trust, false);
+	if (strcmp(((const Usher__V1__Pair *)req)->key, "sleep") == 0)
+		fake_clock_advance(fake->clock, US_PER_S);
 	((Usher__V1__Pair *)reply)->value = arena_format(call->arena, "%s %c %s",
 	    call->conn ? "database" : "memory", call->principal->org_id.bytes[0], call->client_ip);
 	return ((Usher__V1__Pair *)reply)->value ? STATUS_OK : ARENA_EXHAUSTED;
@@ -624,7 +629,8 @@ static void
 settings_small(struct rpc_settings *settings, struct fake *fake)
 {
 	rpc_settings_default(settings);
-	settings->urls = "tcp://127.0.0.1:0";
+	/* The other one hands messages over as they are. */
+	settings->urls = "tcp://127.0.0.1:0,inproc://rpc_test";
 	settings->development = false;
 	settings->backend = (struct rpc_backend){
 	    .self = fake,
@@ -2317,10 +2323,12 @@ each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 	    .via = slice_text("via:z"),
 	    .client_ip = "192.0.2.1"};
 	const struct client_options nobody = {.org = NULL};
-	struct client_options from_elsewhere = from_home, seen = as("key:b"), newer = as("key:b");
+	struct client_options from_elsewhere = from_home, through_lane = as("key:b"),
+			      seen = as("key:b"), newer = as("key:b");
 	uint8_t revision[2][REVISION_BYTES];
 
 	from_elsewhere.client_ip = "192.0.2.2";
+	through_lane.via = slice_text("cpu:y");
 	revision_pack(&(struct revision){7, 99}, revision[0]);
 	seen.at_least = slice_of(revision[0], REVISION_BYTES);
 	revision_pack(&(struct revision){7, 100}, revision[1]);
@@ -2342,6 +2350,8 @@ each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 	    {from_elsewhere, NULL},
 	    {as("fill:c"), "memory c 127.0.0.1"},
 	    {as("cpu:d"), "memory d 127.0.0.1"},
+	    {as("key:b"), "memory b 127.0.0.1"},
+	    {through_lane, "memory b 127.0.0.1"},
 	    {as("key:b"), "memory b 127.0.0.1"},
 	    {seen, "memory b 127.0.0.1"},
 	    {seen, "memory b 127.0.0.1"},
@@ -2367,9 +2377,80 @@ each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 		client_result_done(&items[i].result);
 	}
 	client_result_done(&wait.result);
-	/* Callers: a, b, bb, bad, b, a, h, h from elsewhere, c, d, b, b for who has seen more, b
-	 * for who has seen what memory has not. Via: once. */
-	assert_int_equal(atomic_load(&fake->finds), 14);
+	/* Callers: a, b, bb, bad, b, a, h, h from elsewhere, c, d, b, b on a lane, b for who has
+	 * seen more, b for who has seen what memory has not. Via: z and y. */
+	assert_int_equal(atomic_load(&fake->finds), 16);
+}
+
+/* The first one's handler sees the lease run out. */
+static void
+a_batch_knows_nobody_when_memory_may_not_be_trusted(void **state)
+{
+	struct fake *fake = *state;
+	struct client_options whole = as("key:a");
+	static struct client_item items[3];
+	static struct batch_wait wait;
+
+	for (size_t i = 0; i < 3; i++)
+		items[i] = (struct client_item){.method = method("Who"),
+		    .payload = i == 0 ? slice_of("\x0a\x08"
+						 "distrust",
+					    10)
+				      : SLICE_NONE};
+	client_batch_async(fake->client, &whole, items, 3, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(items[i].result.status.code, ST_OK);
+		assert_string_equal(((Usher__V1__Pair *)items[i].result.reply)->value,
+		    i == 0 ? "memory a 127.0.0.1" : "database a 127.0.0.1");
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+	assert_int_equal(atomic_load(&fake->finds), 3);
+}
+
+/* As after a stop of the whole process: what was revoked meanwhile is not known from before. */
+static void
+a_batch_that_stood_still_looks_its_caller_up_again(void **state)
+{
+	struct fake_clock clock;
+	struct rpc_settings settings;
+	struct client_options whole = as("key:a");
+	static struct client_item items[3];
+	static struct batch_wait wait;
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	rpc_settings_default(&settings);
+	settings.clock = &clock.clock;
+	struct fake *fake = fake_start(&settings);
+	fake->clock = &clock;
+	for (size_t i = 0; i < 3; i++)
+		items[i] = (struct client_item){.method = method("Who"),
+		    .payload = i == 0 ? slice_of("\x0a\x05"
+						 "sleep",
+					    7)
+				      : SLICE_NONE};
+	client_batch_async(fake->client, &whole, items, 3, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(items[i].result.status.code, ST_OK);
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+	assert_int_equal(atomic_load(&fake->finds), 2);
+	fake_stop(fake);
+}
+
+static void
+large_payload(const char *bytes, uint8_t room[16], struct client_item *out)
+{
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+
+	request.key = (char *)(uintptr_t)bytes;
+	*out = (struct client_item){.method = method("Large"),
+	    .payload = slice_of(room, usher__v1__pair__pack(&request, room))};
 }
 
 /* What the replies take is guessed by those before: they grow, and the next guess is too large. */
@@ -2384,16 +2465,11 @@ replies_of_any_size_share_the_message_of_their_batch(void **state)
 	};
 	static struct client_item items[3][6];
 	static struct batch_wait waits[3];
-	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 	uint8_t packed[6][16];
 
 	for (size_t turn = 0; turn < 3; turn++) {
-		for (size_t i = 0; i < 6; i++) {
-			request.key = (char *)(uintptr_t)sizes[turn][i];
-			items[turn][i] = (struct client_item){.method = method("Large"),
-			    .payload =
-				slice_of(packed[i], usher__v1__pair__pack(&request, packed[i]))};
-		}
+		for (size_t i = 0; i < 6; i++)
+			large_payload(sizes[turn][i], packed[i], &items[turn][i]);
 		client_batch_async(fake->client, NULL, items[turn], 6, batch_done, &waits[turn]);
 		WAIT_FOR(atomic_load(&waits[turn].done));
 		for (size_t i = 0; i < 6; i++) {
@@ -2406,6 +2482,51 @@ replies_of_any_size_share_the_message_of_their_batch(void **state)
 		}
 		client_result_done(&waits[turn].result);
 	}
+}
+
+static void
+replies_from_memory_that_are_too_large_together_are_refused(void **state)
+{
+	struct fake *fake = *state;
+	static struct client_item items[2];
+	static struct batch_wait wait;
+	uint8_t packed[2][16];
+
+	for (size_t i = 0; i < 2; i++)
+		large_payload("3000000", packed[i], &items[i]);
+	client_batch_async(fake->client, NULL, items, 2, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	assert_refused(&wait.result, ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE");
+}
+
+/* It counts by what it says while nobody takes it. inproc:// hands it over as it was made. */
+static void
+a_short_reply_behind_long_ones_keeps_no_more_than_it_needs(void **state)
+{
+	struct fake *fake = *state;
+	const struct client_settings settings = {.url = rpc_server_url(fake->server, 1)};
+	struct client *client = NULL;
+	static struct client_item items[2][8];
+	static struct batch_wait waits[2];
+	uint8_t packed[16];
+
+	assert_int_equal(client_new(&settings, &client).code, ST_OK);
+	for (size_t turn = 0; turn < 2; turn++) {
+		const size_t count = turn == 0 ? 1 : 8;
+
+		for (size_t i = 0; i < count; i++)
+			large_payload(turn == 0 ? "28000" : "1", packed, &items[turn][i]);
+		client_batch_async(client, NULL, items[turn], count, batch_done, &waits[turn]);
+		WAIT_FOR(atomic_load(&waits[turn].done));
+		assert_int_equal(waits[turn].result.status.code, ST_OK);
+		for (size_t i = 0; i < count; i++)
+			client_result_done(&items[turn][i].result);
+	}
+	assert_true(nng_msg_capacity(waits[0].result.internal_message) > 28000);
+	assert_true(nng_msg_capacity(waits[1].result.internal_message) < 8192);
+	client_result_done(&waits[0].result);
+	client_result_done(&waits[1].result);
+	client_free(&client);
 }
 
 static void
@@ -3462,7 +3583,11 @@ main(void)
 	    WITH_SERVER(a_batch_whose_replies_are_too_large_together_is_refused),
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
 	    WITH_SERVER(each_item_of_a_batch_is_who_its_own_credential_says),
+	    WITH_SERVER(a_batch_knows_nobody_when_memory_may_not_be_trusted),
+	    cmocka_unit_test(a_batch_that_stood_still_looks_its_caller_up_again),
 	    WITH_SERVER(replies_of_any_size_share_the_message_of_their_batch),
+	    WITH_SERVER(replies_from_memory_that_are_too_large_together_are_refused),
+	    WITH_SERVER(a_short_reply_behind_long_ones_keeps_no_more_than_it_needs),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
 	    WITH_SERVER(a_batch_for_memory_alone_leaves_out_what_memory_does_not_have),
