@@ -16,7 +16,7 @@ type Item struct {
 	Method  string        // "usher.v1.ContextService/Resolve": one that is batchable
 	Request proto.Message // as the method takes it
 	Reply   proto.Message // as the method gives it; filled in where Err is nil
-	Options []Option      // of this item alone; without a Credential of its own it has the message's
+	Options []Option      // of this item alone; without a Credential of its own it has the message's, and its Org
 	Err     error         // set by Batch: nil, or an *Error
 }
 
@@ -91,6 +91,10 @@ func (b *batch) encode(whole *settings) ([]byte, *Error) {
 		own.request.MethodId = m.id
 		own.request.TimeoutMs = m.deadlineMs
 		own.request.Payload = payload
+		if len(own.request.Credential) == 0 && own.request.Org == "" {
+			// Servers do the same with what the message says, but older ones do not.
+			own.request.Org = whole.request.Org
+		}
 		if own.session != nil {
 			own.request.AtLeast = own.session.Revision()
 		}

@@ -344,6 +344,31 @@ func TestEachItemOfABatchHasItsOwnAnswer(t *testing.T) {
 	}
 }
 
+// As from a server that does not look at the message's own.
+func TestAnItemOfABatchIsInTheOrganisationOfWhoeverItComesFrom(t *testing.T) {
+	server := script(t, batchReply(t, fine, fine, fine))
+	acme := clientOf(t, server).With(Org("acme"))
+	var items []*Item
+	for _, options := range [][]Option{nil, {Org("own")}, {Credential("another")}} {
+		items = append(items, &Item{Method: "usher.v1.OpsService/GetHealth",
+			Request: &usherv1.GetHealthRequest{}, Reply: &usherv1.GetHealthReply{}, Options: options})
+	}
+	if err := acme.Batch(context.Background(), items); err != nil {
+		t.Fatal(err)
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	sent := &usherv1.BatchRequest{}
+	if err := proto.Unmarshal(server.requests[0].GetPayload(), sent); err != nil {
+		t.Fatal(err)
+	}
+	for i, org := range []string{"acme", "own", ""} {
+		if got := sent.GetItems()[i].GetOrg(); got != org {
+			t.Fatalf("item %d is in %q", i, got)
+		}
+	}
+}
+
 func TestABatchIsRepeatedIfEachOfItsItemsMayBe(t *testing.T) {
 	read := &Item{Method: "usher.v1.OpsService/GetHealth", Request: &usherv1.GetHealthRequest{},
 		Reply: &usherv1.GetHealthReply{}}

@@ -156,10 +156,11 @@ void client_call_raw_async(struct client *client, const struct client_method *me
     void *arg);
 
 /* Several calls in one message: "usher.v1.Batch", answered in order, each with its own status.
- * An item's credential, on_behalf_of and at_least default to those of options; an idempotency key
- * is an item's own, and refused in options. result gets the whole message's status; when that is
- * OK, each item's result is set (metadata and payload in the message that result holds: free result
- * last). Items that were not answered keep result's status. attempts are the message's. */
+ * An item's credential, on_behalf_of and at_least default to those of options, and so does its org,
+ * unless it has a credential of its own; an idempotency key is an item's own, and refused in
+ * options. result gets the whole message's status; when that is OK, each item's result is set
+ * (metadata and payload in the message that result holds: free result last). Items that were not
+ * answered keep result's status. attempts are the message's. */
 struct client_item {
 	const struct client_method *method;
 	struct client_options options;

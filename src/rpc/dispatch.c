@@ -139,8 +139,12 @@ item_inherit(struct task *task)
 	struct request_envelope *own = &task->envelope;
 	const struct request_envelope *whole = &task->whole->envelope;
 
-	if (own->credential.bytes == 0)
+	/* The organisation that was named is for whoever named it: another caller's is its own. */
+	if (own->credential.bytes == 0) {
 		own->credential = whole->credential;
+		if (own->org.bytes == 0)
+			own->org = whole->org;
+	}
 	if (own->on_behalf_of.bytes == 0)
 		own->on_behalf_of = whole->on_behalf_of;
 	if (own->at_least.bytes == 0)

@@ -80,6 +80,7 @@ principal_make(struct slice text, struct principal *out)
 	memset(out->org_id.bytes, colon ? colon[1] : 'x', UUID_BYTES);
 	out->key_id = out->org_id;
 	out->may_assert_client_ip = slice_starts_with(text, "via:");
+	out->is_platform_operator = slice_starts_with(text, "operator:");
 }
 
 static status
@@ -2484,6 +2485,51 @@ replies_of_any_size_share_the_message_of_their_batch(void **state)
 	}
 }
 
+/* As if it had come alone, with the credential that it has then. */
+static void
+an_item_of_a_batch_is_in_the_organisation_that_its_credential_came_with(void **state)
+{
+	static const char of_a[] = "61616161-6161-6161-6161-616161616161";
+	static const char of_b[] = "62626262-6262-6262-6262-626262626262";
+	struct fake *fake = *state;
+	const struct client_options whole = {.credential = slice_text("operator:a"), .org = of_b};
+	const struct client_options none = {.org = NULL}, at_home = {.org = of_a};
+	const struct client_options key = {.credential = slice_text("key:c"), .org = of_b};
+	/* Where an operator is not at home, it may not do this. */
+	const struct {
+		struct client_options options;
+		const char *reason, *value;
+	} cases[] = {
+	    {none, "PERMISSION_MISSING", NULL},
+	    {at_home, NULL, "memory a 127.0.0.1"},
+	    {none, "PERMISSION_MISSING", NULL},
+	    {as("operator:a"), NULL, "memory a 127.0.0.1"},
+	    {as("key:c"), NULL, "memory c 127.0.0.1"},
+	    {key, "ORG_NOT_ALLOWED", NULL},
+	};
+	enum { COUNT = sizeof(cases) / sizeof(cases[0]) };
+	static struct client_item items[COUNT];
+	static struct batch_wait wait;
+
+	for (size_t i = 0; i < COUNT; i++)
+		items[i] = (struct client_item){
+		    .method = method("Who"), .payload = SLICE_NONE, .options = cases[i].options};
+	client_batch_async(fake->client, &whole, items, COUNT, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < COUNT; i++) {
+		struct client_result *result = &items[i].result;
+
+		if (cases[i].reason) {
+			assert_refused(result, ST_PERMISSION_DENIED, cases[i].reason);
+			continue;
+		}
+		assert_int_equal(result->status.code, ST_OK);
+		assert_string_equal(((Usher__V1__Pair *)result->reply)->value, cases[i].value);
+		client_result_done(result);
+	}
+	client_result_done(&wait.result);
+}
+
 static void
 replies_from_memory_that_are_too_large_together_are_refused(void **state)
 {
@@ -3588,6 +3634,7 @@ main(void)
 	    WITH_SERVER(replies_of_any_size_share_the_message_of_their_batch),
 	    WITH_SERVER(replies_from_memory_that_are_too_large_together_are_refused),
 	    WITH_SERVER(a_short_reply_behind_long_ones_keeps_no_more_than_it_needs),
+	    WITH_SERVER(an_item_of_a_batch_is_in_the_organisation_that_its_credential_came_with),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
 	    WITH_SERVER(a_batch_for_memory_alone_leaves_out_what_memory_does_not_have),

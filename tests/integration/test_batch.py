@@ -6,8 +6,8 @@ import pytest
 
 import usher
 from usher import METHODS, Code
-from usher.v1 import context_pb2, envelope_pb2, ops_pb2, options_pb2
-from usher_testing import Organisation
+from usher.v1 import context_pb2, envelope_pb2, ops_pb2, options_pb2, user_pb2
+from usher_testing import Organisation, System
 
 RESOLVE = METHODS["usher.v1.ContextService/Resolve"]
 HEALTH = METHODS["usher.v1.OpsService/GetHealth"]
@@ -67,6 +67,27 @@ def test_items_may_have_credentials_of_their_own(
     replies = [context_pb2.ResolveReply.FromString(r.payload) for r in responses]
     assert [r.caller.org_id for r in replies[:2]] == [org_a.org_id, org_b.org_id]
     assert responses[2].code == Code.UNAUTHENTICATED
+
+
+def test_an_operators_items_are_in_the_organisation_that_the_message_names(
+    system: System, client: usher.Client, org_a: Organisation, org_b: Organisation
+):
+    operator = system.operator("of-batches@example.com")
+    upsert = user_pb2.UpsertUserRequest(external_id="batched", display_name="B")
+    calls = operator.owner(client).session()
+    responses = calls.using(org=org_b.org_id).batch(
+        [
+            item("UserService/UpsertUser", upsert),
+            item("UserService/UpsertUser", upsert, org=org_a.org_id),
+        ]
+    )
+    assert [Code(r.code) for r in responses] == [Code.OK, Code.OK], [r.message for r in responses]
+    made = [user_pb2.UpsertUserReply.FromString(r.payload).user for r in responses]
+    for user, org in zip(made, (org_b, org_a), strict=True):
+        at = calls.using(org=org.org_id).user
+        assert at.get_user(user_id="ext:batched").user_id == user.user_id
+    with pytest.raises(usher.NotFound):
+        calls.user.get_user(user_id="ext:batched")
 
 
 def test_writes_in_a_batch_are_each_done(client: usher.Client, org_a: Organisation):

@@ -690,7 +690,8 @@ func (x *RetryInfo) GetRetryAfterMs() uint32 {
 }
 
 // Many calls in one message; method name "usher.v1.Batch". Items are answered in order. An item's
-// credential, on_behalf_of and at_least default to those of the envelope.
+// credential, on_behalf_of and at_least default to those of the envelope; so does its org, unless it
+// has a credential of its own.
 type BatchRequest struct {
 	state         protoimpl.MessageState
 	sizeCache     protoimpl.SizeCache

@@ -237,7 +237,8 @@ struct  Usher__V1__RetryInfo
 
 /*
  * Many calls in one message; method name "usher.v1.Batch". Items are answered in order. An item's
- * credential, on_behalf_of and at_least default to those of the envelope.
+ * credential, on_behalf_of and at_least default to those of the envelope; so does its org, unless it
+ * has a credential of its own.
  */
 struct  Usher__V1__BatchRequest
 {
