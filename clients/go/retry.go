@@ -77,6 +77,9 @@ func isPassing(e *Error) bool {
 		return e.RetryAfter > 0
 	case Aborted:
 		return e.Reason == "IDEMPOTENCY_KEY_BUSY"
+	case Unknown:
+		// It is either there, and replayed, or was not done, and is now.
+		return e.Reason == "COMMIT_UNKNOWN"
 	}
 	return false
 }

@@ -216,6 +216,8 @@ func TestWhatIsRepeatedDependsOnTheAnswer(t *testing.T) {
 		{refusal(ResourceExhausted, "QUOTA_EXCEEDED", 60000), 1},
 		{refusal(Aborted, "IDEMPOTENCY_KEY_BUSY", 0), 2},
 		{refusal(Aborted, "VERSION_MISMATCH", 0), 1},
+		{refusal(Unknown, "COMMIT_UNKNOWN", 0), 2},
+		{refusal(Unknown, "NO_MEMORY", 0), 1},
 		{refusal(Unavailable, "MAIL_NOT_CONFIGURED", 0), 1},
 		{refusal(DeadlineExceeded, "", 0), 1},
 		{refusal(Internal, "", 0), 1},

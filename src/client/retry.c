@@ -52,6 +52,9 @@ retry_is_worth_it(status failure, uint32_t retry_after_ms)
 		return retry_after_ms > 0;
 	case ST_ABORTED:
 		return is_because_of(failure, "IDEMPOTENCY_KEY_BUSY");
+	case ST_UNKNOWN:
+		/* It is either there, and replayed, or was not done, and is now. */
+		return is_because_of(failure, "COMMIT_UNKNOWN");
 	default:
 		return false;
 	}

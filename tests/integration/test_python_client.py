@@ -247,6 +247,8 @@ def test_writes_are_repeated_under_a_key_only(make: Any, repeated: bool):
         (refusal(usher.Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 60000), 1),
         (refusal(usher.Code.ABORTED, "IDEMPOTENCY_KEY_BUSY"), 2),
         (refusal(usher.Code.ABORTED, "VERSION_MISMATCH"), 1),
+        (refusal(usher.Code.UNKNOWN, "COMMIT_UNKNOWN"), 2),
+        (refusal(usher.Code.UNKNOWN, "NO_MEMORY"), 1),
         (refusal(usher.Code.UNAVAILABLE, "MAIL_NOT_CONFIGURED"), 1),
         (refusal(usher.Code.DEADLINE_EXCEEDED), 1),
         (refusal(usher.Code.INTERNAL), 1),

@@ -9,7 +9,7 @@ import time
 from google.protobuf.message import DecodeError, Message
 
 from usher import methods
-from usher.errors import Aborted, Error, ResourceExhausted, Unavailable
+from usher.errors import Aborted, Error, ResourceExhausted, Unavailable, Unknown
 from usher.v1 import envelope_pb2, options_pb2
 
 ATTEMPTS_MAX = 4
@@ -76,6 +76,9 @@ def is_passing(error: Error) -> bool:
         return error.reason not in ("NOT_CONNECTED", "MAIL_NOT_CONFIGURED")
     if isinstance(error, ResourceExhausted):
         return error.retry_after is not None
+    if isinstance(error, Unknown):
+        # It is either there, and replayed, or was not done, and is now.
+        return error.reason == "COMMIT_UNKNOWN"
     return isinstance(error, Aborted) and error.reason == "IDEMPOTENCY_KEY_BUSY"
 
 
