@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import math
 import os
 import pathlib
 import re
@@ -309,6 +310,27 @@ def test_a_call_whose_time_is_over_is_not_sent(call: Any, timeout: float):
         # What was sent before has been heard when this is answered.
         client.ops.get_health()
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("timeout", [2**31 / 1000, 2.0**32, math.inf])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.ops.get_health(),
+        lambda c: asyncio.run(c.aio.ops.get_health()),
+        lambda c: c.batch([c.envelope("usher.v1.OpsService/GetHealth", b"", c._options.timeout)]),
+        lambda c: c.send(envelope_pb2.Request(method_id=1), c._options.timeout),
+        lambda c: asyncio.run(c.aio.send(envelope_pb2.Request(method_id=1), c._options.timeout)),
+    ],
+)
+def test_a_call_may_have_all_the_time_in_the_world(call: Any, timeout: float):
+    # It is not there yet, so that the call waits for a connection too.
+    url = f"tcp://127.0.0.1:{free_port()}"
+    with ThreadPoolExecutor() as pool, usher.Client(url) as client:
+        answer = pool.submit(call, client.using(timeout=timeout))
+        with ScriptedServer(in_turn(FINE), url) as server:
+            answer.result(20)
+            assert all(request.timeout_ms < 2**31 for request in server.requests)
 
 
 def _resident_bytes() -> int:

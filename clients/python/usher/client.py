@@ -31,7 +31,7 @@ from usher.retry import (
     is_repeatable,
     is_repeatable_item,
 )
-from usher.servers import MESSAGE_BYTES_MAX, Server, Servers, tls_of
+from usher.servers import MESSAGE_BYTES_MAX, TIMEOUT_MAX, Server, Servers, tls_of
 from usher.services import AsyncServices, Services
 from usher.session import Session
 from usher.v1 import envelope_pb2
@@ -243,7 +243,7 @@ class _View:
         return envelope_pb2.Request(
             method_id=method.id if isinstance(method, methods.Method) else 0,
             method="" if known else str(method),
-            timeout_ms=max(1, round(timeout * 1000)),
+            timeout_ms=max(1, round(min(timeout, TIMEOUT_MAX) * 1000)),
             call_id=int.from_bytes(os.urandom(8)),
             credential=options.credential,
             on_behalf_of=options.on_behalf_of,

@@ -32,6 +32,8 @@ MESSAGE_BYTES_MAX = 4 << 20
 _HEADER_BYTES = 4
 # The server answers at the deadline itself; its answer may take a moment to arrive.
 _GRACE = 0.25
+# 24 days: nng's milliseconds have 31 bits, and what is longer is as good as for ever.
+TIMEOUT_MAX = (2**31 - 1) / 1000 - _GRACE
 # A connected server takes a message at once; one that does not may have just been lost.
 _SEND_MAX = 0.25
 _REST_FIRST = 1.0
@@ -277,9 +279,10 @@ class Server:
         )
 
     def open(self, seconds: float) -> Exchange:
-        """An exchange that takes so long at most."""
+        """An exchange that takes so long at most, and TIMEOUT_MAX."""
         if seconds <= 0:
             raise self.not_sent()
+        seconds = min(seconds, TIMEOUT_MAX)
         with self._lock:
             if self.is_closed:
                 raise Cancelled("the client was closed", reason="CLIENT_CLOSED")
@@ -321,6 +324,11 @@ def tls_of(url: str, ca_file: str | None) -> pynng.TLSConfig | None:
     return pynng.TLSConfig(
         pynng.TLSConfig.MODE_CLIENT, ca_files=ca_file, server_name=urlsplit(url).hostname
     )
+
+
+def _until(ends: float) -> float:
+    """Seconds, as many as can be waited for."""
+    return min(ends - time.monotonic(), TIMEOUT_MAX)
 
 
 class Servers:
@@ -393,7 +401,7 @@ class Servers:
         _process.check()
         with self._change:
             while not (server := self.choose(tried)):
-                if not self._change.wait(max(0.0, ends - time.monotonic())):
+                if not self._change.wait(max(0.0, _until(ends))):
                     raise self._not_connected()
         return server
 
@@ -408,7 +416,7 @@ class Servers:
                 self._waiting.add((loop, future))
             try:
                 # Not wait_for(): before 3.12 it forgets a cancellation when the future is done.
-                async with asyncio.timeout(ends - time.monotonic()):
+                async with asyncio.timeout(_until(ends)):
                     await future
             except TimeoutError:
                 raise self._not_connected() from None
