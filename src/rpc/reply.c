@@ -4,6 +4,7 @@
 #include "rpc/internal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,6 +40,23 @@ is_turned_away(const char *reason)
 	return false;
 }
 
+/* What a caller's own log knows the call by. */
+struct call_names {
+	char id[2 * sizeof(uint64_t) + 1]; /* "": it has none */
+	char trace[ENVELOPE_TRACE_BYTES_MAX + 1];
+};
+
+static void
+call_names_of(const struct request_envelope *e, struct call_names *out)
+{
+	*out->id = '\0';
+	if (e->call_id != 0)
+		(void)snprintf(out->id, sizeof(out->id), "%016" PRIx64, e->call_id);
+	if (e->trace.bytes > 0)
+		memcpy(out->trace, e->trace.data, e->trace.bytes);
+	out->trace[e->trace.bytes] = '\0';
+}
+
 static void
 log_call(const struct task *task, const struct answer *answer)
 {
@@ -56,6 +74,7 @@ log_call(const struct task *task, const struct answer *answer)
 	const bool is_frequent = is_left || (task->in_callback && answer->st.code == ST_OK) ||
 				 is_turned_away(answer->st.reason);
 	char org[UUID_TEXT_BYTES] = "";
+	struct call_names names;
 
 	if (is_frequent && server->settings.log_inline_every > 1 &&
 	    task->work->counter % server->settings.log_inline_every != 0)
@@ -64,11 +83,13 @@ log_call(const struct task *task, const struct answer *answer)
 		return;
 	if (task->at > WHO_CALLER && principal->has_org)
 		uuid_format(&principal->org_id, org);
+	call_names_of(&task->envelope, &names);
 	const int64_t us = clock_boot_us(server->settings.clock) - task->came_boot_us;
 	log_event(level, "rpc", "id", task->request_id, "method",
 	    task->row ? task->row->method->name : "", "code", status_code_name(answer->st.code),
 	    "reason", answer->st.reason, "us", log_number(us), "org", org, "peer", task->client_ip,
-	    "cause", failed ? answer->st.message : "", NULL);
+	    "call", names.id, "trace", names.trace, "cause", failed ? answer->st.message : "",
+	    NULL);
 }
 
 /* answer as an envelope, without its payload's bytes. */
@@ -439,9 +460,15 @@ task_refuse_at(
 {
 	task_set_aside(task, answer, not_before_us, &task->server->refusals_parked);
 	(void)atomic_fetch_add(&task->work->pipe->refused, 1);
-	if (task->reply && !restricts)
+	if (restricts) {
+		reply_hold(task, answer, true);
+		return;
+	}
+	/* While the request is there, which it tells of. */
+	log_call(task, answer);
+	if (task->reply)
 		work_drop_request(task->work, nng_msg_len(task->reply));
-	reply_hold(task, answer, restricts);
+	reply_park(task);
 }
 
 static void

@@ -1309,6 +1309,29 @@ a_restriction_is_acknowledged_behind_its_barrier(void **state)
 	client_result_done(&result);
 }
 
+/* From here on the log is ours, until log_caught(). */
+static void
+log_catch(int fds[2])
+{
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(log_start(fds[1], LOG_INFO).code, ST_OK);
+}
+
+/* What was written since, until the next time. No server runs any more. */
+static const char *
+log_caught(const int fds[2])
+{
+	static char text[65536];
+
+	log_stop();
+	(void)close(fds[1]);
+	const ssize_t bytes = read(fds[0], text, sizeof(text) - 1);
+	(void)close(fds[0]);
+	assert_true(bytes >= 0);
+	text[bytes] = '\0';
+	return text;
+}
+
 /* Whoever watches the barrier may be held up by the database. */
 static void
 a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
@@ -1318,7 +1341,6 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 	struct client_options key = as("key:a");
 	static struct client_result result;
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
-	static char log[65536];
 	int fds[2];
 
 	(void)state;
@@ -1326,8 +1348,7 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 	fake_clock_init(&clock);
 	rpc_settings_default(&settings);
 	settings.clock = &clock.clock;
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(log_start(fds[1], LOG_INFO).code, ST_OK);
+	log_catch(fds);
 	struct fake *fake = fake_start(&settings);
 	client_call_async(
 	    fake->client, method("Restrict"), &key, &request.base, store_result, &result);
@@ -1340,14 +1361,10 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 	assert_refused(&result, ST_UNAVAILABLE, "COMMITTED_NOT_EVERYWHERE");
 	assert_false(barrier_is_waited_for(fake));
 	fake_stop(fake);
-	log_stop();
-	(void)close(fds[1]);
 	/* It says once what became of it, and how long that took. */
-	const size_t bytes = (size_t)read(fds[0], log, sizeof(log) - 1);
-	log[bytes < sizeof(log) ? bytes : 0] = '\0';
+	const char *log = log_caught(fds);
 	assert_non_null(strstr(log, "code=UNAVAILABLE reason=COMMITTED_NOT_EVERYWHERE us=6"));
 	assert_null(strstr(log, "code=OK"));
-	(void)close(fds[0]);
 }
 
 static void
@@ -1840,6 +1857,49 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 	WAIT_FOR(
 	    atomic_load(&counts[ST_UNAUTHENTICATED]) + atomic_load(&counts[ST_UNAVAILABLE]) == 20);
 	fake_stop(fake);
+}
+
+#define TRACE_PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define NAMED(call_id_text, trace_text) " call=" call_id_text " trace=" trace_text " cause="
+
+/* So that a caller's log can be read together with ours. */
+static void
+a_line_of_the_log_bears_what_its_caller_knows_the_call_by(void **state)
+{
+	struct client_options key = as("key:a"), bad = as("bad");
+	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
+	static struct client_result result;
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	int fds[2];
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 1);
+	settings.clock = &clock.clock;
+	log_catch(fds);
+	struct fake *fake = fake_start(&settings);
+	assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
+	key.call_id = 0x12ab;
+	key.trace = slice_text(TRACE_PARENT);
+	assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
+	bad.trace = slice_text("at once");
+	assert_int_equal(code_of(fake->client, "Keyed", &bad), ST_UNAUTHENTICATED);
+	/* Nobody keeps the request of this one. */
+	bad.trace = slice_text("later");
+	client_call_async(
+	    fake->client, method("Keyed"), &bad, &request.base, store_result, &result);
+	WAIT_FOR(refusals_waiting(fake) == 1);
+	fake_clock_advance(&clock, US_PER_S);
+	WAIT_FOR(atomic_load(&fake->handled) >= 1000);
+	assert_refused(&result, ST_UNAUTHENTICATED, "CREDENTIAL_INVALID");
+	fake_stop(fake);
+	const char *log = log_caught(fds);
+	assert_non_null(strstr(log, NAMED("\"\"", "\"\"")));
+	assert_non_null(strstr(log, NAMED("00000000000012ab", TRACE_PARENT)));
+	assert_non_null(strstr(log, NAMED("\"\"", "\"at once\"")));
+	assert_non_null(strstr(log, NAMED("\"\"", "later")));
 }
 
 static int
@@ -2573,6 +2633,38 @@ a_short_reply_behind_long_ones_keeps_no_more_than_it_needs(void **state)
 	client_result_done(&waits[0].result);
 	client_result_done(&waits[1].result);
 	client_free(&client);
+}
+
+static void
+a_line_of_the_log_about_an_item_bears_the_trace_of_all_unless_it_has_its_own(void **state)
+{
+	const struct slice miss = slice_of("\x0a\x04miss", 6);
+	struct client_options whole = as("key:a");
+	static struct client_item items[2];
+	static struct batch_wait wait;
+	int fds[2];
+
+	(void)state;
+	methods_name();
+	log_catch(fds);
+	struct fake *fake = fake_start(NULL);
+	whole.call_id = 1;
+	whole.trace = slice_text("of-all");
+	items[0] = (struct client_item){
+	    .method = method("Keyed"), .payload = miss, .options = {.call_id = 7}};
+	items[1] = (struct client_item){
+	    .method = method("Keyed"), .payload = miss, .options = {.trace = slice_text("own")}};
+	client_batch_async(fake->client, &whole, items, 2, batch_done, &wait);
+	WAIT_FOR(atomic_load(&wait.done));
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(items[i].result.status.code, ST_OK);
+		client_result_done(&items[i].result);
+	}
+	client_result_done(&wait.result);
+	fake_stop(fake);
+	const char *log = log_caught(fds);
+	assert_non_null(strstr(log, NAMED("0000000000000007", "of-all")));
+	assert_non_null(strstr(log, NAMED("\"\"", "own")));
 }
 
 static void
@@ -3609,6 +3701,7 @@ main(void)
 	    cmocka_unit_test(when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at),
 	    cmocka_unit_test(refusals_that_wait_leave_an_intermediary_half_of_its_connection),
 	    cmocka_unit_test(a_stop_tells_those_that_were_refused_too_often),
+	    cmocka_unit_test(a_line_of_the_log_bears_what_its_caller_knows_the_call_by),
 	    cmocka_unit_test(
 		answers_that_wait_for_their_time_keep_nobody_from_taking_something_away),
 	    cmocka_unit_test(so_many_answers_wait_for_their_time_and_the_rest_is_told),
@@ -3635,6 +3728,8 @@ main(void)
 	    WITH_SERVER(replies_from_memory_that_are_too_large_together_are_refused),
 	    WITH_SERVER(a_short_reply_behind_long_ones_keeps_no_more_than_it_needs),
 	    WITH_SERVER(an_item_of_a_batch_is_in_the_organisation_that_its_credential_came_with),
+	    cmocka_unit_test(
+		a_line_of_the_log_about_an_item_bears_the_trace_of_all_unless_it_has_its_own),
 	    WITH_SERVER(a_batch_that_memory_answers_needs_no_lane),
 	    cmocka_unit_test(a_large_batch_beyond_so_many_is_worked_on_in_a_lane),
 	    WITH_SERVER(a_batch_for_memory_alone_leaves_out_what_memory_does_not_have),

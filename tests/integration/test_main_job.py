@@ -503,6 +503,14 @@ def test_the_bridges_own_pages(http: Http, bridge: Bridge):
     assert "POST" in reply.headers["Allow"]
 
 
+def test_a_problems_request_and_its_trace_lead_to_the_nodes_line(owner: Http, node: Node):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    reply = owner.get("/v1/users/ext:nobody", headers={"traceparent": trace})
+    call = reply.expect(404)["requestId"][:16]
+    line = re.compile(f" code=NOT_FOUND .* call={call} trace={trace} ")
+    wait_until(lambda: line.search(node.log.read_text()), "the node's line")
+
+
 def test_every_documented_route_is_served(http: Http):
     """Each answers as itself: not 404 for the path, not 405, never 5xx."""
     paths = http.get("/openapi.json").expect(200)["paths"]
