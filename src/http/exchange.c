@@ -321,21 +321,20 @@ exchange_answer(struct exchange *exchange, uint32_t http_status, struct MHD_Resp
 {
 	struct http_server *server = exchange->server;
 	struct MHD_Response *unwanted = response;
-	bool resume = false;
 
 	pthread_mutex_lock(&server->lock);
 	if (!exchange->replied) {
 		exchange->replied = true;
 		exchange->response = response;
 		exchange->response_status = http_status;
-		resume = exchange->parked;
 		unwanted = NULL;
+		/* Under the lock: http_server_stop() takes what is replied to for resumed. */
+		if (exchange->parked)
+			MHD_resume_connection(exchange->connection);
 	}
 	pthread_mutex_unlock(&server->lock);
 	if (unwanted)
 		MHD_destroy_response(unwanted);
-	if (resume)
-		MHD_resume_connection(exchange->connection);
 	exchange_release(exchange);
 }
 
