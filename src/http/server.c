@@ -62,7 +62,12 @@ sweeper_run(void *cls)
 	while (!server->drained) {
 		struct timespec until;
 
+		/* Nobody's reply waits until all sockets are looked at. */
+		pthread_mutex_unlock(&server->lock);
 		peers_sweep(server);
+		pthread_mutex_lock(&server->lock);
+		if (server->drained)
+			break;
 		wait_deadline(pause_ms * US_PER_MS, &until);
 		pthread_cond_timedwait(&server->changed, &server->lock, &until);
 	}

@@ -1,6 +1,6 @@
 #include "http/internal.h"
 
-#include "base/clock.h"
+#include "tests/lib/until.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ struct lock_looks {
 	atomic_int held, free;
 };
 static _Atomic(struct http_server *) looked_at;
-static struct lock_looks at_resume;
+static struct lock_looks at_resume, at_peek;
 
 static void
 look_at_lock(struct lock_looks *looks)
@@ -54,6 +54,18 @@ __wrap_MHD_resume_connection(struct MHD_Connection *connection)
 {
 	look_at_lock(&at_resume);
 	__real_MHD_resume_connection(connection);
+}
+
+/* Has a client left? */
+ssize_t __real_recv(int fd, void *out, size_t bytes, int flags);
+ssize_t __wrap_recv(int fd, void *out, size_t bytes, int flags);
+
+ssize_t
+__wrap_recv(int fd, void *out, size_t bytes, int flags)
+{
+	if (flags & MSG_PEEK)
+		look_at_lock(&at_peek);
+	return __real_recv(fd, out, bytes, flags);
 }
 
 /* What the handler does with a request is chosen by its path: /later is answered from another
@@ -869,6 +881,24 @@ a_handler_may_take_longer_than_reading_may(void **state)
 	close(fd);
 }
 
+static bool
+the_lock_was_free(void)
+{
+	return atomic_load(&at_peek.free) > 0;
+}
+
+static void
+replies_do_not_wait_while_clients_that_left_are_looked_for(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = dial(fixture);
+
+	atomic_store(&looked_at, fixture->server);
+	until(the_lock_was_free, "a client is looked at, and the server's lock is free");
+	atomic_store(&looked_at, NULL);
+	close(fd);
+}
+
 /* A whole exchange on a connection that is kept; false: it was cut. */
 static bool
 serves(int fd)
@@ -1079,6 +1109,7 @@ main(void)
 	    cmocka_unit_test(stopping_goes_well_while_clients_come_and_go),
 	    SERVED_HASTILY(a_request_that_trickles_is_cut_off),
 	    SERVED_HASTILY(a_handler_may_take_longer_than_reading_may),
+	    SERVED(replies_do_not_wait_while_clients_that_left_are_looked_for),
 	    SERVED_NARROWLY(an_address_has_its_part_of_the_connections),
 	    SERVED_NARROWLY(a_proxy_has_more_than_its_part_and_makes_room_last),
 	    SERVED_NARROWLY(who_has_most_connections_makes_room_first),
