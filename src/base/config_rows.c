@@ -102,7 +102,7 @@ const struct config_row config_rows[] = {
 	INT("http.connections_per_address", "512", 0, 100000,
 	    "How many of them one address may have, trusted proxies apart; 0: any number."),
 	BYTES("http.bodies", "64MiB", 2 * MIB, 64 * GIB,
-	    "How much the bodies of all requests may take that come in or are at work."),
+	    "How much the bodies of all requests may take, and of replies until they are read."),
 	DURATION("http.request_timeout", "10s", 100 * MS, 5 * MINUTE,
 	    "How long a client may take to send a whole request."),
 	DURATION("http.reply_timeout", "60s", 100 * MS, HOUR,

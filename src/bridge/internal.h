@@ -60,6 +60,7 @@ struct visit {
 	const char *reason; /* of a refusal, for the log */
 	struct http_header headers[VISIT_HEADERS_MAX];
 	size_t headers_count;
+	bool has_constant_body; /* the reply's lives as long as the program */
 	struct arena arena;
 };
 

@@ -221,6 +221,7 @@ static void
 serve_openapi(struct visit *visit)
 {
 	visit_header(visit, "Cache-Control", "public, max-age=300");
+	visit->has_constant_body = true;
 	visit_reply(visit, 200, "application/json", openapi_text());
 }
 

@@ -82,6 +82,7 @@ visit_reply(struct visit *visit, uint32_t http_status, const char *content_type,
 	    .headers = visit->headers,
 	    .headers_count = visit->headers_count,
 	    .body = body,
+	    .is_constant = visit->has_constant_body,
 	};
 	const struct figures_request figures = {
 	    .row = visit->figures_row,

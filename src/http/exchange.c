@@ -119,6 +119,9 @@ exchange_queue(struct exchange *exchange, uint32_t http_status, struct MHD_Respo
 {
 	if (!response)
 		return refuse_without_memory(exchange->connection, http_status, exchange->id);
+	/* Before its client is waited for: it makes no room for itself. */
+	if (exchange->response_bytes)
+		peer_take_reply(exchange->server, exchange->peer, exchange->response_bytes);
 	peer_deadline_after_ms(exchange->peer, exchange->server->config.reply_timeout_ms);
 	peer_waits(exchange->peer);
 	atomic_store(&exchange->peer->is_replied_to, true);
@@ -314,10 +317,12 @@ http_request_header_count(const struct http_request *request, const char *name)
 	return count;
 }
 
-/* Hand a response to the event loop and drop the handler's reference. Whoever comes second, this or
- * http_server_stop(), finds the request replied to. */
+/* Hand a response, whose body takes so many bytes of memory, to the event loop and drop the
+ * handler's reference. Whoever comes second, this or http_server_stop(), finds the request replied
+ * to. */
 static void
-exchange_answer(struct exchange *exchange, uint32_t http_status, struct MHD_Response *response)
+exchange_answer(
+    struct exchange *exchange, uint32_t http_status, struct MHD_Response *response, size_t bytes)
 {
 	struct http_server *server = exchange->server;
 	struct MHD_Response *unwanted = response;
@@ -327,6 +332,7 @@ exchange_answer(struct exchange *exchange, uint32_t http_status, struct MHD_Resp
 		exchange->replied = true;
 		exchange->response = response;
 		exchange->response_status = http_status;
+		exchange->response_bytes = bytes;
 		unwanted = NULL;
 		/* Under the lock: http_server_stop() takes what is replied to for resumed. */
 		if (exchange->parked)
@@ -356,16 +362,18 @@ http_reply(struct http_request *request, const struct http_response *response)
 	struct exchange *exchange = container_of(request, struct exchange, request);
 	bool close = exchange_closes(exchange);
 	struct MHD_Response *made = http_response_make(response, exchange->id, close);
+	size_t bytes = response->is_constant ? 0 : response->body.bytes;
 	uint32_t http_status = response->status;
 
 	if (!made) {
 		http_status = 500;
+		bytes = 0;
 		made = http_problem_make(500,
 		    REFUSE_FOR(ST_UNKNOWN, "REPLY_LOST",
 			"the call was made, but its reply could not be written"),
 		    0, NULL, 0, exchange->id, true);
 	}
-	exchange_answer(exchange, http_status, made);
+	exchange_answer(exchange, http_status, made, bytes);
 }
 
 void
@@ -377,5 +385,6 @@ http_reply_problem(struct http_request *request, uint32_t http_status, status fa
 
 	exchange_answer(exchange, http_status,
 	    http_problem_make(
-		http_status, failure, retry_after_s, headers, headers_count, exchange->id, close));
+		http_status, failure, retry_after_s, headers, headers_count, exchange->id, close),
+	    0);
 }

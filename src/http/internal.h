@@ -63,7 +63,7 @@ struct http_peer {
 	/* Since when the client is waited for; HTTP_NEVER_US while it waits for us. */
 	_Atomic int64_t waits_since_us;
 	atomic_bool is_replied_to;
-	_Atomic size_t body_bytes; /* of the request that comes in or is at work */
+	_Atomic size_t body_bytes; /* of the request that is here, and of its reply */
 	bool is_proxy;
 	bool is_cut; /* shut down, but not closed yet: it counts no more */
 	struct http_source *source;
@@ -77,9 +77,11 @@ void peer_notify(void *cls, struct MHD_Connection *connection, void **context,
     enum MHD_ConnectionNotificationCode what);
 /* Cut those whose time is over, or whose client has left. */
 void peers_sweep(struct http_server *server);
-/* More of a body comes: is there room among those of all? Some that come in make it. */
+/* More of a body comes: is there room among those of all? Some that are waited for make it. */
 bool peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes);
-/* It is gone. */
+/* A reply's body goes out. It always has its place; the same make room for it. */
+void peer_take_reply(struct http_server *server, struct http_peer *peer, size_t bytes);
+/* Both are gone. */
 void peer_give_body(struct http_server *server, struct http_peer *peer);
 
 enum exchange_stage {
@@ -103,6 +105,7 @@ struct exchange {
 	bool replied;
 	struct MHD_Response *response;
 	uint32_t response_status;
+	size_t response_bytes; /* of the handler's reply, that are in memory until it is read */
 
 	const char *sent_target; /* where it lies in the connection's buffer */
 	char *target;            /* a copy: the library picks the query to pieces */

@@ -95,13 +95,15 @@ goes_before(const struct http_peer *a, const struct http_peer *b)
 	return atomic_load(&a->waits_since_us) < atomic_load(&b->waits_since_us);
 }
 
-/* Cut some of those that wait for their clients, or of them those with a body; false when there are
- * none. */
+/* Cut some of those that wait for their clients; body_bytes 0: whichever, or else of those with a
+ * body, until they give so much back, and a little more. False when there are none. */
 static bool
-peers_make_room(struct http_server *server, bool with_body)
+peers_make_room(struct http_server *server, size_t body_bytes)
 {
+	const size_t enough = body_bytes + server->config.bodies_bytes_max / DISPLACED_AT_ONCE;
 	struct http_peer *going[DISPLACED_AT_ONCE];
 	size_t wanted = server->config.connections_max / DISPLACED_AT_ONCE + 1, count = 0;
+	size_t given = 0, cut = 0;
 
 	if (wanted > DISPLACED_AT_ONCE)
 		wanted = DISPLACED_AT_ONCE;
@@ -111,7 +113,7 @@ peers_make_room(struct http_server *server, bool with_body)
 
 		if (peer->is_cut || atomic_load(&peer->waits_since_us) == HTTP_NEVER_US)
 			continue;
-		if (with_body && atomic_load(&peer->body_bytes) == 0)
+		if (body_bytes && atomic_load(&peer->body_bytes) == 0)
 			continue;
 		while (at > 0 && goes_before(peer, going[at - 1]))
 			at--;
@@ -121,10 +123,12 @@ peers_make_room(struct http_server *server, bool with_body)
 		memmove(&going[at + 1], &going[at], (count - at - 1) * sizeof(going[0]));
 		going[at] = peer;
 	}
-	for (size_t i = 0; i < count; i++)
-		peer_cut(server, going[i]);
-	server->figures.displaced += count;
-	return count > 0;
+	for (; cut < count && (!body_bytes || given < enough); cut++) {
+		given += atomic_load(&going[cut]->body_bytes);
+		peer_cut(server, going[cut]);
+	}
+	server->figures.displaced += cut;
+	return cut > 0;
 }
 
 static bool
@@ -146,7 +150,7 @@ peer_admit(void *cls, const struct sockaddr *address, socklen_t bytes)
 	pthread_mutex_lock(&server->peers_lock);
 	admitted = !source_is_full(server, source_find(server, prefix)) || is_proxy(server, text);
 	if (admitted && server->figures.open >= server->config.connections_max)
-		admitted = peers_make_room(server, false);
+		admitted = peers_make_room(server, 0);
 	server->figures.refused += !admitted;
 	pthread_mutex_unlock(&server->peers_lock);
 	return admitted ? MHD_YES : MHD_NO;
@@ -276,7 +280,7 @@ peers_look_at_files(struct http_server *server)
 	if (were_out)
 		peers_turn_away(server);
 	pthread_mutex_lock(&server->peers_lock);
-	(void)peers_make_room(server, false);
+	(void)peers_make_room(server, 0);
 	pthread_mutex_unlock(&server->peers_lock);
 }
 
@@ -300,6 +304,7 @@ peers_sweep(struct http_server *server)
 	pthread_mutex_unlock(&server->peers_lock);
 }
 
+/* What was cut is given back soon. */
 static size_t
 peers_leaving_bytes(struct http_server *server)
 {
@@ -323,9 +328,9 @@ peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes)
 	if (!fits) {
 		pthread_mutex_lock(&server->peers_lock);
 		fits = all <= 2 * limit && !peer->is_cut;
-		/* What was cut is given back soon: so much may be over. */
-		if (fits && all > limit + peers_leaving_bytes(server))
-			fits = peers_make_room(server, true) && !peer->is_cut;
+		const size_t leaving = fits ? peers_leaving_bytes(server) : 0;
+		if (fits && all > limit + leaving)
+			fits = peers_make_room(server, all - limit - leaving) && !peer->is_cut;
 		pthread_mutex_unlock(&server->peers_lock);
 	}
 	if (fits)
@@ -333,6 +338,25 @@ peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes)
 	else
 		atomic_fetch_sub(&server->bodies_bytes, bytes);
 	return fits;
+}
+
+void
+peer_take_reply(struct http_server *server, struct http_peer *peer, size_t bytes)
+{
+	const size_t limit = server->config.bodies_bytes_max;
+	bool is_over = atomic_fetch_add(&server->bodies_bytes, bytes) + bytes > limit;
+
+	atomic_fetch_add(&peer->body_bytes, bytes);
+	if (!is_over)
+		return;
+	pthread_mutex_lock(&server->peers_lock);
+	while (is_over) {
+		const size_t most = limit + peers_leaving_bytes(server);
+		const size_t all = atomic_load(&server->bodies_bytes);
+
+		is_over = all > most && peers_make_room(server, all - most);
+	}
+	pthread_mutex_unlock(&server->peers_lock);
 }
 
 void

@@ -131,9 +131,10 @@ is_overridden(const struct http_response *response, const char *name)
 struct MHD_Response *
 http_response_make(const struct http_response *response, const char *id, bool close)
 {
-	/* The library copies, and does not write, what it calls void *. */
-	struct MHD_Response *made = MHD_create_response_from_buffer(
-	    response->body.bytes, (void *)(uintptr_t)response->body.data, MHD_RESPMEM_MUST_COPY);
+	/* The library does not write to what it calls void *. */
+	struct MHD_Response *made = MHD_create_response_from_buffer(response->body.bytes,
+	    (void *)(uintptr_t)response->body.data,
+	    response->is_constant ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result added = made ? MHD_YES : MHD_NO;
 
 	for (size_t i = 0; added == MHD_YES && i < response->headers_count; i++) {

@@ -51,11 +51,11 @@ struct http_config {
 	uint32_t connections_per_address_max; /* proxies apart; of IPv6, per /64; 0: no limit */
 	size_t connection_memory_bytes;       /* header and reading buffer of one connection */
 	size_t body_bytes_max;
-	size_t bodies_bytes_max;     /* of all that come in or are at work; room is made as above */
-	uint32_t request_timeout_ms; /* for a request's header and body together */
-	uint32_t idle_timeout_ms;    /* between requests, and without any progress */
-	uint32_t reply_timeout_ms;   /* until the client has read the whole reply */
-	uint32_t drain_timeout_ms;   /* http_server_stop() waits so long for replies */
+	size_t bodies_bytes_max;        /* of requests, and replies until read; as above */
+	uint32_t request_timeout_ms;    /* for a request's header and body together */
+	uint32_t idle_timeout_ms;       /* between requests, and without any progress */
+	uint32_t reply_timeout_ms;      /* until the client has read the whole reply */
+	uint32_t drain_timeout_ms;      /* http_server_stop() waits so long for replies */
 	const struct rand_source *rand; /* of request ids */
 	http_refused *refused;          /* NULL: nobody is told */
 	http_is_proxy *is_proxy;        /* NULL: nobody is one */
@@ -86,13 +86,14 @@ const char *http_request_header(const struct http_request *request, const char *
 size_t http_request_header_count(const struct http_request *request, const char *name);
 
 /* headers override the ones that every reply has (Cache-Control, Content-Security-Policy ...).
- * Everything is copied. */
+ * Everything is copied, but for a body that lives as long as the program. */
 struct http_response {
 	uint32_t status;
 	const char *content_type; /* NULL: no Content-Type */
 	const struct http_header *headers;
 	size_t headers_count;
 	struct slice body;
+	bool is_constant; /* the body lives that long */
 };
 
 /* Takes a complete request, on an event loop: must not block. It, or somebody that it hands the

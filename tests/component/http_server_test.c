@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #define REPLY_BYTES_MAX 65536
+#define HUGE_BYTES (16u << 20) /* more than two sockets hold */
 #define KEPT_MAX 64
 
 /* How often the server's lock was found held, and how often free. */
@@ -69,7 +70,8 @@ __wrap_recv(int fd, void *out, size_t bytes, int flags)
 }
 
 /* What the handler does with a request is chosen by its path: /later is answered from another
- * thread, /never is kept until the test lets it go, what it does not know is echoed. */
+ * thread, /never is kept until the test lets it go, /huge gets HUGE_BYTES, what it does not know is
+ * echoed. */
 struct fixture {
 	struct http_server *server;
 	uint16_t port;
@@ -122,6 +124,15 @@ reply_with_header(struct http_request *request, const char *name, const char *va
 }
 
 static void
+reply_huge(struct http_request *request)
+{
+	static const uint8_t body[HUGE_BYTES];
+	const struct http_response response = {.status = 200, .body = slice_of(body, HUGE_BYTES)};
+
+	http_reply(request, &response);
+}
+
+static void
 handle(void *env, struct http_request *request)
 {
 	struct fixture *fixture = env;
@@ -136,6 +147,8 @@ handle(void *env, struct http_request *request)
 		fixture->kept[fixture->kept_count++] = request;
 		pthread_cond_broadcast(&fixture->kept_changed);
 		pthread_mutex_unlock(&fixture->lock);
+	} else if (strcmp(request->path, "/huge") == 0) {
+		reply_huge(request);
 	} else if (strcmp(request->path, "/own-header") == 0) {
 		reply_with_header(request, "Cache-Control", "public, max-age=60");
 	} else if (strcmp(request->path, "/split") == 0) {
@@ -1045,6 +1058,61 @@ bodies_have_one_budget(void **state)
 	close(whole);
 }
 
+/* Ask for HUGE_BYTES, and hear the reply begin. */
+static int
+begin_huge(struct fixture *fixture, uint32_t host)
+{
+	static const char request[] = "GET /huge HTTP/1.1\r\n" HOST CLOSE "\r\n";
+	int fd = dial_from(fixture, host);
+	char first;
+
+	say(fd, request, sizeof(request) - 1);
+	assert_int_equal(recv(fd, &first, 1, 0), 1);
+	return fd;
+}
+
+/* How much more there is, before it ends or is cut. */
+static size_t
+hear_rest(int fd)
+{
+	static char piece[REPLY_BYTES_MAX];
+	size_t bytes = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, piece, sizeof(piece), 0)) > 0)
+		bytes += (size_t)got;
+	close(fd);
+	return bytes;
+}
+
+static void
+replies_that_are_not_read_make_room(void **state)
+{
+	static const char header[] =
+	    "POST /x HTTP/1.1\r\n" HOST CLOSE "Content-Length: 40000\r\n\r\n";
+	static char body[LARGE_BYTES];
+	struct fixture *fixture = *state;
+	char reply[REPLY_BYTES_MAX];
+
+	/* Each is larger than all may be together, and has its place all the same: what nobody has
+	 * read before it goes. */
+	int first = begin_huge(fixture, 2), second = begin_huge(fixture, 3);
+	int third = begin_huge(fixture, 4);
+	assert_true(hear_rest(third) > HUGE_BYTES);
+	assert_true(hear_rest(second) < HUGE_BYTES);
+	assert_true(hear_rest(first) < HUGE_BYTES);
+	/* And is given back: none of them is in the way of a body. */
+	for (int i = 0; i < 3; i++) {
+		int fd = dial_from(fixture, 5);
+
+		say(fd, header, sizeof(header) - 1);
+		say(fd, body, LARGE_BYTES);
+		hear_all(fd, reply);
+		close(fd);
+	}
+	assert_has(reply, "body=40000:");
+}
+
 static void
 addresses_that_cannot_be_listened_on_are_named(void **state)
 {
@@ -1115,6 +1183,7 @@ main(void)
 	    SERVED_NARROWLY(who_has_most_connections_makes_room_first),
 	    SERVED_NARROWLY(what_is_at_work_makes_no_room),
 	    SERVED_NARROWLY(bodies_have_one_budget),
+	    SERVED_NARROWLY(replies_that_are_not_read_make_room),
 	    SERVED(addresses_that_cannot_be_listened_on_are_named),
 	};
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import resource
+import select
 import signal
 import socket
 import time
@@ -296,6 +297,32 @@ def test_bodies_that_never_end_take_no_more_than_their_part(bridge: Bridge, othe
         wait_until(lambda: crowd.count() <= 40, "most are cut off")
         others.are_answered()
     assert figure(bridge, "usher_bridge_connections_displaced_total") > displaced
+    wait_until(all_are_gone(bridge), "all are gone")
+
+
+def test_replies_that_nobody_reads_take_no_more_than_their_part(
+    bridge: Bridge, others: Others, org_a: Organisation
+) -> None:
+    """40 times 5 MB, more than a socket holds of each, where 16 MiB have room."""
+    path = f"/v1/chatbots/{org_a.chatbot_id}/conversations/unread/turns"
+    http = bridge.http(api_key=org_a.api_key)
+    turn = {"role": "TURN_ROLE_USER", "text": "\1" * 170_000}  # in JSON six bytes each
+    for _ in range(5):
+        http.post(path, {"turns": [turn]}).expect(201)
+    assert len(http.get(path).body) > 5_000_000
+    displaced = figure(bridge, "usher_bridge_connections_displaced_total")
+    ask = f"GET {path} HTTP/1.1\r\nHost: a\r\nX-API-Key: {org_a.api_key}\r\n\r\n".encode()
+    with Crowd(bridge) as crowd:
+        for at in range(40):
+            peer = crowd.join(f"127.10.0.{1 + at % 20}", ask, receive_bytes=4096)
+            assert select.select([peer], [], [], 15 * SLOWER)[0], "the reply has begun"
+            if at % 20 == 0:
+                others.are_answered()
+        displaced = figure(bridge, "usher_bridge_connections_displaced_total") - displaced
+        assert displaced >= 32
+        # Who reads gets a whole one all the same.
+        assert len(http.get(path).body) > 5_000_000
+        others.are_answered()
     wait_until(all_are_gone(bridge), "all are gone")
 
 
