@@ -277,12 +277,9 @@ call(struct visit *visit, const struct client_options *options, struct slice pay
 	    .idempotent_by_key = row->idempotent_by_key,
 	    .inline_read = row->inline_read,
 	};
-	struct client_options patient = *options;
 
-	if (!client_is_connected(visit->bridge->client))
-		patient.timeout_ms = RECONNECT_PATIENCE_MS;
 	client_call_raw_async(
-	    visit->bridge->client, &method, &patient, payload, reply_arrives, visit);
+	    visit->bridge->client, &method, options, payload, reply_arrives, visit);
 }
 
 static void
@@ -296,6 +293,7 @@ serve_route(struct visit *visit, const struct route_match *match)
 	visit->figures_row = (size_t)(match->row - visit->bridge->rows);
 	strbuf_init(&message, MESSAGE_BYTES_MAX);
 	st = caller_read(visit, &options);
+	options.connect_ms = RECONNECT_PATIENCE_MS;
 	if (st.code == ST_OK)
 		st = message_build(visit, match, &message);
 	if (st.code == ST_OK)

@@ -106,12 +106,19 @@ call_fail(struct call *call, status failure)
 
 #define CLOSED REFUSE_FOR(ST_CANCELLED, "CLIENT_CLOSED", "the client is being closed")
 
+/* Until when it waits for a connection. */
+static int64_t
+call_connect_end_us(const struct call *call)
+{
+	return call->attempts == 0 && !call->has_missed ? call->connect_until_us
+							: call->deadline_us;
+}
+
 /* The time is over, and nothing was sent; or nothing more, and what came last is what there is. */
 static void
-call_run_out(struct call *call)
+call_run_out(struct call *call, bool is_connected)
 {
 	const struct client *client = call->client;
-	const bool is_connected = atomic_load(&client->connections) > 0;
 	struct client_result last = call->last;
 
 	if (call->attempts > 0) {
@@ -199,7 +206,7 @@ call_choose(struct call *call, int64_t now_us)
 		call->is_fresh = false; /* time will have passed */
 		list_add_last(&client->calls_waiting, &call->list);
 		/* Under the lock, so that whoever wakes it finds it asleep. */
-		call_wait(call, call->deadline_us - now_us);
+		call_wait(call, call_connect_end_us(call) - now_us);
 		return false;
 	}
 	struct server *server = &client->servers[at];
@@ -275,6 +282,7 @@ call_attempt(struct call *call)
 	struct client *client = call->client;
 	const int64_t now_us = clock_boot_us(client->clock);
 	const int64_t left_us = call->deadline_us - now_us;
+	const bool is_connected = atomic_load(&client->connections) > 0;
 	enum gather_step step = GATHER_WAITS;
 	struct server *server = NULL;
 	struct convoy *convoy = NULL;
@@ -283,8 +291,8 @@ call_attempt(struct call *call)
 		call_fail(call, CLOSED);
 		return;
 	}
-	if (left_us <= 0) {
-		call_run_out(call);
+	if (left_us <= 0 || (!is_connected && call_connect_end_us(call) <= now_us)) {
+		call_run_out(call, is_connected);
 		return;
 	}
 	(void)pthread_mutex_lock(&client->lock);
@@ -427,7 +435,7 @@ call_sent(struct call *call, int error)
 	if (error == NNG_ETIMEDOUT && call->request && !call->pinned)
 		call_attempt(call);
 	else if (error == NNG_ETIMEDOUT)
-		call_run_out(call);
+		call_run_out(call, atomic_load(&call->client->connections) > 0);
 	else
 		call_fail(call, failure_of(call->client, error));
 }
@@ -501,8 +509,12 @@ call_prepare(struct client *client, const struct call_plan *plan, struct call **
 	call->session = options->session;
 	call->callback = plan->callback;
 	call->arg = plan->arg;
-	call->deadline_us =
-	    clock_boot_us(client->clock) + client_timeout_ms(plan->method, options) * US_PER_MS;
+	const uint32_t timeout_ms = client_timeout_ms(plan->method, options);
+	const bool is_bounded = options->connect_ms && options->connect_ms < timeout_ms;
+	const int64_t now_us = clock_boot_us(client->clock);
+	call->deadline_us = now_us + timeout_ms * US_PER_MS;
+	call->connect_until_us =
+	    now_us + (is_bounded ? options->connect_ms : timeout_ms) * US_PER_MS;
 	*out = call;
 	return STATUS_OK;
 }

@@ -7,9 +7,10 @@
  *     client_result_done(&result);
  *
  * Connects in the background and again when a connection is lost; a call waits for one as long as
- * its deadline allows. Of several servers the one with the fewest calls under way gets the next;
- * one that is in trouble (connection lost, no answer, UNAVAILABLE) rests for a while, and one that
- * holds its connection and says nothing is asked after a second, and then given up.
+ * its deadline allows, or connect_ms. Of several servers the one with the fewest calls under way
+ * gets the next; one that is in trouble (connection lost, no answer, UNAVAILABLE) rests for a
+ * while, and one that holds its connection and says nothing is asked after a second, and then given
+ * up.
  *
  * What is safe to repeat is repeated, on another server if there is one: a READ, and a WRITE or
  * RESTRICT under an idempotency key. Four attempts at most, with pauses that grow, all within the
@@ -92,6 +93,7 @@ struct client_options {
 	const char *client_ip;          /* believed with a via that may assert it */
 	const char *user_agent;         /* what our caller calls itself, for audit; UTF-8 */
 	uint32_t timeout_ms;            /* 0: the method's own */
+	uint32_t connect_ms;            /* of these, for the first connection; 0: all */
 	uint64_t call_id;               /* comes back, and stands in the server's log */
 	struct causal_session *session; /* outlives the call */
 };

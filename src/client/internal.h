@@ -95,6 +95,7 @@ struct call {
 	unsigned pauses;
 	struct client_result last; /* of the attempt before, while there is to be another */
 	int64_t deadline_us;
+	int64_t connect_until_us; /* so long for a connection, while nothing was sent */
 	const ProtobufCMessageDescriptor *reply;
 	struct causal_session *session;
 	client_callback *callback;

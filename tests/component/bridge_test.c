@@ -917,6 +917,41 @@ an_upstream_that_is_away_is_unavailable_and_comes_back(void **state)
 	assert_int_equal(fixture.reply.http_status, 200);
 }
 
+/* Until the bridge's figures have that line; each look is a request of its own. */
+static void
+wait_for_figure(const char *line)
+{
+	const int64_t give_up_us = clock_boot_us(&clock_system) + 10 * US_PER_S;
+
+	do {
+		assert_int_equal(bridge_get(&fixture, "/metrics", ""), 200);
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
+	} while (!strstr(fixture.reply.body, line));
+}
+
+static void
+who_waited_for_the_connection_has_time_left_for_the_call(void **state)
+{
+	char url[UPSTREAM_URL_BYTES];
+	struct talk_reply reply;
+	int fd;
+
+	(void)state;
+	snprintf(url, sizeof url, "%s", fixture.upstream.url);
+	upstream_close(&fixture.upstream);
+	wait_for_figure("usher_bridge_upstream_connected 0\n");
+	fd = talk_dial(http_server_port(fixture.server));
+	talk_say(fd, slice_text(slow_request));
+	wait_for_figure("usher_bridge_requests_in_flight 2\n");
+	upstream_open(&fixture.upstream, url);
+	talk_hear(fd, &reply);
+	assert_int_equal(reply.http_status, 200);
+	/* More than a connection is waited for: the method's own 5 s, less what has passed. */
+	assert_in_range(upstream_last(&fixture.upstream)->timeout_ms, 2501, 5000);
+	talk_reply_done(&reply);
+	close(fd);
+}
+
 static void
 settings_that_are_off_are_named(void **state)
 {
@@ -991,6 +1026,7 @@ main(void)
 	    TEST(a_slow_call_holds_nobody_up),
 	    cmocka_unit_test(stopping_answers_what_is_under_way),
 	    TEST(an_upstream_that_is_away_is_unavailable_and_comes_back),
+	    TEST(who_waited_for_the_connection_has_time_left_for_the_call),
 	    cmocka_unit_test(settings_that_are_off_are_named),
 	};
 
