@@ -183,6 +183,18 @@ write_connections(struct strbuf *out, const struct http_request *request)
 		    rows[i].name, rows[i].help, rows[i].name, rows[i].name, rows[i].value);
 }
 
+/* Somebody passed it on, and no proxy that we trust says for whom. */
+static bool
+came_from_who_knows_where(const struct visit *visit)
+{
+	const struct http_request *request = visit->request;
+	const bool is_told = http_request_header(request, "X-Forwarded-For") != NULL;
+
+	if (!is_told && !http_request_header(request, "Forwarded"))
+		return false;
+	return !is_told || !bridge_is_proxy(visit->bridge, request->client_address);
+}
+
 static void
 serve_metrics(struct visit *visit)
 {
@@ -191,8 +203,9 @@ serve_metrics(struct visit *visit)
 	struct strbuf body;
 	int files, files_max;
 
-	/* It tells of the servers behind, and of everybody's calls. */
-	if (!caller_is_among(visit, &bridge->metrics_from)) {
+	/* It tells of the servers behind, and of everybody's calls. Behind a proxy that nobody
+	 * named, all would come from the proxy's own machine. */
+	if (came_from_who_knows_where(visit) || !caller_is_among(visit, &bridge->metrics_from)) {
 		visit_refuse(visit, NO_SUCH_PATH, NULL);
 		return;
 	}

@@ -378,6 +378,24 @@ metrics_are_for_those_who_are_named(void **state)
 	assert_problem(&fixture, 404, "NO_SUCH_PATH");
 	bridge_get(&fixture, "/metrics", "X-Forwarded-For: 127.0.0.1, 192.0.2.7\r\n");
 	assert_problem(&fixture, 404, "NO_SUCH_PATH");
+	/* Of this one no address is read, of a trusted proxy either. */
+	bridge_get(&fixture, "/metrics", "Forwarded: for=192.0.2.7\r\n");
+	assert_problem(&fixture, 404, "NO_SUCH_PATH");
+}
+
+static void
+metrics_are_not_for_those_whom_a_proxy_brings_that_nobody_named(void **state)
+{
+	static struct bridge_fixture other;
+
+	(void)state;
+	bridge_fixture_open(&other, &(struct bridge_fixture_settings){.drain_ms = 100});
+	assert_int_equal(bridge_get(&other, "/metrics", ""), 200);
+	bridge_get(&other, "/metrics", "X-Forwarded-For: 192.0.2.7\r\n");
+	assert_problem(&other, 404, "NO_SUCH_PATH");
+	bridge_get(&other, "/metrics", "Forwarded: for=192.0.2.7\r\n");
+	assert_problem(&other, 404, "NO_SUCH_PATH");
+	bridge_fixture_close(&other);
 }
 
 static void
@@ -1007,6 +1025,7 @@ main(void)
 	    TEST(the_client_is_the_last_one_that_no_trusted_proxy_is),
 	    cmocka_unit_test(nobody_is_believed_without_trusted_proxies),
 	    TEST(metrics_are_for_those_who_are_named),
+	    cmocka_unit_test(metrics_are_not_for_those_whom_a_proxy_brings_that_nobody_named),
 	    TEST(each_code_has_its_http_status),
 	    TEST(a_refused_token_is_told_apart_from_none),
 	    TEST(a_refusal_of_the_bridge_s_own_key_is_its_own_fault),
