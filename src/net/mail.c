@@ -11,8 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_CHARS_MAX 76    /* RFC 2045, 6.7, without CRLF */
-#define WORD_SOURCE_BYTES 45 /* of an encoded-word: 60 characters of base64, 72 with its frame */
+#define LINE_CHARS_MAX 76 /* RFC 2045, 6.7, without CRLF */
+/* Of an encoded-word: 60 characters of base64, 72 with its frame. Behind "Subject: " 52 and 64. */
+#define WORD_SOURCE_BYTES 45
+#define WORD_FIRST_SOURCE_BYTES 39
 #define MESSAGE_OVERHEAD_BYTES 4096u
 
 static bool
@@ -93,7 +95,8 @@ subject_is_plain(struct slice subject)
 	return true;
 }
 
-/* RFC 2047: words of at most 75 characters, one a line, none of which ends inside a character. */
+/* RFC 2047: words of at most 75 characters, one a line of at most 76, none of which ends inside a
+ * character. */
 static void
 add_subject(struct strbuf *out, struct slice subject)
 {
@@ -105,9 +108,10 @@ add_subject(struct strbuf *out, struct slice subject)
 	}
 	for (size_t at = 0; at < subject.bytes;) {
 		char word[BASE64_TEXT_BYTES(WORD_SOURCE_BYTES)];
+		const size_t most = at ? WORD_SOURCE_BYTES : WORD_FIRST_SOURCE_BYTES;
 		size_t bytes = subject.bytes - at;
-		if (bytes > WORD_SOURCE_BYTES)
-			for (bytes = WORD_SOURCE_BYTES; (subject.data[at + bytes] & 0xc0) == 0x80;)
+		if (bytes > most)
+			for (bytes = most; (subject.data[at + bytes] & 0xc0) == 0x80;)
 				bytes--;
 		base64_encode(slice_of(subject.data + at, bytes), BASE64_STANDARD, word);
 		strbuf_add_format(out, "%s=?UTF-8?B?%s?=\r\n", at ? " " : "", word);
