@@ -60,12 +60,19 @@ field_paths_clash(const struct field_path *a, const struct field_path *b)
 }
 
 static bool
-taken_add(struct taken *taken, const struct field_path *path)
+taken_clashes(const struct taken *taken, const struct field_path *path)
 {
 	for (size_t i = 0; i < taken->count; i++) {
 		if (field_paths_clash(&taken->fields[i], path))
-			return false;
+			return true;
 	}
+	return false;
+}
+
+/* False when there is no room. */
+static bool
+taken_add(struct taken *taken, const struct field_path *path)
+{
 	if (taken->count == FIELDS_TAKEN_MAX)
 		return false;
 	taken->fields[taken->count++] = *path;
@@ -164,10 +171,13 @@ add_parameter(struct visit *visit, struct slice pair, struct taken *taken, struc
 		return arena_refuse(&visit->arena, ST_INVALID_ARGUMENT, "UNKNOWN_PARAMETER",
 		    "the query has a parameter \"%.*s\", which this method does not take",
 		    (int)shown.bytes, (const char *)shown.data);
-	if (!taken_add(taken, &path))
+	if (taken_clashes(taken, &path))
 		return arena_refuse(&visit->arena, ST_INVALID_ARGUMENT, "REPEATED_PARAMETER",
 		    "the query's parameter \"%.*s\" is said elsewhere already", (int)shown.bytes,
 		    (const char *)shown.data);
+	if (!taken_add(taken, &path))
+		return REFUSE_FOR(ST_INVALID_ARGUMENT, "TOO_MANY_PARAMETERS",
+		    "the path and the query have more than 64 parameters");
 	return pbjson_field_from_text(meta, (const char *)name.data, value, &visit->arena, out);
 }
 

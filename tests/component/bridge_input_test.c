@@ -341,6 +341,16 @@ many_parameters_and_long_paths_are_refused(void **state)
 		strbuf_add_format(&target, "p%d=%d&", i, i);
 	(void)bridge_get(&fixture, strbuf_text(&target), "");
 	assert_problem(&fixture, 400, "UNKNOWN_PARAMETER");
+	/* One that the method takes, as often as anybody likes; the path has one, too. */
+	for (int count = 63; count <= 64; count++) {
+		strbuf_reset(&target);
+		strbuf_add_text(&target, "/v1/users/u/context?");
+		for (int i = 0; i < count; i++)
+			strbuf_add_format(&target, "haveEtags=%d&", i);
+		if (bridge_get(&fixture, strbuf_text(&target), "") != 200)
+			assert_problem(&fixture, 400, "TOO_MANY_PARAMETERS");
+		assert_int_equal(fixture.reply.http_status, count < 64 ? 200 : 400);
+	}
 	strbuf_reset(&target);
 	strbuf_add_text(&target, "/v1");
 	for (int i = 0; i < 1000; i++)
