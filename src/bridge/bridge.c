@@ -341,8 +341,8 @@ bridge_handle(void *env, struct http_request *request)
 	status st = visit_open(bridge, request, &visit);
 
 	if (st.code != ST_OK) {
-		http_reply_problem(
-		    request, 503, REFUSE_FOR(ST_UNAVAILABLE, "OVERLOADED", st.message), 1, NULL, 0);
+		http_reply_problem(request, 503,
+		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "NO_MEMORY", st.message), 1, NULL, 0);
 		return;
 	}
 	for (size_t i = 0; i < pages_count; i++) {

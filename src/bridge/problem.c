@@ -39,7 +39,7 @@ problem_http_status(status failure)
 static const char *
 retry_after(status failure, uint32_t retry_after_ms, char out[16])
 {
-	bool is_passing = failure.code == ST_UNAVAILABLE ||
+	bool is_passing = problem_http_status(failure) == 503 ||
 			  (failure.reason && strcmp(failure.reason, "TOO_MANY_CALLS") == 0);
 	uint32_t seconds = retry_after_ms / 1000 + (retry_after_ms % 1000 != 0);
 

@@ -391,7 +391,7 @@ copy_header(struct exchange *exchange, struct header_walk *walk, const struct ta
 	char *block = malloc(bytes);
 
 	if (!block)
-		return refuse(503, "OVERLOADED", "the server has no memory for the request");
+		return refuse(503, "NO_MEMORY", "the server has no memory for the request");
 	exchange->text = block;
 	exchange->text_bytes = bytes;
 	walk->copies = (struct http_header *)(void *)block;

@@ -150,8 +150,9 @@ exchange_refuse(struct exchange *exchange, struct refusal refusal)
 {
 	struct http_header headers[HTTP_REFUSAL_HEADERS_MAX];
 	size_t headers_count = exchange_tell_refusal(exchange, &refusal, headers);
-	struct MHD_Response *response = http_problem_make(
-	    refusal.http_status, refusal.failure, 0, headers, headers_count, exchange->id, true);
+	uint32_t retry_after_s = refusal.http_status == 503 ? HTTP_RETRY_AFTER_S : 0;
+	struct MHD_Response *response = http_problem_make(refusal.http_status, refusal.failure,
+	    retry_after_s, headers, headers_count, exchange->id, true);
 	enum MHD_Result queued = exchange_queue(exchange, refusal.http_status, response);
 
 	if (response)
@@ -177,6 +178,8 @@ exchange_refuse_body(struct exchange *exchange, struct refusal refusal)
 	    "Content-Type: application/problem+json\r\nX-Request-Id: %s\r\n",
 	    (unsigned)refusal.http_status, http_status_text(refusal.http_status), body.bytes,
 	    exchange->id);
+	if (refusal.http_status == 503)
+		strbuf_add_format(&all, "Retry-After: %u\r\n", HTTP_RETRY_AFTER_S);
 	for (const struct http_header *h = http_headers_always; h->name; h++)
 		strbuf_add_format(&all, "%s: %s\r\n", h->name, h->value);
 	for (size_t i = 0; i < headers_count; i++)

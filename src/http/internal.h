@@ -18,6 +18,7 @@
 #define HTTP_HEADERS_MAX 100
 #define HTTP_HEADER_BYTES_MAX (16u << 10)
 #define HTTP_NEVER_US INT64_MAX
+#define HTTP_RETRY_AFTER_S 1u /* of the 503 that are made here */
 #define HTTP_SOURCE_BUCKETS 1024
 
 struct http_server {

@@ -320,8 +320,8 @@ server_give_up(struct http_server *server)
 		exchange->replied = true;
 		exchange->response_status = 503;
 		exchange->response = http_problem_make(503,
-		    REFUSE_FOR(ST_UNAVAILABLE, "SHUTTING_DOWN", "the server is stopping"), 0, NULL,
-		    0, exchange->id, true);
+		    REFUSE_FOR(ST_UNAVAILABLE, "SHUTTING_DOWN", "the server is stopping"),
+		    HTTP_RETRY_AFTER_S, NULL, 0, exchange->id, true);
 		if (exchange->parked)
 			MHD_resume_connection(exchange->connection);
 	}

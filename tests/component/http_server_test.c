@@ -709,6 +709,7 @@ stopping_answers_what_nobody_answered_and_late_replies_do_no_harm(void **state)
 		hear_all(fds[i], reply);
 		assert_int_equal(status_in(reply), 503);
 		assert_has(reply, "SHUTTING_DOWN");
+		assert_has(reply, "Retry-After: 1\r\n");
 		assert_has(reply, "Connection: close\r\n");
 		close(fds[i]);
 	}
@@ -776,6 +777,7 @@ who_comes_while_it_stops_is_told_so_at_once(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(status_in(reply), 503);
 		assert_has(reply, "SHUTTING_DOWN");
+		assert_has(reply, "Retry-After: 1\r\n");
 		assert_has(reply, "Connection: close\r\n");
 		ask_until_refused(fixture, reply);
 	}
@@ -1052,6 +1054,7 @@ bodies_have_one_budget(void **state)
 	} while (!*reply);
 	assert_int_equal(status_in(reply), 503);
 	assert_has(reply, "\"reason\":\"OVERLOADED\"");
+	assert_has(reply, "Retry-After: 1\r\n");
 	reply_text(fixture->kept[0], "done\n");
 	hear_all(whole, reply);
 	assert_has(reply, "done\n");

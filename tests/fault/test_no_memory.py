@@ -581,10 +581,10 @@ def check_http(reply: HttpReply, enough: HttpReply, told: str) -> None:
         return
     assert reply.status in (413, 429, 500, 503), told
     problem = reply.expect(reply.status)
+    assert reply.status != 503 or reply.headers["Retry-After"], told
     found = (reply.status, problem["code"], problem["reason"])
     assert problem["code"] == "RESOURCE_EXHAUSTED" or found in {
         (500, "UNKNOWN", "REPLY_LOST"),
-        (503, "UNAVAILABLE", "OVERLOADED"),
         (503, "UNAVAILABLE", "UNAVAILABLE"),  # /ready
     }, told
 
