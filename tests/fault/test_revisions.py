@@ -3,10 +3,12 @@ nodes, each in a causal session of its own; and whoever has no session is never 
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 
-from usher_testing import Fleet, Organisation, Statements, System
-from usher_testing.checker import Checker
+from usher_testing import Figures, Fleet, Organisation, Statements, System
+from usher_testing.checker import Checker, lateness_noted
 
 LEASE_MS = 1900
 SECONDS = 10.0  # of each trouble
@@ -79,3 +81,13 @@ def test_nor_while_nodes_are_killed_and_stopped(fleet: Fleet, org_a: Organisatio
     assert checker.stale.ms
     # Who was stopped holds no lease when it goes on.
     assert max(checker.stale.ms) <= LEASE_MS + 4 * max(checker.late.ms), str(checker.stale)
+
+
+def test_what_keeps_the_test_busy_is_not_taken_for_the_machines_lateness():
+    """A call during which no other of its threads runs, for a second."""
+    late = Figures("how late the machine itself was")
+    with lateness_noted(late):
+        ctypes.PyDLL(None).usleep(999_999)
+    print(late)
+    # Of forty.
+    assert len(late.ms) >= 10

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import random
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -13,6 +17,7 @@ from contextlib import contextmanager
 import usher
 from usher_testing.fleet import Figures
 from usher_testing.organisation import Organisation
+from usher_testing.process import SLOWER
 
 WRITERS = 6
 READERS = 3
@@ -26,6 +31,22 @@ AGAIN = (
     usher.ResourceExhausted,
 )
 _COMPANY = re.compile(r"company no (\d+) of")
+_LATENESS = pathlib.Path(__file__).with_name("lateness.py")
+
+
+@contextmanager
+def lateness_noted(late: Figures) -> Iterator[None]:
+    """How late the machine is meanwhile: see lateness.py."""
+    with subprocess.Popen(
+        [sys.executable, str(_LATENESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n", "nobody watches the machine"
+        try:
+            yield
+        finally:
+            told, _ = process.communicate(timeout=10 * SLOWER)
+        late.ms += json.loads(told)
 
 
 class User:
@@ -142,12 +163,6 @@ class Checker:
                 continue
             self.stale.ms.append(user.stale_ms(seen, asked_at))
 
-    def _watch_machine(self) -> None:
-        while not self._ended.is_set():
-            began = time.monotonic()
-            self._ended.wait(0.025)
-            self.late.ms.append((time.monotonic() - began - 0.025) * 1000)
-
     def _guarded(self, work: Callable[..., None], *arguments: int) -> threading.Thread:
         def run() -> None:
             try:
@@ -162,15 +177,16 @@ class Checker:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        threads = [self._guarded(self._write, n) for n in range(WRITERS)]
-        threads += [self._guarded(self._read_without) for _ in range(READERS)]
-        threads += [self._guarded(self._read_handed), self._guarded(self._watch_machine)]
-        try:
-            yield
-        finally:
-            self._ended.set()
-            for thread in threads:
-                thread.join()
+        with lateness_noted(self.late):
+            threads = [self._guarded(self._write, n) for n in range(WRITERS)]
+            threads += [self._guarded(self._read_without) for _ in range(READERS)]
+            threads += [self._guarded(self._read_handed)]
+            try:
+                yield
+            finally:
+                self._ended.set()
+                for thread in threads:
+                    thread.join()
         assert not self.failures, self.failures
 
     def wait(self, seconds: float) -> None:
