@@ -31,7 +31,8 @@ struct runner {
 	bool is_long;
 	struct arena arena;
 	pthread_t thread;
-	bool running; /* the thread was started */
+	bool running;   /* the thread was started */
+	bool has_ended; /* and has nothing more to do; the lock's */
 };
 
 struct jobs {
@@ -316,6 +317,8 @@ work(void *env)
 		(void)run_slot(runner, slot).code;
 		pthread_mutex_lock(&jobs->lock);
 	}
+	runner->has_ended = true;
+	pthread_cond_broadcast(&jobs->changed);
 	pthread_mutex_unlock(&jobs->lock);
 	return NULL;
 }
@@ -327,6 +330,7 @@ jobs_start(struct jobs *jobs)
 	for (size_t i = 0; i < JOBS_THREADS; i++) {
 		struct runner *runner = &jobs->runners[i];
 
+		runner->has_ended = false;
 		if (pthread_create(&runner->thread, NULL, work, runner) != 0) {
 			jobs_stop(jobs);
 			return REFUSE(ST_RESOURCE_EXHAUSTED, "no thread for the jobs");
@@ -340,12 +344,19 @@ jobs_start(struct jobs *jobs)
 static void
 runner_join(struct runner *runner, const struct timespec *until)
 {
+	struct jobs *jobs = runner->jobs;
+
 	if (!runner->running)
 		return;
-	if (pthread_clockjoin_np(runner->thread, NULL, CLOCK_MONOTONIC, until) != 0) {
-		store_cut(runner->jobs->store);
-		pthread_join(runner->thread, NULL);
-	}
+	pthread_mutex_lock(&jobs->lock);
+	while (!runner->has_ended)
+		if (pthread_cond_timedwait(&jobs->changed, &jobs->lock, until) != 0)
+			break;
+	const bool has_ended = runner->has_ended;
+	pthread_mutex_unlock(&jobs->lock);
+	if (!has_ended)
+		store_cut(jobs->store);
+	pthread_join(runner->thread, NULL);
 	runner->running = false;
 }
 

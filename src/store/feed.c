@@ -60,7 +60,7 @@ struct feed {
 	bool is_running;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool must_stop, is_woken;
+	bool must_stop, is_woken, has_ended;
 };
 
 /* Somebody waits at a barrier. */
@@ -546,6 +546,15 @@ sleep_until(struct feed *feed, int64_t next_us)
 	pthread_mutex_unlock(&feed->lock);
 }
 
+static void
+tell_end(struct feed *feed)
+{
+	pthread_mutex_lock(&feed->lock);
+	feed->has_ended = true;
+	pthread_cond_signal(&feed->wake);
+	pthread_mutex_unlock(&feed->lock);
+}
+
 static void *
 run(void *arg)
 {
@@ -561,6 +570,7 @@ run(void *arg)
 			log_event(LOG_WARN, "node_not_closed", "why", st.message, NULL);
 		store_return(&feed->conn);
 	}
+	tell_end(feed);
 	return NULL;
 }
 
@@ -574,11 +584,25 @@ feed_start(struct feed *feed)
 	return STATUS_OK;
 }
 
-void
-feed_stop(struct feed *feed)
+/* The thread's. false: it has not within wait_us. */
+static bool
+await_end(struct feed *feed, int64_t wait_us)
 {
 	struct timespec until;
 
+	wait_deadline(wait_us, &until);
+	pthread_mutex_lock(&feed->lock);
+	while (!feed->has_ended)
+		if (pthread_cond_timedwait(&feed->wake, &feed->lock, &until) != 0)
+			break;
+	const bool has_ended = feed->has_ended;
+	pthread_mutex_unlock(&feed->lock);
+	return has_ended;
+}
+
+void
+feed_stop(struct feed *feed)
+{
 	if (!feed->is_running)
 		return;
 	pthread_mutex_lock(&feed->lock);
@@ -587,11 +611,9 @@ feed_stop(struct feed *feed)
 	pthread_mutex_unlock(&feed->lock);
 	store_cut_if_away(feed->store);
 	/* A statement that is not answered would hold up the stop: its connection is cut. */
-	wait_deadline(STOP_US, &until);
-	if (pthread_clockjoin_np(feed->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	if (!await_end(feed, STOP_US))
 		store_cut(feed->store);
-		pthread_join(feed->thread, NULL);
-	}
+	pthread_join(feed->thread, NULL);
 	feed->is_running = false;
 }
 
