@@ -104,6 +104,17 @@ def test_four_things_can_be_disabled_by_hand():
     assert DISABLING[0][1] in RECIPE and DISABLING[0][2] in RECIPE
 
 
+def test_each_cache_says_how_much_of_the_setting_is_its_own(system: System):
+    port = free_port()
+    system.node("caches", metrics__listen=f"127.0.0.1:{port}", cache__bytes="64MiB")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
+        text = reply.read().decode()
+    found = re.findall(r'^usher_cache_bytes_max{cache="(\w+)"} (\d+)$', text, re.M)
+    assert {name: int(value) >> 20 for name, value in found} == {
+        "contexts": 32, "keys": 16, "tokens": 8, "sessions": 8,
+    }  # fmt: skip
+
+
 def test_connections_are_counted_as_the_database_counts_them(system: System):
     port = free_port()
     node = system.node(

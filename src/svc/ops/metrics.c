@@ -52,6 +52,8 @@ write_caches(const struct ops_env *env, struct strbuf *out)
 		count += env->caches[i].get(env->caches[i].env, &rows[count]);
 	FAMILY(out, "usher_cache_entries", "gauge", "Entries.", "cache", rows, count, entries);
 	FAMILY(out, "usher_cache_bytes", "gauge", "Bytes held.", "cache", rows, count, bytes);
+	FAMILY(out, "usher_cache_bytes_max", "gauge", "The most that may be.", "cache", rows, count,
+	    bytes_max);
 	FAMILY(out, "usher_cache_hits_total", "counter", "Answers from memory.", "cache", rows,
 	    count, hits);
 	FAMILY(out, "usher_cache_misses_total", "counter", "Questions to the database.", "cache",
