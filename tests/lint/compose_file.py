@@ -34,6 +34,13 @@ WITH_A_WAY_OUT = {"edge"}
 PORTS = {"bridge": {"127.0.0.1:8080:8080/tcp"}, "mail": {"127.0.0.1:8025:8025/tcp"}}
 PROFILES = {"mail": {"mail"}}
 problems: list[str] = []
+SECRETS = {
+    "postgres": {"owner_password", "app_password"},
+    "setup": {"owner_password", "app_password"},
+    "usherd1": {"master_key", "app_password", "usherd_pem"},
+    "usherd2": {"master_key", "app_password", "usherd_pem"},
+    "bridge": {"ca_pem"},
+}
 
 
 def compose_config() -> dict[str, Any]:
@@ -88,19 +95,24 @@ def check_service(name: str, service: dict[str, Any]) -> None:
 
 def of_each(services: dict[str, dict[str, Any]], what: str) -> dict[str, set[str]]:
     """{service: the names in that list, or dictionary, of it}, of those that have any."""
-    return {n: set(map(str, s[what])) for n, s in services.items() if s.get(what)}
+
+    def name(item: Any) -> str:
+        return item["source"] if isinstance(item, dict) else str(item)
+
+    return {n: set(map(name, s[what])) for n, s in services.items() if s.get(what)}
 
 
 def check_reach(said: dict[str, Any]) -> None:
     services = said["services"]
     networks = said["networks"]
-    found = {what: of_each(services, what) for what in ("networks", "ports", "profiles")}
+    found = {what: of_each(services, what) for what in ("networks", "ports", "profiles", "secrets")}
     found["with a way out"] = {n for n, network in networks.items() if not network.get("internal")}
     wanted = {
         "networks": NETWORKS,
         "ports": PORTS,
         "profiles": PROFILES,
         "with a way out": WITH_A_WAY_OUT,
+        "secrets": SECRETS,
     }
     for what, value in wanted.items():
         if found[what] != value:

@@ -58,6 +58,17 @@ if [ "$(id -u)" -eq 0 ]; then
 	done
 fi
 
+# The bridge gets nothing of usherd's and of the database's.
+bridge=$prefix/lib/systemd/system/usher-bridge.service
+grep -qx 'InaccessiblePaths=-/var/lib/usher -/run/postgresql' "$bridge" ||
+	complain "the bridge sees usherd's folder, or the database's socket"
+[ "$(sed -n 's/^LoadCredential=//p' "$bridge")" = bridge.key:/etc/usher/bridge.key ] ||
+	complain "the bridge is handed other keys than its own"
+for key in master bridge; do
+	grep -Eqx "z /etc/usher/$key.key +0400 root root +-" "$prefix/lib/tmpfiles.d/usher.conf" ||
+		complain "/etc/usher/$key.key is not root's alone"
+done
+
 # The sample settings are settings, with what a unit says besides: it goes over files that are root's.
 mkdir "$root/credentials"
 for server in usherd:usher.conf usher-bridge:bridge.conf; do
