@@ -27,7 +27,7 @@ RUN apt-get update && \
 RUN groupadd --gid 10001 usher && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin usher && \
-    install -d -o 10001 -g 10001 -m 700 /var/lib/usher /var/lib/usher-bridge
+    install -d -o 10001 -g 10001 -m 700 /var/lib/usher /var/lib/usher-bridge /var/lib/usher-mail
 COPY --from=build /out/usr/bin /usr/bin
 COPY --from=build /out/usr/libexec/usher /usr/libexec/usher
 USER 10001:10001

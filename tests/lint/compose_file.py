@@ -20,6 +20,7 @@ from typing import Any
 import yaml  # docker-compose brings it
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+DOCKERFILE = (TOP / "Dockerfile").read_text()
 OURS_TO_SETUP = {"USHER_OWNER_PASSWORD_FILE"}
 # Who meets whom, and what the host sees of it: of all services, so that a new one is thought about.
 NETWORKS = {
@@ -33,7 +34,6 @@ NETWORKS = {
 WITH_A_WAY_OUT = {"edge"}
 PORTS = {"bridge": {"127.0.0.1:8080:8080/tcp"}, "mail": {"127.0.0.1:8025:8025/tcp"}}
 PROFILES = {"mail": {"mail"}}
-problems: list[str] = []
 SECRETS = {
     "postgres": {"owner_password", "app_password"},
     "setup": {"owner_password", "app_password"},
@@ -41,6 +41,7 @@ SECRETS = {
     "usherd2": {"master_key", "app_password", "usherd_pem"},
     "bridge": {"ca_pem"},
 }
+problems: list[str] = []
 
 
 def compose_config() -> dict[str, Any]:
@@ -111,8 +112,8 @@ def check_reach(said: dict[str, Any]) -> None:
         "networks": NETWORKS,
         "ports": PORTS,
         "profiles": PROFILES,
-        "with a way out": WITH_A_WAY_OUT,
         "secrets": SECRETS,
+        "with a way out": WITH_A_WAY_OUT,
     }
     for what, value in wanted.items():
         if found[what] != value:
@@ -122,6 +123,19 @@ def check_reach(said: dict[str, Any]) -> None:
             problems.append(f"{name} is in the host's own network, or is the host's root")
 
 
+def check_mail(services: dict[str, dict[str, Any]]) -> None:
+    """It leaves both nodes into one volume, whose folder the image makes as their user's."""
+    sources = set()
+    for name in ("usherd1", "usherd2"):
+        folder = services[name]["environment"].get("USHER_MAIL_DIR", "")
+        found = [v for v in map(str, services[name]["volumes"]) if v.split(":")[1] == folder]
+        sources |= {volume.split(":")[0] for volume in found} or {f"{name} has none"}
+        if not re.search(rf"install -d -o 10001 .* {folder}( |$)", DOCKERFILE, re.MULTILINE):
+            problems.append(f"Dockerfile does not make USHER_MAIL_DIR of {name}: {folder!r}")
+    if len(sources) != 1:
+        problems.append(f"mail is written to {sources}, not to one volume")
+
+
 def check_secrets(text: str) -> None:
     for key in re.findall(r"^\s+(\w*(?:PASSWORD|KEY|SECRET)\w*):", text, re.MULTILINE):
         if not key.endswith("_FILE"):
@@ -129,7 +143,7 @@ def check_secrets(text: str) -> None:
 
 
 def check_dockerfile() -> None:
-    text = (TOP / "Dockerfile").read_text()
+    text = DOCKERFILE
     for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
         if not re.fullmatch(r"debian:12\.\d+-slim", image):
             problems.append(f"Dockerfile: {image} is not pinned")
@@ -145,6 +159,7 @@ def main() -> None:
         check_service(name, service)
         check_settings(sys.argv[1], name, service.get("environment", {}))
     check_reach(said)
+    check_mail(said["services"])
     check_secrets((TOP / "docker-compose.yml").read_text())
     check_dockerfile()
     if problems:

@@ -69,6 +69,12 @@ for key in master bridge; do
 		complain "/etc/usher/$key.key is not root's alone"
 done
 
+# Where the samples have mail go, systemd makes a folder of the server's own.
+folder=$(sed -n 's|^# mail\.dir = /var/lib/||p' "$prefix/share/doc/usher/usher.conf")
+grep -Eq "^StateDirectory=(.* )?${folder:-none}( |\$)" "$prefix/lib/systemd/system/usherd.service" ||
+	complain "the unit does not make the mail.dir of usher.conf"
+sed -i 's/^# \(mail\.[a-z]* = \)/\1/' "$prefix/share/doc/usher/usher.conf"
+
 # The sample settings are settings, with what a unit says besides: it goes over files that are root's.
 mkdir "$root/credentials"
 for server in usherd:usher.conf usher-bridge:bridge.conf; do
