@@ -834,6 +834,30 @@ a_network_has_a_budget_over_all_addresses(void **state)
 	    handler_sql(&fixture, "SELECT count(*) FROM usher.throttles WHERE kind = 2"), "20");
 }
 
+/* And of a network that has spent it, however long it goes on. */
+static void
+the_pace_is_what_the_page_on_security_says(void **state)
+{
+	Usher__V1__Tokens tokens;
+	const char *before;
+
+	(void)state;
+	assert_int_equal(fixture.auth->account_burst, 10);
+	assert_int_equal(fixture.auth->network_burst, 300);
+	login("nobody@example.org", "wrong password", &tokens);
+	before = handler_sql(&fixture,
+	    "UPDATE usher.throttles SET attempts = 400, free_at = now() WHERE kind = 1 "
+	    "RETURNING clock_timestamp()");
+	assert_refused(login("somebody@example.org", "wrong password", &tokens), ST_UNAUTHENTICATED,
+	    "LOGIN_REFUSED");
+	assert_string_equal(
+	    handler_sql(&fixture,
+		"SELECT free_at BETWEEN '%s'::timestamptz + interval '30 seconds' AND "
+		"clock_timestamp() + interval '30 seconds' FROM usher.throttles WHERE kind = 1",
+		before),
+	    "t");
+}
+
 static void
 sign_ups_for_one_address_are_limited_from_wherever(void **state)
 {
@@ -1156,6 +1180,7 @@ main(void)
 	    TEST(a_clock_that_was_set_back_locks_nobody_out),
 	    TEST(what_comes_too_early_is_refused_before_anything_is_hashed),
 	    TEST(a_network_has_a_budget_over_all_addresses),
+	    TEST(the_pace_is_what_the_page_on_security_says),
 	    TEST(sign_ups_for_one_address_are_limited_from_wherever),
 	    TEST(a_repeated_refresh_yields_the_same_successor_until_that_is_used),
 	    TEST(tabs_that_refresh_at_once_get_one_successor),
