@@ -91,12 +91,14 @@ refuse_to_write(struct arena *arena, const char *path)
 	    arena, ST_FAILED_PRECONDITION, NULL, "%s cannot be written: %s", path, strerror(errno));
 }
 
-static bool
-write_all(int fd, struct slice content)
+bool
+files_write_all(int fd, struct slice content)
 {
 	while (content.bytes) {
 		ssize_t written = write(fd, content.data, content.bytes);
 
+		if (written < 0 && errno == EINTR)
+			continue;
 		if (written < 0)
 			return false;
 		content = slice_of(content.data + written, content.bytes - (size_t)written);
@@ -117,7 +119,7 @@ files_write_draft(struct arena *arena, const char *path, struct slice content)
 	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return refuse_to_write(arena, path);
-	if (!write_all(fd, content))
+	if (!files_write_all(fd, content))
 		st = refuse_to_write(arena, path);
 	if (close(fd) != 0 && st.code == ST_OK)
 		st = refuse_to_write(arena, path);

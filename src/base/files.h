@@ -30,6 +30,9 @@ struct files_watch {
 /* Look, once in a while: the log says once that there are none, and once that there are again. */
 void files_look(struct files_watch *watch);
 
+/* All of content at fd, and down to the disk; false: errno says why not. Blocks on the disk. */
+bool files_write_all(int fd, struct slice content);
+
 /* A file that tells what a transaction did: its draft is written before the commit, in PATH.new,
  * and put in its place after it, so that PATH is as it was whatever fails. Blocks on the disk.
  * files_write_draft() takes the place of an older draft; the file is its owner's alone (0600).

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/email.h"
+#include "base/files.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -189,20 +190,6 @@ close_at_end(int *fd)
 #define FOLDER_FAILED                                                                              \
 	REFUSE_FOR(ST_UNAVAILABLE, "MAIL_FOLDER", "mail can't be written to its folder")
 
-static bool
-write_all(int fd, struct slice data)
-{
-	while (data.bytes) {
-		ssize_t written = write(fd, data.data, data.bytes);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		data = slice_of(data.data + written, data.bytes - (size_t)written);
-	}
-	return true;
-}
-
 /* Under another name first, so that nobody ever reads half a mail. */
 static status
 write_file(int folder, const char *name, struct slice data)
@@ -215,7 +202,7 @@ write_file(int folder, const char *name, struct slice data)
 		    folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return FOLDER_FAILED;
-		if (!write_all(fd, data) || fsync(fd) != 0) {
+		if (!files_write_all(fd, data)) {
 			unlinkat(folder, draft, 0);
 			return FOLDER_FAILED;
 		}
