@@ -67,15 +67,12 @@ crypt_key_parse(struct slice text, struct crypt_key *out)
 
 	uint8_t bytes[CRYPT_KEY_BYTES + 1];
 	size_t length = sizeof bytes;
-	bool good = text.bytes == 2 * CRYPT_KEY_BYTES
-			? hex_decode(text, bytes, CRYPT_KEY_BYTES)
-			: base64_decode_any(text, bytes, &length) && length == CRYPT_KEY_BYTES;
+	bool good = base64_decode_any(text, bytes, &length) && length == CRYPT_KEY_BYTES;
 	if (good)
 		memcpy(out->bytes, bytes, CRYPT_KEY_BYTES);
 	crypt_wipe(bytes, sizeof bytes);
 	if (!good)
-		return REFUSE(
-		    ST_INVALID_ARGUMENT, "the key is neither 64 hex digits nor base64 of 32 bytes");
+		return REFUSE(ST_INVALID_ARGUMENT, "the key is not base64 of 32 bytes");
 	return STATUS_OK;
 }
 

@@ -39,7 +39,7 @@ void crypt_key_free(struct crypt_key **key);
 void crypt_wipe(void *memory, size_t bytes);
 
 MUST_USE status crypt_key_make(const struct rand_source *rand, struct crypt_key *out);
-/* The master key as settings hold it: 64 hex digits, or base64 of 32 bytes (either alphabet).
+/* The master key as settings hold it: base64 of 32 bytes (either alphabet).
  * White space at the end is passed over, since the text often comes from a file. */
 MUST_USE status crypt_key_parse(struct slice text, struct crypt_key *out);
 
