@@ -297,6 +297,19 @@ def test_after_kill_9_of_the_script_alone_the_ports_are_freed(data: pathlib.Path
     check_gone(data)
 
 
+def test_a_number_that_another_usherd_has_by_now_is_left_alone(data: pathlib.Path, first: Run):
+    other = int((first.data / "usherd.pid").read_text())
+    data.mkdir()
+    (data / "lock").touch()
+    (data / "usherd.pid").write_text(f"{other}\n")
+    # Its own port it is that is in use.
+    done = run(["./run", "--data", data, "--http", f"127.0.0.1:{first.http_port}"], cwd=SOURCE)
+    assert done.returncode == 1 and str(first.http_port) in done.stderr, done.stderr
+    assert not (data / "usherd.pid").exists()
+    os.kill(other, 0)
+    first.http.get("/ready").expect(200)
+
+
 def test_a_port_in_use_is_told_in_one_sentence(data: pathlib.Path, first: Run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
