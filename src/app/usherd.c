@@ -548,9 +548,9 @@ main(int argc, char **argv)
 		config_free(&node.config);
 		return words_refuse("usherd", rest[0]);
 	}
-	if (log_start(STDERR_FILENO, level_of(node.config)).code != ST_OK)
-		return 1;
-	st = node_open(&node);
+	st = log_start(STDERR_FILENO, level_of(node.config));
+	if (st.code == ST_OK)
+		st = node_open(&node);
 	if (st.code == ST_OK)
 		serve(&node, &signals);
 	else

@@ -3,6 +3,7 @@ held to their bounds."""
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 
@@ -11,7 +12,7 @@ import pytest
 import usher
 from usher_testing import Bridge, Node, Organisation, System, wait_until
 from usher_testing.locks import TableLock
-from usher_testing.process import SANITIZED
+from usher_testing.process import BINARIES, SANITIZED, run
 
 MIB = 1 << 20
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers take memory and time of their own")
@@ -43,6 +44,16 @@ def _answers(client: usher.Client) -> bool:
         return bool(client.using(timeout=0.5).context.resolve(message="x").read_id)
     except (usher.Unavailable, usher.DeadlineExceeded):
         return False
+
+
+@pytest.mark.parametrize("program", ["usherd", "usher-bridge"])
+def test_a_program_without_a_thread_for_its_log_says_so(system: System, program: str):
+    """A stack that is larger than all that it may have."""
+    config = system.write_config("logless", {})
+    limited = ["prlimit", f"--as={1 << 30}", f"--stack={8 << 30}:"]
+    done = run([*limited, BINARIES / program], env={**os.environ, "USHER_CONFIG": config})
+    assert done.returncode == 1 and done.stderr.startswith(f"{program}: no "), done
+    assert "for the log" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_a_stop_is_quick_and_answers_what_is_under_way(system: System, org_a: Organisation):
