@@ -8,6 +8,7 @@
 #include "base/meta.h"
 #include "client/client.h"
 #include "store/store.h"
+#include "json/writer.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -60,6 +61,9 @@ cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...) PRI
 enum cli_exit cli_fail_status(const struct cli *cli, status st);
 /* The same for what came of a connection of our own to the database. */
 enum cli_exit cli_fail_database(const struct cli *cli, status st);
+
+/* Its members code, reason and message, into an object that is open. */
+void cli_write_status(struct writer *writer, status st);
 
 /* The same failure in the command's own memory: a call's result takes its texts with it. */
 status cli_keep_status(const struct cli *cli, status st);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define INPUT_BYTES_MAX (4u << 20)
+#define JSON_BYTES_MAX (1u << 20)
 #define TIMEOUT_MS_MAX 3600000
 
 /* The request's JSON: the second word, or standard input for "-", or {}. */
@@ -19,7 +20,7 @@ read_input(struct cli *cli, struct slice *json)
 {
 	const char *word = cli->words_count > 1 ? cli->words[1] : "{}";
 	struct strbuf buffer;
-	ssize_t got;
+	ssize_t got = 0;
 	uint8_t *room;
 
 	if (strcmp(word, "-") != 0) {
@@ -29,34 +30,16 @@ read_input(struct cli *cli, struct slice *json)
 	strbuf_init(&buffer, INPUT_BYTES_MAX);
 	while ((room = strbuf_reserve(&buffer, 65536)) && (got = read(0, room, 65536)) > 0)
 		strbuf_commit(&buffer, (size_t)got);
-	if (buffer.failed) {
+	if (buffer.failed || got < 0) {
 		strbuf_done(&buffer);
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "standard input holds more than 4 MiB");
+		return got < 0
+			   ? REFUSE(ST_UNAVAILABLE, "standard input can't be read")
+			   : REFUSE(ST_RESOURCE_EXHAUSTED, "standard input holds more than 4 MiB");
 	}
 	json->data = (uint8_t *)arena_copy(cli->arena, buffer.data, buffer.bytes);
 	json->bytes = buffer.bytes;
 	strbuf_done(&buffer);
 	return json->data ? STATUS_OK : ARENA_EXHAUSTED;
-}
-
-static status
-fetch_descriptors(
-    const struct cli *cli, struct client *client, uint32_t timeout_ms, struct descriptors **out)
-{
-	Usher__V1__GetDescriptorsRequest request = USHER__V1__GET_DESCRIPTORS_REQUEST__INIT;
-	struct client_result result;
-	status st = ops_get_descriptors_rpc(
-	    client, &(struct client_options){.timeout_ms = timeout_ms}, &request, &result);
-
-	if (st.code == ST_OK) {
-		const Usher__V1__GetDescriptorsReply *reply = ops_get_descriptors_reply(&result);
-
-		st = descriptors_load(
-		    slice_of(reply->file_descriptor_set.data, reply->file_descriptor_set.len), out);
-	}
-	st = cli_keep_status(cli, st);
-	client_result_done(&result);
-	return st;
 }
 
 /* A server whose handler refused one field says so in the message, too. */
@@ -77,15 +60,10 @@ print_failure(const struct cli *cli, const struct client_result *result)
 		struct strbuf out;
 		struct writer writer;
 
-		strbuf_init(&out, 1u << 20);
+		strbuf_init(&out, JSON_BYTES_MAX);
 		writer_init(&writer, &out, 2);
 		writer_object_begin(&writer);
-		writer_key(&writer, "code");
-		writer_text(&writer, status_code_name(result->status.code));
-		writer_key(&writer, "reason");
-		writer_text(&writer, result->status.reason);
-		writer_key(&writer, "message");
-		writer_text(&writer, result->status.message);
+		cli_write_status(&writer, result->status);
 		writer_key(&writer, "retryAfterMs");
 		writer_u64(&writer, result->retry_after_ms);
 		writer_key(&writer, "violations");
@@ -110,6 +88,31 @@ print_failure(const struct cli *cli, const struct client_result *result)
 			    result->violations[i].description);
 	if (result->retry_after_ms)
 		fprintf(stderr, "  not sooner than in %u ms\n", result->retry_after_ms);
+}
+
+static enum cli_exit
+fetch_descriptors(
+    const struct cli *cli, struct client *client, uint32_t timeout_ms, struct descriptors **out)
+{
+	Usher__V1__GetDescriptorsRequest request = USHER__V1__GET_DESCRIPTORS_REQUEST__INIT;
+	struct client_result result;
+	enum cli_exit code = CLI_OK;
+	status st = ops_get_descriptors_rpc(
+	    client, &(struct client_options){.timeout_ms = timeout_ms}, &request, &result);
+
+	if (st.code == ST_OK) {
+		const Usher__V1__GetDescriptorsReply *reply = ops_get_descriptors_reply(&result);
+
+		st = descriptors_load(
+		    slice_of(reply->file_descriptor_set.data, reply->file_descriptor_set.len), out);
+	}
+	if (st.code != ST_OK) {
+		result.status = st;
+		code = cli_fail_status(cli, st);
+		print_failure(cli, &result);
+	}
+	client_result_done(&result);
+	return code;
 }
 
 /* 0: the method's own. */
@@ -172,13 +175,26 @@ call_method(struct cli *cli, struct client *client, const struct descriptors_met
 }
 
 static void
-list_methods(const struct descriptors *descriptors)
+list_methods(const struct cli *cli, const struct descriptors *descriptors)
 {
 	size_t count;
 	const struct descriptors_method *methods = descriptors_methods(descriptors, &count);
+	struct strbuf out;
+	struct writer writer;
 
+	if (!cli->json) {
+		for (size_t i = 0; i < count; i++)
+			puts(methods[i].name);
+		return;
+	}
+	strbuf_init(&out, JSON_BYTES_MAX);
+	writer_init(&writer, &out, 2);
+	writer_array_begin(&writer);
 	for (size_t i = 0; i < count; i++)
-		puts(methods[i].name);
+		writer_text(&writer, methods[i].name);
+	writer_array_end(&writer);
+	puts(strbuf_text(&out));
+	strbuf_done(&out);
 }
 
 static enum cli_exit
@@ -187,7 +203,7 @@ run(struct cli *cli)
 	const struct descriptors_method *method;
 	struct descriptors *descriptors = NULL;
 	struct client *client;
-	enum cli_exit code = CLI_OK;
+	enum cli_exit code;
 	uint32_t timeout_ms;
 	status st;
 
@@ -199,12 +215,10 @@ run(struct cli *cli)
 	st = cli_connect(cli, &client);
 	if (st.code != ST_OK)
 		return cli_fail_status(cli, st);
-	st = fetch_descriptors(cli, client, timeout_ms, &descriptors);
-	if (st.code != ST_OK) {
-		code = cli_fail_status(cli, st);
-	} else if (cli_has_option(cli, "--list")) {
-		list_methods(descriptors);
-	} else {
+	code = fetch_descriptors(cli, client, timeout_ms, &descriptors);
+	if (code == CLI_OK && cli_has_option(cli, "--list")) {
+		list_methods(cli, descriptors);
+	} else if (code == CLI_OK) {
 		method = descriptors_method(descriptors, cli->words[0]);
 		code = method ? call_method(cli, client, method, timeout_ms)
 			      : cli_fail(cli, CLI_USAGE,

@@ -85,6 +85,27 @@ show_misfit(struct findings *findings, status st)
 			      });
 }
 
+/* What was found before a failure is told too. */
+static status
+print_json(struct findings *findings, status st, const struct strbuf *out)
+{
+	struct writer *writer = &findings->writer;
+	status whole;
+
+	writer_array_end(writer);
+	if (st.code != ST_OK) {
+		writer_key(writer, "failure");
+		writer_object_begin(writer);
+		cli_write_status(writer, st);
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+	whole = strbuf_status(out);
+	if (whole.code == ST_OK)
+		puts(strbuf_text(out));
+	return st.code != ST_OK ? st : whole;
+}
+
 static enum cli_exit
 check(struct cli *cli)
 {
@@ -107,10 +128,8 @@ check(struct cli *cli)
 	} else if (st.reason && strcmp(st.reason, "SCHEMA_MISMATCH") == 0) {
 		st = show_misfit(&findings, st);
 	}
-	writer_array_end(&findings.writer);
-	writer_object_end(&findings.writer);
-	if (st.code == ST_OK && cli->json)
-		puts(strbuf_text(&out));
+	if (cli->json)
+		st = print_json(&findings, st, &out);
 	else if (st.code == ST_OK)
 		printf("%zu finding%s\n", findings.count, findings.count == 1 ? "" : "s");
 	strbuf_done(&out);

@@ -61,6 +61,28 @@ print_status(struct cli *cli, struct migrator *migrator, struct strbuf *message)
 	return STATUS_OK;
 }
 
+static void
+print_database(const struct cli *cli, const char *name, bool made)
+{
+	struct strbuf out;
+	struct writer writer;
+
+	if (!cli->json) {
+		printf("database %s %s\n", name, made ? "made" : "is there");
+		return;
+	}
+	strbuf_init(&out, 64u << 10);
+	writer_init(&writer, &out, 2);
+	writer_object_begin(&writer);
+	writer_key(&writer, "database");
+	writer_text(&writer, name);
+	writer_key(&writer, "made");
+	writer_bool(&writer, made);
+	writer_object_end(&writer);
+	puts(strbuf_text(&out));
+	strbuf_done(&out);
+}
+
 static status
 migrate(struct cli *cli, struct strbuf *message)
 {
@@ -73,10 +95,9 @@ migrate(struct cli *cli, struct strbuf *message)
 	if (strcmp(what, "create-database") == 0) {
 		const char *name = cli_option_value(cli, "--name");
 
-		TRY(migrate_create_database(cli->config, name ? name : "usher", message, &made));
-		if (!cli->json)
-			printf(
-			    "database %s %s\n", name ? name : "usher", made ? "made" : "is there");
+		name = name ? name : "usher";
+		TRY(migrate_create_database(cli->config, name, message, &made));
+		print_database(cli, name, made);
 		return STATUS_OK;
 	}
 	TRY(migrate_open(cli->config, message, &migrator));

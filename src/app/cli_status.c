@@ -80,12 +80,7 @@ tell_failure(struct report *report, const char *url, const char *key, status st)
 	if (report->cli->json) {
 		writer_key(writer, key);
 		writer_object_begin(writer);
-		writer_key(writer, "code");
-		writer_text(writer, status_code_name(st.code));
-		writer_key(writer, "reason");
-		writer_text(writer, st.reason);
-		writer_key(writer, "message");
-		writer_text(writer, st.message);
+		cli_write_status(writer, st);
 		writer_object_end(writer);
 	}
 	return cli_fail_status(report->cli, arena_refuse(report->cli->arena, st.code, st.reason,

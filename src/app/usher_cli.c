@@ -37,7 +37,7 @@ cli_command_at(size_t index)
 }
 
 static const struct cli_option common_options[] = {
-    {"--json", NULL, "print for programs: one JSON value on standard output"},
+    {"--json", NULL, "print for programs: one JSON value; sql, describe and completion stay text"},
     {"--help", NULL, "this text"},
 };
 static const struct cli_option config_option = {
@@ -128,6 +128,7 @@ cli_fail_status(const struct cli *cli, status st)
 	} rows[] = {
 	    {"BAD_URL", CLI_USAGE},
 	    {"BAD_TLS_FILE", CLI_USAGE},
+	    {"TOO_MANY_SERVERS", CLI_USAGE},
 	    {"NOT_CONNECTED", CLI_UNREACHABLE},
 	    {"NOT_SENT", CLI_UNREACHABLE},
 	    {"CONNECTION_LOST", CLI_UNREACHABLE},
@@ -156,6 +157,17 @@ cli_keep_status(const struct cli *cli, status st)
 	return arena_refuse(cli->arena, st.code,
 	    st.reason ? arena_copy_text(cli->arena, st.reason) : NULL, "%s",
 	    st.message ? st.message : "");
+}
+
+void
+cli_write_status(struct writer *writer, status st)
+{
+	writer_key(writer, "code");
+	writer_text(writer, status_code_name(st.code));
+	writer_key(writer, "reason");
+	writer_text(writer, st.reason);
+	writer_key(writer, "message");
+	writer_text(writer, st.message);
 }
 
 const char *

@@ -54,6 +54,8 @@ def test_what_can_not_be_dialled_is_usage():
     for words in (["--url", "http://x"], ["--url", "tcp://"], ["--url", "x" * 5000], ["--url", ","]):
         done = plain("status", *words)
         assert done.returncode == USAGE and "BAD_URL" in done.stderr, (words, done)
+    done = plain("call", "--list", "--url", ",".join(["tcp://127.0.0.1:1"] * 17))
+    assert done.returncode == USAGE and "TOO_MANY_SERVERS" in done.stderr, done
 
 
 def test_what_is_no_command_or_option_is_usage():
@@ -99,6 +101,15 @@ def test_call_calls_any_method(system: System, node: Node, org_a: Organisation):
     assert json.loads(done.stdout)["chatbot"]["chatbotId"] == org_a.chatbot_id
 
 
+def test_call_does_not_take_an_input_that_breaks_off_for_its_end(system: System, node: Node, tmp_path):
+    """A folder can be opened, and not read."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    words = [CLI, "call", "--url", node.url, "usher.v1.OpsService/GetHealth", "-"]
+    done = run(words, stdin=folder)
+    os.close(folder)
+    assert done.returncode == USAGE and "standard input can't be read" in done.stderr, done
+
+
 def test_two_dashes_end_the_options(system: System, node: Node):
     health = "usher.v1.OpsService/GetHealth"
     for words in (["--", health], ["--", health, "{}"], [health, "--", "{}"]):
@@ -125,6 +136,9 @@ def test_call_list_names_the_servers_methods(system: System, node: Node):
     done = system.cli("call", "--url", node.url, "--list")
     assert done.returncode == OK
     assert set(done.stdout.split()) == set(usher.METHODS)
+    done = system.cli("call", "--url", node.url, "--list", "--json")
+    assert done.returncode == OK
+    assert set(json.loads(done.stdout)) == set(usher.METHODS)
 
 
 def test_call_says_what_was_refused(system: System, node: Node, org_a: Organisation):
@@ -161,6 +175,8 @@ def test_nobody_answers(system: System):
         "call", "--url", url, "--timeout-ms", "300", "usher.v1.OpsService/GetHealth"
     )
     assert done.returncode == UNREACHABLE and "UNAVAILABLE NOT_CONNECTED: " in done.stderr
+    done = system.cli("call", "--json", "--url", url, "--timeout-ms", "300", "--list")
+    assert done.returncode == UNREACHABLE and json.loads(done.stdout)["reason"] == "NOT_CONNECTED"
     done = system.cli("status", "--health", "--url", url)
     assert done.returncode == UNREACHABLE
     config = system.write_config("nowhere", {"database.conninfo": "host=/nowhere dbname=usher"})
@@ -279,6 +295,16 @@ def test_completion_is_bash(system: System, node: Node):
     shell = run(["bash", "-euc", script])
     assert shell.returncode == 0, shell.stderr
     assert shell.stdout.split() == ["migrate", "--json"]
+
+
+def test_create_database_says_what_it_did(cluster: Cluster):
+    words = ["migrate", "create-database", "--name", "made", "--database.conninfo"]
+    words.append(cluster.conninfo("usher_owner", "postgres"))
+    for made in (True, False):
+        done = plain(*words, "--json")
+        assert done.returncode == OK, done.stderr
+        assert json.loads(done.stdout) == {"database": "made", "made": made}
+    assert plain(*words).stdout == "database made is there\n"
 
 
 def test_migrate_from_nothing_twice(cluster: Cluster, system: System):

@@ -299,6 +299,16 @@ def test_migrations_of_another_program_are_told(fresh: Database, cluster: Cluste
     ]
 
 
+def test_what_was_found_before_a_failure_is_told_too(fresh: Database):
+    """The role's right to read is gone: that is found, and then rows can't be looked at."""
+    fresh.sql("REVOKE SELECT ON usher.users FROM usher_app")
+    done = check(fresh, "--json")
+    said = json.loads(done.stdout)
+    assert done.returncode == FAILED and "permission denied" in done.stderr, done.stderr
+    assert any(f["finding"].startswith("GRANT_") for f in said["findings"]), said
+    assert said["failure"]["code"] == "INTERNAL" and said["failure"]["message"]
+
+
 def test_what_is_no_check_is_usage_and_no_database_is_said():
     done = run([CLI, "db", "mend"])
     assert done.returncode == USAGE and "check or describe" in done.stderr
@@ -306,3 +316,4 @@ def test_what_is_no_check_is_usage_and_no_database_is_said():
         [CLI, "db", "check", "--config", "/dev/null", "--database.conninfo", "host=/nowhere dbname=x"]
     )
     assert done.returncode == UNREACHABLE and done.stderr.strip()
+    assert not done.stdout
