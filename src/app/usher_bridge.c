@@ -191,6 +191,7 @@ run(struct program *program, const sigset_t *signals)
 		fprintf(stderr, "usher-bridge: no memory for the log\n");
 		return 1;
 	}
+	words_warn_of_slips();
 	opened = program_open(program);
 	if (opened.code == ST_OK)
 		serve(program, signals);

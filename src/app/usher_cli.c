@@ -331,6 +331,16 @@ run_command(struct cli *cli, char **argv)
 	return cli->command->run(cli);
 }
 
+static void
+warn_of_slips(const struct cli *cli)
+{
+	struct config_slip slip = {0};
+
+	while (config_slip_next(&slip))
+		(void)cli_fail(
+		    cli, CLI_OK, "%s is no setting; did you mean %s?", slip.name, slip.nearest);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -372,6 +382,7 @@ main(int argc, char **argv)
 		   ST_OK) {
 		code = cli_fail(&cli, CLI_USAGE, "%s", strbuf_text(&message));
 	} else {
+		warn_of_slips(&cli);
 		code = run_command(&cli, rest);
 		config_free(&cli.config);
 	}

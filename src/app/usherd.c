@@ -549,8 +549,10 @@ main(int argc, char **argv)
 		return words_refuse("usherd", rest[0]);
 	}
 	st = log_start(STDERR_FILENO, level_of(node.config));
-	if (st.code == ST_OK)
+	if (st.code == ST_OK) {
+		words_warn_of_slips();
 		st = node_open(&node);
+	}
 	if (st.code == ST_OK)
 		serve(&node, &signals);
 	else

@@ -1,5 +1,7 @@
 #include "app/words.h"
 
+#include "base/config.h"
+#include "base/log.h"
 #include "base/version.h"
 
 #include <stdio.h>
@@ -31,6 +33,16 @@ words_refuse(const char *program, const char *word)
 {
 	fprintf(stderr, "%s: what is \"%s\"? See %s --help\n", program, word, program);
 	return 2;
+}
+
+void
+words_warn_of_slips(void)
+{
+	struct config_slip slip = {0};
+
+	while (config_slip_next(&slip))
+		log_event(
+		    LOG_WARN, "no_setting", "variable", slip.name, "nearest", slip.nearest, NULL);
 }
 
 void

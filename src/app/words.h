@@ -11,6 +11,8 @@ bool words_answer(const char *program, void (*print_help)(void), char **argv);
 bool words_have(char **argv, const char *name);
 /* Say on stderr that word is no setting, and where help is. Returns the exit code. */
 int words_refuse(const char *program, const char *word);
+/* In the log: variables that are called almost as a setting is. */
+void words_warn_of_slips(void);
 /* Why it does not start, on stderr; the reason, which docs/operations.md lists, may be NULL. */
 void words_complain(const char *program, const char *reason, const char *message);
 

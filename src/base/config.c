@@ -15,6 +15,8 @@
 #define SECRET_FILE_BYTES_MAX (64u << 10)
 #define NAME_BYTES_MAX 64
 #define FILE_SUFFIX "_file"
+#define VARIABLE_PREFIX "USHER_"
+#define SLIP_LETTERS_MAX 2 /* two that changed places; with more it may be what others mean */
 
 /* Never changed once it is seen; a reload puts another in its place. */
 struct config_value {
@@ -90,6 +92,13 @@ row_find_any(const char *name, bool *is_path)
 	return *is_path ? row : NULL;
 }
 
+/* Variables have _ for . */
+static char
+fold(char c)
+{
+	return c == '.' ? '_' : c;
+}
+
 /* Insertions, deletions and exchanges that make one of the other. */
 static size_t
 edit_distance(const char *a, const char *b)
@@ -103,7 +112,7 @@ edit_distance(const char *a, const char *b)
 		size_t diagonal = row[0];
 		row[0] = i + 1;
 		for (size_t j = 0; j < b_bytes; j++) {
-			size_t best = diagonal + (a[i] != b[j]);
+			size_t best = diagonal + (fold(a[i]) != fold(b[j]));
 			if (row[j] + 1 < best)
 				best = row[j] + 1;
 			if (row[j + 1] + 1 < best)
@@ -115,11 +124,10 @@ edit_distance(const char *a, const char *b)
 	return row[b_bytes];
 }
 
-const char *
-config_name_nearest(const char *name)
+static const char *
+name_nearest(const char *name, size_t wrong_max)
 {
-	/* A third of the letters wrong is another word. */
-	size_t best = strlen(name) / 3 + 1;
+	size_t best = wrong_max + 1;
 	const char *nearest = NULL;
 
 	if (strlen(name) > NAME_BYTES_MAX)
@@ -134,6 +142,13 @@ config_name_nearest(const char *name)
 		}
 	}
 	return nearest;
+}
+
+const char *
+config_name_nearest(const char *name)
+{
+	/* A third of the letters wrong is another word. */
+	return name_nearest(name, strlen(name) / 3);
 }
 
 /* A whole file into text. Errors: NOT_FOUND (errno says why), RESOURCE_EXHAUSTED. */
@@ -331,18 +346,24 @@ apply_file(struct config *config, const struct config_value **slots, struct strb
 	return applied;
 }
 
+static void
+variable_of(const char *row, const char *suffix, char out[CONFIG_VARIABLE_BYTES])
+{
+	snprintf(out, CONFIG_VARIABLE_BYTES, VARIABLE_PREFIX "%s%s", row, suffix);
+	for (char *at = out; *at; at++)
+		*at = (char)toupper((unsigned char)fold(*at));
+}
+
 static status
 apply_environment(struct config *config, const struct config_value **slots, struct strbuf *message)
 {
 	for (size_t i = 0; i < config->count; i++) {
 		struct setting setting = {.row = i, .origin = CONFIG_ENVIRONMENT};
-		char name[16 + NAME_BYTES_MAX], file_name[sizeof(name) + 8];
+		char name[CONFIG_VARIABLE_BYTES], file_name[CONFIG_VARIABLE_BYTES];
 		const char *path = NULL;
 
-		snprintf(name, sizeof(name), "USHER_%s", config_rows[i].name);
-		for (char *at = name; *at; at++)
-			*at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
-		snprintf(file_name, sizeof(file_name), "%s_FILE", name);
+		variable_of(config_rows[i].name, "", name);
+		variable_of(config_rows[i].name, FILE_SUFFIX, file_name);
 		setting.where = name;
 		setting.text = getenv(name);
 		if (config_rows[i].secret)
@@ -360,6 +381,43 @@ apply_environment(struct config *config, const struct config_value **slots, stru
 			TRY(value_set(config, slots, &setting, message));
 	}
 	return STATUS_OK;
+}
+
+static bool
+variable_is_slip(const char *variable, struct config_slip *slip)
+{
+	const size_t prefix_bytes = strlen(VARIABLE_PREFIX), suffix_bytes = strlen(FILE_SUFFIX);
+	const size_t bytes = strcspn(variable, "=");
+	char name[CONFIG_VARIABLE_BYTES];
+	const char *nearest;
+	size_t name_bytes;
+	bool is_path;
+
+	if (strncmp(variable, VARIABLE_PREFIX, prefix_bytes) != 0 || bytes >= sizeof(name))
+		return false;
+	name_bytes = bytes - prefix_bytes;
+	snprintf(slip->name, sizeof(slip->name), "%.*s", (int)bytes, variable);
+	for (size_t i = 0; i <= name_bytes; i++)
+		name[i] = (char)tolower((unsigned char)slip->name[prefix_bytes + i]);
+	is_path =
+	    name_bytes > suffix_bytes && strcmp(name + name_bytes - suffix_bytes, FILE_SUFFIX) == 0;
+	if (is_path)
+		name[name_bytes - suffix_bytes] = '\0';
+	nearest = name_nearest(name, SLIP_LETTERS_MAX);
+	if (!nearest)
+		return false;
+	is_path = is_path && config_row_find(nearest)->secret;
+	variable_of(nearest, is_path ? FILE_SUFFIX : "", slip->nearest);
+	return strcmp(slip->name, slip->nearest) != 0;
+}
+
+bool
+config_slip_next(struct config_slip *slip)
+{
+	while (environ[slip->place])
+		if (variable_is_slip(environ[slip->place++], slip))
+			return true;
+	return false;
 }
 
 /* The name in "--name" or "--name=value", and the value behind =, or NULL. */

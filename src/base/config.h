@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define CONFIG_VARIABLE_BYTES 96 /* USHER_, the longest name, _FILE and NUL */
+
 enum config_type {
 	CONFIG_TEXT,
 	CONFIG_BOOL, /* on/off, true/false, yes/no, 1/0 */
@@ -76,5 +78,15 @@ void config_print(const struct config *config, FILE *out);
 const struct config_row *config_row_find(const char *name);
 /* The row's name that name is a slip of, or NULL when none is near. */
 const char *config_name_nearest(const char *name);
+
+/* A variable of the environment that is no setting, and is called almost as one is. Others may
+ * begin with USHER_ as well (an orchestrator's, of a service of that name), so it is nothing wrong.
+ */
+struct config_slip {
+	size_t place; /* behind it; 0 to begin with */
+	char name[CONFIG_VARIABLE_BYTES], nearest[CONFIG_VARIABLE_BYTES];
+};
+/* The next one; false: there are no more. Nobody may change the environment meanwhile. */
+bool config_slip_next(struct config_slip *slip);
 
 #endif

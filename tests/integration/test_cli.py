@@ -272,6 +272,21 @@ def test_a_misspelt_setting_is_told_with_the_right_one(system: System):
     assert "databse.name" in done.stderr and "database.name" in done.stderr
 
 
+def test_a_misspelt_variable_is_told_with_the_right_one(system: System):
+    """It may be somebody else's, so nothing stops for it."""
+    slip = {"USHER_DATABSE_HOST": "db1"}
+    done = plain("config", env=slip)
+    assert done.returncode == OK
+    assert done.stderr == "usher config: USHER_DATABSE_HOST is no setting; did you mean USHER_DATABASE_HOST?\n"
+    # Neither gets further than that.
+    for program, settings in (("usherd", {"spool.dir": ""}), ("usher-bridge", {"bridge.upstream": "x"})):
+        config = system.write_config("slip", settings)
+        done = run([CLI.with_name(program)], env={**os.environ, **slip, "USHER_CONFIG": config})
+        assert done.returncode == USAGE, (program, done)
+        told = "event=no_setting variable=USHER_DATABSE_HOST nearest=USHER_DATABASE_HOST"
+        assert told in done.stderr, (program, done.stderr)
+
+
 def test_who_asks_for_help_is_helped_whatever_the_settings_say(tmp_path: pathlib.Path):
     (tmp_path / "usher.conf").write_text("databse.name = usher\n")
     env = {name: value for name, value in os.environ.items() if name != "USHER_CONFIG"}

@@ -392,6 +392,39 @@ a_file_without_end_is_refused(void **state)
 	assert_string_equal(strbuf_text(&message), "cannot read /dev/zero: it is too large");
 }
 
+static void
+a_variable_that_is_a_slip_of_a_setting_is_found(void **state)
+{
+	static const char *const right[] = {"USHER_DATABASE_HOST", "USHER_BRIDGE_KEY_FILE",
+	    "USHER_CONFIG", "USHER_PORT", "USHER_SERVICE_HOST", "USHER_PORT_7700_TCP_ADDR",
+	    "USHER_", "USHER__FILE", "DATABSE_HOST"};
+	static const char *const slips[][2] = {{"USHER_DATABSE_HOST", "USHER_DATABASE_HOST"},
+	    {"USHER_BRIDGE_KYE_FILE", "USHER_BRIDGE_KEY_FILE"},
+	    {"USHER_MAIL_DIR_FILE", "USHER_MAIL_DIR"}};
+	char *long_name = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++)
+		setenv(right[i], "x", 1);
+	assert_true(asprintf(&long_name, "USHER_%0500d", 0) > 0);
+	setenv(long_name, "x", 1);
+	assert_false(config_slip_next(&(struct config_slip){0}));
+	unsetenv(long_name);
+	free(long_name);
+	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++)
+		unsetenv(right[i]);
+	for (size_t i = 0; i < sizeof(slips) / sizeof(*slips); i++) {
+		struct config_slip slip = {0};
+
+		setenv(slips[i][0], "x", 1);
+		assert_true(config_slip_next(&slip));
+		assert_string_equal(slip.name, slips[i][0]);
+		assert_string_equal(slip.nearest, slips[i][1]);
+		assert_false(config_slip_next(&slip));
+		unsetenv(slips[i][0]);
+	}
+}
+
 int
 main(void)
 {
@@ -413,6 +446,7 @@ main(void)
 	    TEST(a_reload_takes_over_reloadable_rows_and_names_the_others),
 	    TEST(a_default_may_be_set_where_nobody_has_set_more),
 	    TEST(a_file_without_end_is_refused),
+	    TEST(a_variable_that_is_a_slip_of_a_setting_is_found),
 	};
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
