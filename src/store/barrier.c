@@ -160,29 +160,32 @@ barrier_hold(struct barrier *barrier)
 }
 
 static struct node *
-node_of(struct barrier *barrier, const struct uuid *id)
+node_find(struct barrier *barrier, const struct uuid *id)
 {
 	for (size_t i = 0; i < barrier->nodes_count; i++)
 		if (uuid_equals(&barrier->nodes[i].id, id))
 			return &barrier->nodes[i];
+	return NULL;
+}
+
+static status
+node_add(struct barrier *barrier, const struct uuid *id, struct node **out)
+{
 	if (barrier->nodes_count == NODES_MAX)
-		return NULL;
-	struct node *node = &barrier->nodes[barrier->nodes_count++];
-	*node = (struct node){.id = *id, .renewals = -1};
-	return node;
+		return REFUSE(ST_RESOURCE_EXHAUSTED, "more nodes than a barrier can watch");
+	*out = &barrier->nodes[barrier->nodes_count++];
+	**out = (struct node){.id = *id, .renewals = -1};
+	return STATUS_OK;
 }
 
 /* What a row says of its node. asked_at_us: before the statement; it stood at that count at least
  * from when that was first seen until then. */
 static status
-node_take(struct barrier *barrier, const struct rows *rows, int row, int64_t asked_at_us)
+node_take(struct barrier *barrier, const struct rows *rows, int row, int64_t asked_at_us,
+    struct node *node)
 {
-	struct uuid id = row_uuid(rows, row, FEED_NODES_ID);
 	int64_t renewals = row_int(rows, row, FEED_NODES_RENEWALS);
-	struct node *node = node_of(barrier, &id);
 
-	if (!node)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "more nodes than a barrier can watch");
 	if (node->renewals != renewals) {
 		node->renewals = renewals;
 		node->counted_at_us = clock_boot_us(barrier->clock);
@@ -197,25 +200,49 @@ node_take(struct barrier *barrier, const struct rows *rows, int row, int64_t ask
 	return snapshot_parse(row_slice(rows, row, FEED_NODES_SNAPSHOT), &node->snapshot);
 }
 
+static status
+take_known(struct barrier *barrier, const struct rows *rows, int64_t asked_at_us)
+{
+	for (size_t i = 0; i < barrier->nodes_count; i++)
+		barrier->nodes[i].is_listed = false;
+	for (int row = 0; row < rows->count; row++) {
+		struct uuid id = row_uuid(rows, row, FEED_NODES_ID);
+		struct node *node = node_find(barrier, &id);
+
+		if (node)
+			TRY(node_take(barrier, rows, row, asked_at_us, node));
+	}
+	return STATUS_OK;
+}
+
 /* Nodes without a row have stopped cleanly, or were dead for long. */
 static void
 forget_unlisted(struct barrier *barrier)
 {
 	size_t kept = 0;
-	int live = 0;
 
 	for (size_t i = 0; i < barrier->nodes_count; i++) {
-		struct node node = barrier->nodes[i];
-		if (!node.is_listed) {
-			snapshot_done(&node.snapshot);
-			continue;
-		}
-		node.is_listed = false;
-		live += node.is_alive;
-		barrier->nodes[kept++] = node;
+		if (barrier->nodes[i].is_listed)
+			barrier->nodes[kept++] = barrier->nodes[i];
+		else
+			snapshot_done(&barrier->nodes[i].snapshot);
 	}
 	barrier->nodes_count = kept;
-	atomic_store(&barrier->live, live);
+}
+
+static status
+take_new(struct barrier *barrier, const struct rows *rows, int64_t asked_at_us)
+{
+	for (int row = 0; row < rows->count; row++) {
+		struct uuid id = row_uuid(rows, row, FEED_NODES_ID);
+		struct node *node;
+
+		if (node_find(barrier, &id))
+			continue;
+		TRY(node_add(barrier, &id, &node));
+		TRY(node_take(barrier, rows, row, asked_at_us, node));
+	}
+	return STATUS_OK;
 }
 
 /* Does this node obey that change? */
@@ -242,16 +269,23 @@ has_passed(const struct barrier *barrier, const struct revision *revision, uint6
 	return true;
 }
 
+/* Those that are gone make room before any is added: with more rows than there is room for, the
+ * dead that have it are pruned, and others get their places, until all have one. */
 static status
 take_nodes(struct barrier *barrier, const struct rows *rows, int64_t asked_at_us)
 {
-	status st = STATUS_OK;
+	int live = 0;
+	status st;
 
 	pthread_mutex_lock(&barrier->lock);
-	for (int row = 0; row < rows->count && st.code == ST_OK; row++)
-		st = node_take(barrier, rows, row, asked_at_us);
-	if (st.code == ST_OK)
+	st = take_known(barrier, rows, asked_at_us);
+	if (st.code == ST_OK) {
 		forget_unlisted(barrier);
+		st = take_new(barrier, rows, asked_at_us);
+	}
+	for (size_t i = 0; i < barrier->nodes_count; i++)
+		live += barrier->nodes[i].is_alive;
+	atomic_store(&barrier->live, live);
 	pthread_mutex_unlock(&barrier->lock);
 	return st;
 }

@@ -720,6 +720,35 @@ a_prune_takes_a_batch_and_waits_for_no_other_node(void **state)
 	PQfinish(pg);
 }
 
+/* A node that came up again and again for hours leaves a row a start. */
+static void
+more_dead_nodes_than_a_barrier_can_watch_hold_it_up_only_until_they_are_pruned(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	PGconn *pg = session(f);
+	struct store_conn *conn;
+	static struct waiting waiting;
+	int64_t changes, nodes = 0;
+
+	run_sql(pg, "INSERT INTO usher.nodes (id, epoch, renewals, xmin_passed, version)"
+		    " SELECT gen_random_uuid(), 1, 1, '3', 1 FROM generate_series(1, 1100)");
+	begin_and_stand_still(node);
+	assert_ok(store_lease(node->store, INT64_MAX, &conn));
+	wait_for(&waiting, node, change(pg, 1, true));
+	turn(node);
+	assert_int_equal(waiting.answers, 0);
+	for (int minutes = 0; minutes < 10 && !waiting.answers; minutes++) {
+		atomic_fetch_add(&node->ahead_us, BARRIER_FORGET_US);
+		begin(node);
+		turn(node);
+		assert_ok(feed_prune(node->feed, conn, PRUNED_MAX, &changes, &nodes));
+	}
+	assert_int_equal(waiting.answers, 1);
+	store_return(&conn);
+	PQfinish(pg);
+}
+
 /* As a dump brings them: with numbers that this server has not given yet. */
 static void
 changes_of_another_server_are_no_news_and_are_removed(void **state)
@@ -845,6 +874,7 @@ main(void)
 	    TEST(a_change_on_another_server_passes_no_barrier),
 	    TEST(changes_of_another_server_are_no_news_and_are_removed),
 	    TEST(a_prune_takes_a_batch_and_waits_for_no_other_node),
+	    TEST(more_dead_nodes_than_a_barrier_can_watch_hold_it_up_only_until_they_are_pruned),
 	    TEST(after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last),
 	    TEST(running_nodes_answer_a_barrier_within_the_time_that_was_promised),
 	};
