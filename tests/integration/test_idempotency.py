@@ -126,6 +126,33 @@ def test_a_resolve_that_appends_appends_once(client: usher.Client, org_a: Organi
     assert first.conversation_id == again.conversation_id
 
 
+def test_a_repeat_is_answered_though_the_first_took_the_last_of_the_quota(
+    client: usher.Client, org_a: Organisation
+):
+    made = org_a.new_key(
+        client,
+        "context.read",
+        "context.write",
+        default_user_id=org_a.user_id,
+        quota={"requests_per_day": 2},
+    )
+    method = METHODS["usher.v1.ContextService/Resolve"]
+    calls = client.using(credential=made.api_key, idempotency_key=usher.idempotency_key())
+    ask = method.request(message="Hello", conversation=f"the last {secrets.token_hex(4)}")
+    first, envelope = calls.exchange(method, ask)
+    assert not envelope.replayed
+    # Repeats take nothing of it either.
+    for _ in range(3):
+        again, envelope = calls.exchange(method, ask)
+        assert envelope.replayed and again == first
+    assert client.using(credential=made.api_key).context.resolve(message="x").quota.remaining == 0
+    again, envelope = calls.exchange(method, ask)
+    assert envelope.replayed and again == first
+    with pytest.raises(usher.ResourceExhausted) as refused:
+        client.using(credential=made.api_key).context.resolve(message="x", conversation="another")
+    assert refused.value.reason == "QUOTA_EXCEEDED"
+
+
 def test_over_http(bridge: Bridge, client: usher.Client, org_a: Organisation):
     owner = bridge.http(bearer=org_a.tokens(client).access_token)
     headers = {"Idempotency-Key": "0123456789abcdef0123456789abcdef"}

@@ -668,8 +668,8 @@ func (x *ApiKey) GetLastUsedAt() *timestamppb.Timestamp {
 }
 
 // How many times a key may read contexts (Resolve, GetContext, BatchGetContext; one that is refused
-// for what it asks, or repeated under its idempotency key, counts too). Strict: nodes never together
-// give more.
+// for what it asks counts too, one that is repeated under its idempotency key does not). Strict: nodes
+// never together give more.
 type Quota struct {
 	state         protoimpl.MessageState
 	sizeCache     protoimpl.SizeCache

@@ -429,14 +429,18 @@ context_resolve(const struct context_env *env, struct rpc_call *call,
     const Usher__V1__ResolveRequest *req, Usher__V1__ResolveReply *reply)
 {
 	struct block_ask ask = resolve_block_ask(req);
+	const bool joins = *req->conversation && *req->message;
 	struct read_call read;
 
 	TRY(prepare_resolve(call, req, &read));
 	TRY(check_append(call, req));
+	/* Whoever lost the reply to what was left of their quota would be refused it. */
+	if (joins)
+		TRY(rpc_find_repeat(call));
 	/* A slice of the quota is taken for good, so before any transaction. */
 	TRY(take_quota(env, call, &read.quota));
 	TRY(read_entry(env, call, &read));
-	if (*req->conversation && *req->message)
+	if (joins)
 		TRY(join_conversation(env, call, req, &read, &ask, reply));
 	else if (*req->conversation)
 		TRY(look_into_conversation(
