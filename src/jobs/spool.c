@@ -31,7 +31,7 @@ struct spool {
 	unsigned slots_per_shard; /* 0: there was no room for a file yet */
 	struct uuid id;
 	size_t bytes_max;
-	uint64_t seed;
+	uint64_t seed; /* the file's too */
 	char *directory;
 	const struct clock *clock;
 	void (*wake)(void *env);
@@ -70,7 +70,7 @@ open_file(struct spool *spool)
 {
 	struct spool_file file;
 
-	TRY(spool_file_create(spool->directory, spool->bytes_max, &spool->id, &file));
+	TRY(spool_file_create(spool->directory, spool->bytes_max, &spool->id, spool->seed, &file));
 	lock_all(spool);
 	spool->file = file;
 	spool->slots_per_shard = file.header->slots_per_shard;
@@ -83,10 +83,12 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
     const struct rand_source *rand, struct spool **out)
 {
 	struct uuid id;
+	uint64_t seed;
 	struct spool *spool;
 	status st;
 
 	TRY(uuid_make(clock, rand, &id));
+	TRY(rand_fill(rand, &seed, sizeof(seed)));
 	spool = aligned_alloc(CACHE_LINE_BYTES, sizeof(*spool));
 	if (!spool)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the receipts' spool");
@@ -95,6 +97,7 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
 	for (unsigned i = 0; i < SPOOL_SHARDS; i++)
 		pthread_mutex_init(&spool->shards[i].lock, NULL);
 	spool->id = id;
+	spool->seed = seed;
 	spool->bytes_max = bytes_max;
 	spool->file.fd = -1;
 	st = spool->directory ? open_file(spool) : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory");
@@ -109,7 +112,6 @@ spool_new(const char *directory, size_t bytes_max, const struct clock *clock,
 		log_event(LOG_WARN, "spool_full", "spool", directory, "why", st.message, NULL);
 	pthread_mutex_init(&spool->room_lock, NULL);
 	wait_cond_init(&spool->room);
-	spool->seed = rand_hash_seed();
 	spool->clock = clock;
 	*out = spool;
 	return STATUS_OK;
@@ -188,6 +190,9 @@ spool_begin(struct spool *spool, const struct spool_read *read, struct spool_tic
 		return false;
 	}
 	slots[at].read = *read;
+	atomic_store_explicit(&slots[at].tally,
+	    spool_tally(hash, spool->file.header->buffers[spool->active].batch),
+	    memory_order_relaxed);
 	shard->used++;
 	if (shard->used == spool->slots_per_shard / 2)
 		ask_for_drain(spool);
@@ -202,10 +207,10 @@ spool_take(struct spool_ticket *ticket, struct uuid *read_id)
 	struct spool *spool = ticket->spool;
 	size_t at = (size_t)ticket->shard * spool->slots_per_shard + ticket->slot;
 	struct spool_slot *slot = &spool->file.slots[spool->active][at];
-	uint64_t count = atomic_load_explicit(&slot->count, memory_order_relaxed);
+	uint64_t tally = atomic_load_explicit(&slot->tally, memory_order_relaxed);
 
 	/* Behind the read in program order, so that a killed process leaves no half of one. */
-	atomic_store_explicit(&slot->count, count + 1, memory_order_release);
+	atomic_store_explicit(&slot->tally, tally + 1, memory_order_release);
 	spool_file_read_id(&spool->file, spool->active, at, read_id);
 	pthread_mutex_unlock(&spool->shards[ticket->shard].lock);
 }
@@ -220,7 +225,7 @@ spool_cancel(struct spool_ticket *ticket)
 	size_t at = (size_t)ticket->shard * spool->slots_per_shard + ticket->slot;
 	struct spool_slot *slot = &spool->file.slots[spool->active][at];
 
-	if (atomic_load_explicit(&slot->count, memory_order_relaxed) == 0) {
+	if (spool_slot_reads(slot) == 0) {
 		memset(slot, 0, sizeof(*slot));
 		shard->used--;
 	}
@@ -378,7 +383,7 @@ drain_own(struct spool *spool, struct drain *drain)
 static status
 drain_file(struct drain *drain, struct spool_file *file, bool *stored)
 {
-	TRY(spool_file_renew(file, &drain->writer));
+	TRY(spool_file_catch_up(file, &drain->writer));
 	for (unsigned i = 0; i < 2; i++) {
 		bool whole = true;
 

@@ -2,7 +2,8 @@
  *
  * Every read of a context is added to a slot of a mapped file before its reply leaves: who read
  * which block about whom, for what purpose, in which second, and how often. The file outlives the
- * process (kill -9), not the disk. A drain stores what has come together, part by part and each
+ * process (kill -9), not the disk; with the machine, reads that were not stored yet may be lost,
+ * and none is stored twice or falsely. A drain stores what has come together, part by part and each
  * once: the part's mark in usher.read_batches is unique and of the same transaction, so when nobody
  * knows whether a commit arrived, the next try does. A part is small and what is stored stays
  * stored: however large the spool and slow the database, it gets on.

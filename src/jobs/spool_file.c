@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYOUT 2u
-/* Its buffers were stored as a whole, each under its batch's own number. */
+/* hash_bytes() is part of it. */
+#define LAYOUT 3u
+/* Its slots have no marks. */
+#define LAYOUT_WITHOUT_MARKS 2u
+/* Nor has it parts: its buffers were stored as a whole, each under its batch's own number. */
 #define LAYOUT_OF_BATCHES 1u
 #define DRAFT_LIFE_S 60
 
@@ -79,8 +82,8 @@ slots_per_shard(size_t bytes_max)
 }
 
 status
-spool_file_create(
-    const char *directory, size_t bytes_max, const struct uuid *id, struct spool_file *out)
+spool_file_create(const char *directory, size_t bytes_max, const struct uuid *id, uint64_t seed,
+    struct spool_file *out)
 {
 	struct spool_file file = {.fd = -1};
 	uint32_t per_shard;
@@ -114,6 +117,7 @@ spool_file_create(
 	file.header->layout = LAYOUT;
 	file.header->slots_per_shard = per_shard;
 	file.header->spool_id = *id;
+	file.header->seed = seed;
 	file.header->buffers[0].batch = 1;
 	file.header->buffers[0].state = SPOOL_FILLING;
 	file.header->next_batch = 2;
@@ -127,13 +131,14 @@ spool_file_create(
 	return STATUS_OK;
 }
 
+/* What a newer usherd left is left to it. */
 static bool
 is_ours(const struct spool_file *file)
 {
 	const struct spool_header *header = file->header;
 
 	return memcmp(header->magic, magic, sizeof(magic)) == 0 &&
-	       (header->layout == LAYOUT || header->layout == LAYOUT_OF_BATCHES) &&
+	       header->layout >= LAYOUT_OF_BATCHES && header->layout <= LAYOUT &&
 	       header->slots_per_shard > 0 &&
 	       header->slots_per_shard <= SPOOL_SLOTS_MAX / SPOOL_SHARDS &&
 	       file->bytes == SPOOL_HEADER_BYTES + (size_t)2 * SPOOL_SHARDS *
@@ -203,13 +208,29 @@ spool_file_close(struct spool_file *file, bool remove)
 	file->fd = -1;
 }
 
+/* Something was read, and it is of this batch. */
+static bool
+is_receipt(const struct spool_file *file, unsigned buffer, size_t slot)
+{
+	const struct spool_header *header = file->header;
+	const struct spool_slot *at = &file->slots[buffer][slot];
+	uint64_t hash, tally = atomic_load(&at->tally);
+
+	if (spool_slot_reads(at) == 0)
+		return false;
+	if (header->layout < LAYOUT)
+		return true;
+	hash = hash_bytes(slice_of(&at->read, sizeof(at->read)), header->seed);
+	return (tally & SPOOL_MARK_BITS) == spool_tally(hash, header->buffers[buffer].batch);
+}
+
 bool
 spool_file_has_reads(const struct spool_file *file, unsigned buffer)
 {
 	if (atomic_load(&file->header->buffers[buffer].state) == SPOOL_FREE)
 		return false;
 	for (size_t i = atomic_load(&file->header->stored_to[buffer]); i < file->slots_count; i++)
-		if (atomic_load_explicit(&file->slots[buffer][i].count, memory_order_relaxed) > 0)
+		if (is_receipt(file, buffer, i))
 			return true;
 	return false;
 }
@@ -284,7 +305,7 @@ columns_add(
 	columns->purposes[at] =
 	    slice_of(read->purpose, strnlen(read->purpose, sizeof(read->purpose)));
 	columns->seconds[at] = read->second;
-	columns->reads[at] = (int64_t)atomic_load(&from->count);
+	columns->reads[at] = spool_slot_reads(from);
 }
 
 /* The receipts of the next part. Returns the slot behind it. */
@@ -295,7 +316,7 @@ columns_fill(struct spool_columns *columns, const struct spool_file *file, unsig
 
 	columns->count = 0;
 	for (; slot < file->slots_count && columns->count < SPOOL_PART_ROWS; slot++)
-		if (atomic_load(&file->slots[buffer][slot].count) > 0)
+		if (is_receipt(file, buffer, slot))
 			columns_add(columns, file, buffer, slot);
 	return slot;
 }
@@ -343,12 +364,17 @@ spool_writer_init(struct spool_writer *writer, struct store_conn *conn, struct a
 	return STATUS_OK;
 }
 
+static int64_t
+number_of(const struct spool_file *file, unsigned buffer, size_t slot)
+{
+	return (int64_t)(file->header->buffers[buffer].batch * SPOOL_SLOTS_MAX + slot);
+}
+
 status
 spool_file_store_part(struct spool_file *file, unsigned buffer, struct spool_writer *writer)
 {
 	_Atomic uint64_t *stored_to = &file->header->stored_to[buffer];
-	int64_t number =
-	    (int64_t)(file->header->buffers[buffer].batch * SPOOL_SLOTS_MAX + *stored_to);
+	int64_t number = number_of(file, buffer, atomic_load(stored_to));
 	size_t end = columns_fill(writer->columns, file, buffer);
 
 	if (writer->columns->count > 0) {
@@ -382,19 +408,73 @@ batch_is_stored(const struct spool_file *file, unsigned buffer, struct store_con
 	return STATUS_OK;
 }
 
-status
-spool_file_renew(struct spool_file *file, struct spool_writer *writer)
+/* One that was stored as a whole is of the next layout, with everything stored or nothing. */
+static status
+renew(struct spool_file *file, struct store_conn *conn)
 {
-	if (file->header->layout == LAYOUT)
-		return STATUS_OK;
 	for (unsigned i = 0; i < 2; i++) {
 		bool is_stored = false;
 
 		if (spool_file_has_reads(file, i))
-			TRY(batch_is_stored(file, i, writer->conn, &is_stored));
+			TRY(batch_is_stored(file, i, conn, &is_stored));
 		if (is_stored)
 			atomic_store(&file->header->stored_to[i], file->slots_count);
 	}
-	file->header->layout = LAYOUT;
+	file->header->layout = LAYOUT_WITHOUT_MARKS;
+	return STATUS_OK;
+}
+
+/* Slots that are no receipts of this batch, though something was read. */
+static int64_t
+count_strays(const struct spool_file *file, unsigned buffer)
+{
+	int64_t strays = 0;
+
+	if (atomic_load(&file->header->buffers[buffer].state) == SPOOL_FREE)
+		return 0;
+	for (size_t i = atomic_load(&file->header->stored_to[buffer]); i < file->slots_count; i++)
+		strays +=
+		    spool_slot_reads(&file->slots[buffer][i]) > 0 && !is_receipt(file, buffer, i);
+	return strays;
+}
+
+/* Where the last part begins that is in the database; it will be passed over. Where strays are
+ * among its slots it reaches further now than it did, and never less far: nothing is stored twice.
+ */
+static status
+find_last_part(
+    const struct spool_file *file, unsigned buffer, struct store_conn *conn, uint64_t *slot)
+{
+	const int64_t first = number_of(file, buffer, 0);
+	ROWS_AUTO rows = {0};
+
+	TRY(STORE_QUERY(conn, STMT_JOBS_READS_LAST_PART, &rows, p_uuid(&file->header->spool_id),
+	    p_int(first), p_int(number_of(file, buffer, file->slots_count))));
+	*slot = 0;
+	if (!row_is_null(&rows, 0, JOBS_READS_LAST_PART_PART))
+		*slot = (uint64_t)(row_int(&rows, 0, JOBS_READS_LAST_PART_PART) - first);
+	return STATUS_OK;
+}
+
+status
+spool_file_catch_up(struct spool_file *file, struct spool_writer *writer)
+{
+	struct spool_header *header = file->header;
+	int64_t strays = 0;
+
+	if (header->layout == LAYOUT_OF_BATCHES)
+		return renew(file, writer->conn);
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t slot = 0;
+
+		strays += count_strays(file, i);
+		if (spool_file_has_reads(file, i))
+			TRY(find_last_part(file, i, writer->conn, &slot));
+		if (slot > atomic_load(&header->stored_to[i]))
+			atomic_store(&header->stored_to[i], slot);
+	}
+	if (strays > 0)
+		log_event(LOG_WARN, "receipts_passed_over", "spool", file->path, "slots",
+		    log_number(strays), "why", "the machine died under them", NULL);
 	return STATUS_OK;
 }

@@ -13,6 +13,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
+#define SEED 42
+
 static char folder[] = "/dev/shm/usher-fuzz.XXXXXX";
 static char path[64];
 
@@ -36,7 +38,7 @@ good_file(size_t *bytes)
 		assert(mkdtemp(folder));
 		snprintf(path, sizeof(path), "%s/a.spool", folder);
 		(void)atexit(remove_folder);
-		assert(spool_file_create(folder, SPOOL_BYTES_MIN, &id, &file).code == ST_OK);
+		assert(spool_file_create(folder, SPOOL_BYTES_MIN, &id, SEED, &file).code == ST_OK);
 		good_bytes = file.bytes;
 		good = malloc(good_bytes);
 		assert(good);

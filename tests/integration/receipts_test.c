@@ -396,6 +396,20 @@ adopt(struct fixture *f, struct spool_file *file)
 	return found;
 }
 
+/* What the last of the dead left is stored. */
+static void
+drain_left_overs(struct fixture *f)
+{
+	struct spool_figures figures = {.left_over = 1};
+
+	/* A run begins no part after half a second. */
+	for (int runs = 0; runs < 20 && figures.left_over > 0; runs++) {
+		assert_ok(drain(f, PATIENCE_US));
+		spool_get_figures(f->spool, &figures);
+	}
+	assert_int_equal(figures.left_over, 0);
+}
+
 /* Three parts of a second each, and two and a half seconds: whoever begins anew each time never
  * gets there. */
 static void
@@ -439,19 +453,49 @@ a_part_whose_commit_nobody_heard_of_is_not_stored_again(void **state)
 	spool_file_close(&file, false);
 	do_behind_each_part(f, "NULL");
 	start_process(f);
-	/* A run begins no part after half a second. */
-	for (int runs = 0; runs < 10 && (runs == 0 || figures.left_over > 0); runs++) {
-		assert_ok(drain(f, PATIENCE_US));
-		spool_get_figures(f->spool, &figures);
-	}
+	drain_left_overs(f);
+	spool_get_figures(f->spool, &figures);
 	assert_int_equal(count_reads(f), SPOOL_PART_ROWS + 10);
 	assert_int_equal(figures.stored, 10);
 	assert_false(adopt(f, &file));
 }
 
+/* As an earlier usherd would have made it. */
+static void
+make_older(struct spool_file *file, uint32_t layout)
+{
+	file->header->layout = layout;
+	for (unsigned buffer = 0; buffer < 2; buffer++)
+		for (size_t i = 0; i < file->slots_count; i++)
+			file->slots[buffer][i].tally &= ~SPOOL_MARK_BITS;
+}
+
+/* The first of its parts was stored, and nobody heard of it. */
+static void
+a_file_of_the_layout_before_goes_on_where_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct spool_file file;
+	char id[UUID_TEXT_BYTES], sql[256];
+
+	add_reads(f, SPOOL_PART_ROWS + 10);
+	end_process(f);
+	assert_true(adopt(f, &file));
+	make_older(&file, 2);
+	uuid_format(&file.header->spool_id, id);
+	(void)snprintf(
+	    sql, sizeof sql, "INSERT INTO usher.read_batches VALUES ('%s', 1 << 24)", id);
+	spool_file_close(&file, false);
+	run_sql(f, sql);
+	start_process(f);
+	drain_left_overs(f);
+	assert_int_equal(count_reads(f), 10);
+	assert_false(adopt(f, &file));
+}
+
 /* Its batches were stored as a whole, under their own number: once, whoever does it. */
 static void
-a_file_of_the_layout_before_is_stored_unless_it_was(void **state)
+a_file_of_the_first_layout_is_stored_unless_it_was(void **state)
 {
 	struct fixture *f = *state;
 	struct spool_file file;
@@ -461,7 +505,7 @@ a_file_of_the_layout_before_is_stored_unless_it_was(void **state)
 		add_read(f, ORG, was_stored ? BEN : ANN);
 		end_process(f);
 		assert_true(adopt(f, &file));
-		file.header->layout = 1;
+		make_older(&file, 1);
 		uuid_format(&file.header->spool_id, id);
 		(void)snprintf(sql, sizeof sql, "INSERT INTO usher.read_batches VALUES ('%s', %d)",
 		    id, (int)file.header->buffers[0].batch);
@@ -473,6 +517,145 @@ a_file_of_the_layout_before_is_stored_unless_it_was(void **state)
 		assert_false(adopt(f, &file));
 	}
 	assert_sql(f, "SELECT string_agg(user_id::text, ' ') FROM usher.reads", ANN);
+}
+
+/* ---- after a machine died */
+
+#define PAGE_BYTES 4096
+
+/* A spool's file at two moments of its life. */
+struct images {
+	char path[512];
+	size_t bytes;
+	char *early, *late;
+};
+
+static char *
+image_take(const struct images *images)
+{
+	char *image = malloc(images->bytes);
+	FILE *file = fopen(images->path, "rb");
+
+	assert_non_null(image);
+	assert_non_null(file);
+	assert_int_equal(fread(image, 1, images->bytes, file), images->bytes);
+	fclose(file);
+	return image;
+}
+
+/* Receipts that say the same thing four times, so that halves of two are found out. */
+static void
+add_told(struct fixture *f, uint32_t set, uint32_t count)
+{
+	struct spool_read read = {.second = clock_now_us(&clock_system) / US_PER_S};
+	struct spool_ticket ticket;
+	struct uuid read_id;
+
+	assert_true(uuid_parse(slice_text(ORG), &read.org_id));
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t id[4] = {i, set, i, set};
+		char text[UUID_TEXT_BYTES];
+
+		memcpy(read.user_id.bytes, id, sizeof id);
+		read.chatbot_id = read.key_id = read.user_id;
+		memcpy(read.block_hash, id, sizeof id);
+		uuid_format(&read.user_id, text);
+		memcpy(read.purpose, text, sizeof text);
+		assert_true(spool_begin(f->spool, &read, &ticket));
+		spool_take(&ticket, &read_id);
+	}
+}
+
+static void
+drain_own(struct fixture *f, int wanted)
+{
+	for (int runs = 0; runs < 20 && count_reads(f) < wanted; runs++)
+		assert_ok(drain(f, PATIENCE_US));
+	assert_int_equal(count_reads(f), wanted);
+}
+
+#define TOLD 10000
+#define STORED (TOLD + TOLD / 5)
+
+/* Two batches are stored, and a third is in the buffer of the first when all ends. */
+static void
+live(struct fixture *f, struct images *out)
+{
+	DIR *dir = opendir(f->directory);
+	const struct dirent *entry;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (strstr(entry->d_name, ".spool"))
+			(void)snprintf(
+			    out->path, sizeof out->path, "%s/%s", f->directory, entry->d_name);
+	closedir(dir);
+	out->bytes =
+	    SPOOL_HEADER_BYTES + (size_t)2 * SPOOL_SHARDS * 1024 * sizeof(struct spool_slot);
+	add_told(f, 1, TOLD);
+	out->early = image_take(out);
+	drain_own(f, TOLD);
+	add_told(f, 2, TOLD / 5);
+	drain_own(f, STORED);
+	add_told(f, 3, TOLD);
+	out->late = image_take(out);
+	end_process(f);
+}
+
+/* Each page as the kernel wrote it last: at one of the two moments. */
+struct mix {
+	bool header_is_early;
+	int early_pages; /* of each two */
+	int stored_min, stored_max;
+};
+
+static void
+die(struct images *images, const struct mix *mix)
+{
+	FILE *file = fopen(images->path, "r+b");
+
+	assert_non_null(file);
+	for (size_t page = 0; page < images->bytes / PAGE_BYTES; page++) {
+		const bool is_early =
+		    page == 0 ? mix->header_is_early : (int)(page % 2) < mix->early_pages;
+		const char *from = is_early ? images->early : images->late;
+
+		assert_int_equal(fwrite(from + page * PAGE_BYTES, 1, PAGE_BYTES, file), PAGE_BYTES);
+	}
+	fclose(file);
+	free(images->early);
+	free(images->late);
+}
+
+static void
+what_a_dead_machine_left_is_stored_once_or_lost_and_never_mixed_up(void **state)
+{
+	static const struct mix mixes[] = {
+	    {false, 0, STORED + TOLD, STORED + TOLD},
+	    {false, 1, STORED + TOLD / 3, STORED + TOLD / 3 * 2},
+	    {false, 2, STORED, STORED},
+	    {true, 0, STORED, STORED},
+	    {true, 1, STORED, STORED},
+	    {true, 2, STORED, STORED},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof mixes / sizeof mixes[0]; i++) {
+		struct images images;
+
+		run_sql(f, "TRUNCATE usher.reads, usher.read_batches");
+		live(f, &images);
+		die(&images, &mixes[i]);
+		start_process(f);
+		drain_left_overs(f);
+		assert_in_range(count_reads(f), mixes[i].stored_min, mixes[i].stored_max);
+		assert_sql(f, "SELECT count(*) - count(DISTINCT read_id) FROM usher.reads", "0");
+		assert_sql(f,
+		    "SELECT count(*) FROM usher.reads WHERE reads <> 1 OR key_id <> user_id"
+		    " OR chatbot_id <> user_id OR purpose <> user_id::text"
+		    " OR substr(block_hash, 1, 16) <> uuid_send(user_id)",
+		    "0");
+	}
 }
 
 /* One buffer is half stored when the node stops, and in the other one are more. */
@@ -620,7 +803,9 @@ main(void)
 	    TEST(a_backup_holds_up_the_partitions_and_nobody_else),
 	    TEST(a_batch_is_stored_though_there_is_never_time_for_all_of_it),
 	    TEST(a_part_whose_commit_nobody_heard_of_is_not_stored_again),
-	    TEST(a_file_of_the_layout_before_is_stored_unless_it_was),
+	    TEST(a_file_of_the_layout_before_goes_on_where_it_was),
+	    TEST(a_file_of_the_first_layout_is_stored_unless_it_was),
+	    TEST(what_a_dead_machine_left_is_stored_once_or_lost_and_never_mixed_up),
 	    TEST(a_stop_stores_both_buffers_or_says_that_it_did_not),
 	    TEST(a_key_can_be_revoked_while_receipts_of_it_are_being_stored),
 	    TEST(receipts_do_not_wait_for_who_is_at_their_key),

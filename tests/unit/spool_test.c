@@ -100,8 +100,8 @@ sum(const struct spool_file *file, size_t *slots)
 	*slots = 0;
 	for (unsigned b = 0; b < 2; b++)
 		for (size_t i = 0; i < file->slots_count; i++) {
-			reads += file->slots[b][i].count;
-			*slots += file->slots[b][i].count > 0;
+			reads += spool_slot_reads(&file->slots[b][i]);
+			*slots += spool_slot_reads(&file->slots[b][i]) > 0;
 		}
 	return reads;
 }
@@ -301,6 +301,62 @@ a_strange_file_is_left_alone(void **state)
 	unlink(path);
 }
 
+static struct spool_slot *
+slot_in_use(const struct spool_file *file)
+{
+	for (size_t i = 0; i < file->slots_count; i++)
+		if (spool_slot_reads(&file->slots[0][i]) > 0)
+			return &file->slots[0][i];
+	fail();
+	return NULL;
+}
+
+/* What may stand in a file after the machine died, page by page of another moment. */
+static void
+a_slot_of_another_batch_or_half_of_one_is_no_receipt(void **state)
+{
+	struct spool *spool = spool_open(SPOOL_BYTES_MIN);
+	struct spool_file file;
+	struct spool_slot *slot, whole;
+	struct uuid id;
+
+	(void)state;
+	assert_true(add(spool, 1, &id));
+	spool_free(&spool);
+	assert_true(adopt(&file));
+	slot = slot_in_use(&file);
+	memcpy(&whole, slot, sizeof(whole));
+	assert_true(spool_file_has_reads(&file, 0));
+	file.header->buffers[0].batch++;
+	assert_false(spool_file_has_reads(&file, 0));
+	file.header->buffers[0].batch--;
+	for (size_t at = sizeof(slot->tally); at < sizeof(*slot); at++) {
+		((uint8_t *)slot)[at] ^= 1;
+		assert_false(spool_file_has_reads(&file, 0));
+		((uint8_t *)slot)[at] ^= 1;
+	}
+	assert_true(spool_file_has_reads(&file, 0));
+	assert_memory_equal(slot, &whole, sizeof(whole));
+	spool_file_close(&file, true);
+}
+
+/* Somebody went back to this version. */
+static void
+a_file_of_a_newer_layout_is_left_alone(void **state)
+{
+	struct spool *spool = spool_open(SPOOL_BYTES_MIN);
+	struct spool_file file;
+	struct uuid id;
+
+	(void)state;
+	assert_true(add(spool, 1, &id));
+	spool_free(&spool);
+	assert_true(adopt(&file));
+	file.header->layout++;
+	spool_file_close(&file, false);
+	assert_false(adopt(&file));
+}
+
 static void
 make_draft(const char *path, int64_t age_s)
 {
@@ -366,6 +422,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		what_a_killed_process_acknowledged_is_in_its_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_strange_file_is_left_alone, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_slot_of_another_batch_or_half_of_one_is_no_receipt, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_file_of_a_newer_layout_is_left_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		what_was_never_finished_goes_unless_its_maker_lives, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_is_said, set_up, tear_down),
