@@ -84,6 +84,18 @@ func isPassing(e *Error) bool {
 	return false
 }
 
+// tellsOfTrouble: of a failure that is passing, is it the system that is in trouble, or this one caller? Of
+// its quota, throttle or key nothing follows for the others.
+func tellsOfTrouble(e *Error) bool {
+	switch e.Code {
+	case ResourceExhausted:
+		return e.Reason == "OVERLOADED" || e.Reason == "TOO_MANY_CALLS" || e.Reason == "TOO_MANY_REFUSALS"
+	case Aborted:
+		return false
+	}
+	return true
+}
+
 // isUnsent: of what the client says itself, is it about a call that no server was given?
 func isUnsent(reason string) bool {
 	return reason == "NOT_CONNECTED" || reason == "NOT_SENT" || reason == "REQUEST_TOO_LARGE"
@@ -119,17 +131,16 @@ func (a *attempts) pauseAfter(e *Error, left time.Duration) (time.Duration, bool
 	if a.made > 0 {
 		a.last = a.outcome(e)
 	}
-	if !isPassing(e) {
-		if e.IsAnswer {
-			// The server is well and has said its word.
-			a.budget.succeeded()
+	isPassing := isPassing(e)
+	if isPassing && tellsOfTrouble(e) {
+		if !e.isPaid {
+			a.budget.failed()
 		}
-		return 0, false
+	} else if e.IsAnswer {
+		// The server is well and has said its word.
+		a.budget.succeeded()
 	}
-	if !e.isPaid {
-		a.budget.failed()
-	}
-	if !a.isRepeatable || a.made >= a.most || !a.budget.suffices() {
+	if !isPassing || !a.isRepeatable || a.made >= a.most || !a.budget.suffices() {
 		return 0, false
 	}
 	pause := e.RetryAfter

@@ -666,6 +666,33 @@ func TestWhenTooMuchFailsNothingIsRepeated(t *testing.T) {
 	}
 }
 
+// Who comes too often is told so, and whoever shares the client with him loses nothing by it.
+func TestRefusalsOfOneCallerCostTheOthersNoRepeat(t *testing.T) {
+	for _, row := range []struct {
+		code   Code
+		reason string
+		costs  bool
+	}{
+		{ResourceExhausted, "OVERLOADED", true},
+		{ResourceExhausted, "TOO_MANY_CALLS", true},
+		{ResourceExhausted, "TOO_MANY_REFUSALS", true},
+		{ResourceExhausted, "TOO_MANY_ATTEMPTS", false},
+		{ResourceExhausted, "QUOTA_EXCEEDED", false},
+		{Aborted, "IDEMPOTENCY_KEY_BUSY", false},
+		{Unavailable, "DATABASE_AWAY", true},
+	} {
+		client := clientOf(t, script(t, refusal(row.code, row.reason, 90000)))
+		for i := 0; i < 2; i++ {
+			if err := health(client); !errors.Is(err, row.code) {
+				t.Fatal(row.reason, err)
+			}
+		}
+		if costs := client.budget.spent > 0; costs != row.costs {
+			t.Fatal(row.reason, client.budget.spent)
+		}
+	}
+}
+
 // await waits for what will be so before long.
 func await(t *testing.T, what string, isSo func() bool) {
 	t.Helper()

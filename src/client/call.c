@@ -341,6 +341,7 @@ call_judge(struct call *call, const struct client_result *result, bool is_more, 
 	struct server_health *health = &client->health[server->index];
 	const bool has_answered = result->internal_message != NULL;
 	const bool is_passing = retry_is_worth_it(result->status, result->retry_after_ms);
+	const bool is_trouble = is_passing && retry_tells_of_trouble(result->status);
 	const bool is_ill = is_no_answer(result) ||
 			    (has_answered && is_passing && result->status.code == ST_UNAVAILABLE);
 	bool is_new = true;
@@ -352,15 +353,13 @@ call_judge(struct call *call, const struct client_result *result, bool is_more, 
 		is_new = server_fails(server, has_answered, is_passing && !has_answered, now_us);
 	else if (has_answered)
 		health_end_rest(health);
-	if (!is_passing) {
-		if (has_answered)
-			retry_budget_return(&client->budget);
-		return false;
-	}
-	if (is_new && !is_more)
+	if (is_trouble && is_new && !is_more)
 		retry_budget_take(&client->budget);
-	if (!call->is_safe || call->pinned || call->attempts >= client->attempts_max ||
-	    !retry_budget_suffices(&client->budget) || atomic_load(&client->is_closing))
+	else if (!is_trouble && has_answered)
+		retry_budget_return(&client->budget);
+	if (!is_passing || !call->is_safe || call->pinned ||
+	    call->attempts >= client->attempts_max || !retry_budget_suffices(&client->budget) ||
+	    atomic_load(&client->is_closing))
 		return false;
 	if (result->retry_after_ms > 0) {
 		call->pauses = 0;

@@ -60,6 +60,17 @@ retry_is_worth_it(status failure, uint32_t retry_after_ms)
 	}
 }
 
+bool
+retry_tells_of_trouble(status failure)
+{
+	/* Of one caller's quota, throttle or key nothing follows for the others. */
+	if (failure.code == ST_RESOURCE_EXHAUSTED)
+		return is_because_of(failure, "OVERLOADED") ||
+		       is_because_of(failure, "TOO_MANY_CALLS") ||
+		       is_because_of(failure, "TOO_MANY_REFUSALS");
+	return failure.code != ST_ABORTED;
+}
+
 int64_t
 retry_pause_us(unsigned pauses, uint32_t random)
 {

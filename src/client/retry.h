@@ -18,6 +18,8 @@
 bool retry_is_safe(const struct client_method *method, bool has_key, struct slice payload);
 /* Might the same call succeed later, or on another server? */
 bool retry_is_worth_it(status failure, uint32_t retry_after_ms);
+/* Of one that is worth it: is it the system that is in trouble, or this one caller? */
+bool retry_tells_of_trouble(status failure);
 /* How long to wait before the next attempt; pauses: how many there were of this kind. random: any
  * value, each as likely. */
 int64_t retry_pause_us(unsigned pauses, uint32_t random);

@@ -521,6 +521,37 @@ when_too_much_fails_nothing_is_repeated(void **state)
 	pair_close();
 }
 
+/* One who comes too often is told so, and whoever shares the client with him loses nothing by it.
+ */
+static void
+refusals_of_one_caller_cost_the_others_no_repeat(void **state)
+{
+	static const struct failing table[] = {
+	    {200, ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS", 90000},
+	    {200, ST_RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 90000},
+	    {200, ST_ABORTED, "IDEMPOTENCY_KEY_BUSY", 90000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		static struct failing failing;
+
+		pair_open(NULL);
+		failing = table[i];
+		script_both(answer_failing, &failing);
+		start(&read_method, 200);
+		until(all_have_ended, "all have ended");
+		assert_int_equal(ended.failed, 200);
+		assert_int_equal(pair.client->budget.tenths, RETRY_TENTHS_MAX);
+		failing = (struct failing){1, ST_UNAVAILABLE, "DATABASE_AWAY", 0};
+		struct client_result result = call_raw(&read_method, NULL);
+		assert_int_equal(result.status.code, ST_OK);
+		assert_int_equal(result.attempts, 2);
+		client_result_done(&result);
+		pair_close();
+	}
+}
+
 static void
 a_server_that_dies_takes_no_read_along(void **state)
 {
@@ -1030,6 +1061,7 @@ main(void)
 	    cmocka_unit_test(what_repeating_does_not_help_is_not_repeated),
 	    cmocka_unit_test(the_server_says_when_to_come_again),
 	    cmocka_unit_test(when_too_much_fails_nothing_is_repeated),
+	    cmocka_unit_test(refusals_of_one_caller_cost_the_others_no_repeat),
 	    cmocka_unit_test(a_server_that_dies_takes_no_read_along),
 	    cmocka_unit_test(a_server_that_dies_takes_writes_without_a_key_along),
 	    cmocka_unit_test(a_server_that_is_started_again_and_again_costs_a_token_each_time),

@@ -488,6 +488,31 @@ def test_when_too_much_fails_nothing_is_repeated():
     assert not budget.suffices()
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "costs"),
+    [
+        (usher.Code.RESOURCE_EXHAUSTED, "OVERLOADED", True),
+        (usher.Code.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", True),
+        (usher.Code.RESOURCE_EXHAUSTED, "TOO_MANY_REFUSALS", True),
+        (usher.Code.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS", False),
+        (usher.Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", False),
+        (usher.Code.ABORTED, "IDEMPOTENCY_KEY_BUSY", False),
+        (usher.Code.UNAVAILABLE, "DATABASE_AWAY", True),
+    ],
+)
+def test_refusals_of_one_caller_cost_the_others_no_repeat(
+    code: usher.Code, reason: str, costs: bool
+):
+    """Who comes too often is told so, and whoever shares the client with him loses nothing."""
+    answer = refusal(code, reason, retry_after_ms=90000)
+    with ScriptedServer(in_turn(answer)) as server, usher.Client(server.url) as client:
+        for _ in range(60):
+            with pytest.raises(usher.Error) as caught:
+                client.ops.get_health()
+            assert caught.value.reason == reason
+        assert client._channel.budget.suffices() is not costs
+
+
 def test_calls_that_are_lost_with_one_connection_are_one_trouble(monkeypatch: pytest.MonkeyPatch):
     """More of them than there are tokens to spend, so that each would not get its repeat if each
     cost one; and the rest is the first step's, whenever the last of them is noticed."""

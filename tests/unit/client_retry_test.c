@@ -91,6 +91,33 @@ what_may_pass_is_worth_a_repeat(void **state)
 }
 
 static void
+what_is_about_one_caller_tells_of_no_trouble(void **state)
+{
+	static const struct {
+		enum status_code code;
+		const char *reason;
+		bool is_trouble;
+	} table[] = {
+	    {ST_UNAVAILABLE, "CONNECTION_LOST", true},
+	    {ST_UNAVAILABLE, NULL, true},
+	    {ST_RESOURCE_EXHAUSTED, "OVERLOADED", true},
+	    {ST_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", true},
+	    {ST_RESOURCE_EXHAUSTED, "TOO_MANY_REFUSALS", true},
+	    {ST_RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS", false},
+	    {ST_RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", false},
+	    {ST_RESOURCE_EXHAUSTED, NULL, false},
+	    {ST_ABORTED, "IDEMPOTENCY_KEY_BUSY", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		const status failure = {.code = table[i].code, .reason = table[i].reason};
+
+		assert_int_equal(retry_tells_of_trouble(failure), table[i].is_trouble);
+	}
+}
+
+static void
 pauses_double_up_to_a_second_and_are_spread(void **state)
 {
 	static const int64_t middle_us[] = {
@@ -165,6 +192,7 @@ main(void)
 	    cmocka_unit_test(reads_are_repeated_and_others_only_under_a_key),
 	    cmocka_unit_test(a_read_that_writes_is_a_write),
 	    cmocka_unit_test(what_may_pass_is_worth_a_repeat),
+	    cmocka_unit_test(what_is_about_one_caller_tells_of_no_trouble),
 	    cmocka_unit_test(pauses_double_up_to_a_second_and_are_spread),
 	    cmocka_unit_test(half_of_the_budget_is_for_repeats),
 	    cmocka_unit_test(what_succeeds_pays_for_one_repeat_in_ten),

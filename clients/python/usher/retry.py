@@ -82,6 +82,14 @@ def is_passing(error: Error) -> bool:
     return isinstance(error, Aborted) and error.reason == "IDEMPOTENCY_KEY_BUSY"
 
 
+def tells_of_trouble(error: Error) -> bool:
+    """Of one that is passing: is it the system that is in trouble, or this one caller? Of its
+    quota, throttle or key nothing follows for the others."""
+    if isinstance(error, ResourceExhausted):
+        return error.reason in ("OVERLOADED", "TOO_MANY_CALLS", "TOO_MANY_REFUSALS")
+    return not isinstance(error, Aborted)
+
+
 class Attempts:
     """One call's: how many there were, and whether there is another."""
 
@@ -113,14 +121,16 @@ class Attempts:
         self.made += was_sent
         error.attempts = self.made
         self._last = error
-        if not is_passing(error):
+        passing = is_passing(error)
+        if passing and tells_of_trouble(error):
+            if is_new:
+                self._budget.failed()
+        elif error.response is not None:
             # The server is well and has said its word.
-            if error.response is not None:
-                self._budget.succeeded()
+            self._budget.succeeded()
+        if not (passing and self._repeatable and self.made < self._attempts_max):
             raise error
-        if is_new:
-            self._budget.failed()
-        if not (self._repeatable and self.made < self._attempts_max and self._budget.suffices()):
+        if not self._budget.suffices():
             raise error
         pause = self._pause(error.retry_after)
         if pause >= self.left():
