@@ -81,6 +81,7 @@ pipe_add(struct pipe_table *table, uint32_t id, const char *address)
 		(void)snprintf(bucket[i].address, sizeof(bucket[i].address), "%s", address);
 		atomic_store(&bucket[i].is_closing, false);
 		list_init(&bucket[i].waits);
+		atomic_store(&bucket[i].taken, 0);
 		atomic_store(&bucket[i].id, id);
 		atomic_store(&bucket[i].references, 1);
 		return true;

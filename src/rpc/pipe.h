@@ -21,12 +21,13 @@ struct pipe_entry {
 	atomic_uint references; /* one while it is open, one a call */
 	atomic_uint id;
 	atomic_bool is_closing;
-	atomic_uint replies;   /* that are ready, and wait for the peer to take them */
-	atomic_uint sending;   /* of those: that the transport has */
-	atomic_uint waiting;   /* and that it has not yet; they stand in waits */
-	struct list waits;     /* of works; the server's lock is held */
-	atomic_uint refused;   /* refusals of its credentials that wait for their time */
-	_Atomic int64_t bytes; /* of its requests and replies under way */
+	atomic_uint replies;     /* that are ready, and wait for the peer to take them */
+	_Atomic int64_t sending; /* bytes of those that the transport has; of small ones more */
+	_Atomic int64_t taken;   /* bytes of the one that it took last, and may be sending yet */
+	atomic_uint waiting;     /* that it has not yet; they stand in waits */
+	struct list waits;       /* of works; the server's lock is held */
+	atomic_uint refused;     /* refusals of its credentials that wait for their time */
+	_Atomic int64_t bytes;   /* of its requests and replies under way */
 	char address[PIPE_ADDRESS_TEXT_BYTES]; /* the peer's, without a port */
 };
 

@@ -48,7 +48,9 @@ struct rpc_settings {
 	int batches_here_max;
 	/* Beyond it large requests are refused, and who does not take replies is cut off. */
 	int64_t message_bytes_max;
-	int64_t send_timeout_us; /* a client that does not take its reply is cut off after it */
+	/* So long may a reply wait, and as long again for each MiB before it: then its client,
+	 * which does not take its replies, is cut off. */
+	int64_t send_timeout_us;
 	int64_t drain_us;
 	/* Calls whose place is the INLINE lane are logged one in so many when they go well, and so
 	 * are those that find no place at all. */

@@ -15,10 +15,13 @@
 #define PIPE_CALLS_READY 16
 /* So many of the circle may wait for their replies to be taken: the others go on hearing. */
 #define SENDS_HERE (RECEIVES_READY / 2)
-/* So many replies of one pipe are handed to nng at once. When a pipe ends, nng completes all that
- * it has for it under the lock of the whole socket: with thousands of them, all others would wait.
- */
+/* While nng has so many bytes of one pipe's replies it is handed no more of them: a reply's time
+ * runs from then on. And so many replies: when a pipe ends, nng completes all that it has for it
+ * under the lock of the whole socket, and with thousands of them all others would wait. */
+#define PIPE_SENDING_BYTES (1 << 20)
 #define PIPE_SENDS_AT_ONCE 64
+/* Each of them before it gives a reply as much time again. */
+#define SEND_TIMEOUT_BYTES (1 << 20)
 /* Replies that wait for slow readers, beyond all lanes. */
 #define SENDING_ROOM 256
 
@@ -41,8 +44,6 @@ work_init(struct rpc_server *server, struct work *work, uint32_t index)
 		return false;
 	}
 	nng_aio_set_timeout(work->receive, NNG_DURATION_INFINITE);
-	nng_aio_set_timeout(
-	    work->send, (nng_duration)(server->settings.send_timeout_us / US_PER_MS));
 	return true;
 }
 
@@ -230,56 +231,93 @@ message_turn(struct work *work)
 	return NULL;
 }
 
+/* What it is to the pipe while nng has it. */
+static int64_t
+reply_weight(const struct work *work)
+{
+	const int64_t least = PIPE_SENDING_BYTES / PIPE_SENDS_AT_ONCE;
+	const int64_t bytes = (int64_t)work->bytes;
+
+	return bytes < least ? least : bytes;
+}
+
+/* nng sends it behind so much, and behind what it took last and calls sent. */
+static void
+reply_send(struct work *work, int64_t before)
+{
+	const int64_t once_ms = work->server->settings.send_timeout_us / US_PER_MS;
+
+	before += atomic_load(&work->pipe->taken);
+	nng_aio_set_timeout(
+	    work->send, (nng_duration)(once_ms * (1 + before / SEND_TIMEOUT_BYTES)));
+	nng_ctx_send(work->ctx, work->send);
+}
+
 /* true: it is sent when one before it has been. */
 static bool
-reply_waits(struct work *work)
+reply_waits(struct work *work, int64_t *before)
 {
 	struct pipe_entry *pipe = work->pipe;
+	const int64_t weight = reply_weight(work);
 	bool waits;
 
-	if (atomic_fetch_add(&pipe->sending, 1) < PIPE_SENDS_AT_ONCE)
+	*before = atomic_fetch_add(&pipe->sending, weight);
+	if (*before < PIPE_SENDING_BYTES)
 		return false;
 	(void)pthread_mutex_lock(&work->server->lock);
 	/* In this order: whose send ends from here on sees that somebody waits, and whose has ended
 	 * before has made room. */
 	(void)atomic_fetch_add(&pipe->waiting, 1);
-	waits = atomic_fetch_sub(&pipe->sending, 1) > PIPE_SENDS_AT_ONCE;
+	waits = atomic_fetch_sub(&pipe->sending, weight) - weight >= PIPE_SENDING_BYTES;
 	if (waits) {
 		list_add_last(&pipe->waits, &work->list);
 	} else {
 		(void)atomic_fetch_sub(&pipe->waiting, 1);
-		(void)atomic_fetch_add(&pipe->sending, 1);
+		*before = atomic_fetch_add(&pipe->sending, weight);
 	}
 	(void)pthread_mutex_unlock(&work->server->lock);
 	return waits;
 }
 
-/* One of the pipe's replies is out, or will never be: the next one of those that wait goes. */
-static void
+/* The one of the pipe's replies that has waited longest goes, if there is room for it. */
+static bool
 reply_next(struct rpc_server *server, struct pipe_entry *pipe)
 {
 	struct work *next = NULL;
+	int64_t before = 0;
 
-	(void)atomic_fetch_sub(&pipe->sending, 1);
 	if (atomic_load(&pipe->waiting) == 0 || atomic_load(&server->is_closed))
-		return;
+		return false;
 	(void)pthread_mutex_lock(&server->lock);
-	struct list *node = list_take_first(&pipe->waits);
+	struct list *node =
+	    atomic_load(&pipe->sending) < PIPE_SENDING_BYTES ? list_take_first(&pipe->waits) : NULL;
 	if (node) {
 		next = container_of(node, struct work, list);
 		(void)atomic_fetch_sub(&pipe->waiting, 1);
-		(void)atomic_fetch_add(&pipe->sending, 1);
+		before = atomic_fetch_add(&pipe->sending, reply_weight(next));
 	}
 	(void)pthread_mutex_unlock(&server->lock);
 	if (next)
-		nng_ctx_send(next->ctx, next->send);
+		reply_send(next, before);
+	return next != NULL;
+}
+
+/* It is out, or will never be: those go that wait for its room. */
+static void
+reply_make_room(const struct work *work)
+{
+	(void)atomic_fetch_sub(&work->pipe->sending, reply_weight(work));
+	while (reply_next(work->server, work->pipe))
+		;
 }
 
 static void
 work_send(struct work *work)
 {
-	if (!reply_waits(work))
-		nng_ctx_send(work->ctx, work->send);
+	int64_t before;
+
+	if (!reply_waits(work, &before))
+		reply_send(work, before);
 }
 
 void
@@ -336,8 +374,10 @@ work_sent(void *arg)
 		if (message)
 			nng_msg_free(message);
 	}
+	if (error == 0)
+		atomic_store(&work->pipe->taken, (int64_t)work->bytes);
 	(void)atomic_fetch_sub(&work->pipe->replies, 1);
-	reply_next(work->server, work->pipe);
+	reply_make_room(work);
 	if (work->is_counted)
 		(void)atomic_fetch_sub(&work->server->sends_here, 1);
 	work->is_counted = false;

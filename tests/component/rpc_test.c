@@ -3263,6 +3263,57 @@ many_replies_wait_for_a_slow_reader_and_each_arrives_once(void **state)
 	fake_stop(fake);
 }
 
+/* Each is read when the one before it has had its time. */
+static void
+read_at_leisure(int fd, int count, size_t reply_bytes, int64_t each_us)
+{
+	static char reply[4100000];
+	int64_t due_us = clock_boot_us(&clock_system);
+
+	for (int i = 0; i < count; i++) {
+		uint64_t frame;
+		assert_int_equal(recv(fd, &frame, 8, MSG_WAITALL), 8);
+		const size_t bytes = be64toh(frame);
+		assert_in_range(bytes, reply_bytes, sizeof(reply));
+		assert_int_equal(recv(fd, reply, bytes, MSG_WAITALL), bytes);
+		due_us += each_us;
+		WAIT_FOR(clock_boot_us(&clock_system) >= due_us);
+	}
+}
+
+/* All of them together take several times what one is given; and a large one takes twice that. */
+static void
+a_reader_who_takes_a_while_for_its_replies_is_not_cut_off(void **state)
+{
+	static const struct {
+		int count;
+		const char *bytes;
+		int64_t each_us, send_timeout_us;
+	} table[] = {
+	    {20, "1000000", 200 * US_PER_MS, US_PER_S},
+	    {5, "4000000", 1200 * US_PER_MS, 600 * US_PER_MS},
+	};
+
+	(void)state;
+	methods_name();
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct rpc_settings settings;
+		int64_t calls, pipes;
+
+		rpc_settings_default(&settings);
+		settings.send_timeout_us = table[i].send_timeout_us;
+		struct fake *fake = fake_start(&settings);
+		const int fd = deaf_client_with(fake, 64 << 10);
+		deaf_calls(fd, table[i].count, table[i].bytes);
+		WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 1));
+		read_at_leisure(fd, table[i].count, (size_t)atoi(table[i].bytes), table[i].each_us);
+		WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
+		assert_int_equal(pipes, 2);
+		(void)close(fd);
+		fake_stop(fake);
+	}
+}
+
 static void
 large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard(void **state)
 {
@@ -3747,6 +3798,7 @@ main(void)
 	    WITH_SERVER(clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind),
 	    cmocka_unit_test(large_replies_reach_a_slow_reader_whole),
 	    cmocka_unit_test(many_replies_wait_for_a_slow_reader_and_each_arrives_once),
+	    cmocka_unit_test(a_reader_who_takes_a_while_for_its_replies_is_not_cut_off),
 	    cmocka_unit_test(
 		large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_heard),
 	    cmocka_unit_test(a_connection_has_so_many_calls_under_way_and_no_more),
