@@ -1,5 +1,6 @@
 /* From the transport's callback to a lane, or, for INLINE, to the answer. Nothing here blocks. */
 #include "base/limits.h"
+#include "base/network.h"
 #include "rpc/internal.h"
 
 #include <stdio.h>
@@ -392,18 +393,16 @@ dispatch_admit(struct task *task, struct arena *arena)
 	dispatch_to_lane(task, LANE_QUERY);
 }
 
+/* However many connections, or addresses of its /64, somebody has: he is so many sources. One alone
+ * would let whoever shares his address get nothing beside him. */
+#define SOURCES_PER_SITE 16
+
 uint64_t
 dispatch_source(const struct task *task)
 {
-	struct {
-		uint64_t pipe;
-		char address[PIPE_ADDRESS_TEXT_BYTES];
-	} source;
+	const uint64_t site = address_site_hash(task->client_ip, task->server->id_seed);
 
-	memset(&source, 0, sizeof(source));
-	source.pipe = (uintptr_t)task->work->pipe;
-	(void)snprintf(source.address, sizeof(source.address), "%s", task->client_ip);
-	return hash_bytes(slice_of(&source, sizeof(source)), task->server->id_seed);
+	return mix(site + atomic_load(&task->work->pipe->id) % SOURCES_PER_SITE);
 }
 
 /* Whose share of the lane it takes: the organisation's or, before that is known, its source's. */

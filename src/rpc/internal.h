@@ -216,7 +216,7 @@ void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
 void dispatch_admit(struct task *task, struct arena *arena);
 bool row_may_be_parked(const struct method_row *row);
 void dispatch_to_lane(struct task *task, enum lane lane);
-/* Where it comes from: the pipe with the client address that is believed so far. */
+/* Where it comes from: by the client address that is believed so far, and by the pipe. */
 uint64_t dispatch_source(const struct task *task);
 /* It asks for memory alone, and may not wait for anything: it is answered with that. */
 #define NOT_IN_MEMORY                                                                              \

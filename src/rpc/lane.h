@@ -33,7 +33,7 @@ struct lane_worker {
  * expire() or refuse() is called with it. */
 struct lane_entry {
 	struct list list;
-	uint64_t unit;       /* hash of the organisation, or of pipe and client address */
+	uint64_t unit;       /* hash of the organisation, or of where it comes from */
 	int64_t deadline_us; /* boottime: past it, expire() instead of work() */
 	/* Those of one kind that wait at the same time may be gathered for; 0: goes alone. */
 	uint64_t kind;

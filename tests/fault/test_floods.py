@@ -28,6 +28,8 @@ from usher_testing.storm import LightClient, Storm, envelope
 
 CONNECTIONS = 16
 AT_ONCE = 64  # on each
+# Before the organisation is known, a call's place in a lane is its address's.
+HOSTILE = "127.0.0.2"
 P99_MS_MAX = 200.0 if SANITIZED else 5.0  # sanitizers tell of other things than time
 
 Envelopes = list[envelope_pb2.Request]
@@ -104,9 +106,11 @@ def test_a_flood_by_one_leaves_the_others_resolve_alone(
     light.compare(f"beside {name}", lambda: storm(node, envelopes), P99_MS_MAX)
 
 
-def storm(node: Node, envelopes: Envelopes) -> Storm:
+def storm(
+    node: Node, envelopes: Envelopes, connections: int = CONNECTIONS, calls: int = AT_ONCE
+) -> Storm:
     """Its own work is not the server's: it gives way to it."""
-    return Storm(node, envelopes, connections=CONNECTIONS, calls=AT_ONCE, nice=10)
+    return Storm(node, envelopes, connections=connections, calls=calls, source=HOSTILE, nice=10)
 
 
 TURNS = 3
@@ -185,6 +189,19 @@ def test_a_flood_by_one_leaves_the_others_their_share_of_every_lane(
     assert sum(wave.codes.values()) == wave.answered
     if flood in (forged_tokens, forged_keys, forged_refreshes):
         assert set(wave.codes) <= {usher.Code.UNAUTHENTICATED, usher.Code.RESOURCE_EXHAUSTED}
+
+
+def test_connections_beyond_a_lanes_places_leave_the_others_theirs(
+    node: Node, client: usher.Client, lanes: dict[str, Callable[[], object]], org_a: Organisation
+):
+    """One call on each: none of them has more there than whoever comes."""
+    password = wrong_passwords(client, org_a)
+    with storm(node, password, connections=900, calls=1) as flooding:
+        for _ in range(30):
+            lanes["a password"]()
+        wave = flooding.stop()
+    assert wave.answered and wave.lost == 0
+    assert usher.Code.RESOURCE_EXHAUSTED in wave.codes
 
 
 def test_who_takes_all_workers_that_one_may_have_leaves_one_to_others(
