@@ -389,8 +389,9 @@ call_conclude(struct call *call, struct client_result *result, bool is_more)
 		causal_session_note(
 		    call->session, slice_of(result->revision, CLIENT_REVISION_BYTES));
 	client_result_done(&call->last);
-	/* A repeat is in nobody's company, so that none is its. */
+	/* A repeat is in nobody's company, so that none is its; and time has passed. */
 	call->may_gather = false;
+	call->is_fresh = false;
 	(void)pthread_mutex_lock(&client->lock);
 	const bool goes_on = call_judge(call, result, is_more, now_us, &pause_us);
 	call_leave(call);

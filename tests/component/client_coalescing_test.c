@@ -889,6 +889,31 @@ a_message_that_is_refused_whole_is_one_trouble(void **state)
 }
 
 static void
+who_goes_again_alone_says_how_much_time_is_left(void **state)
+{
+	(void)state;
+	open_able(1);
+	start_held("hit");
+	start_many("hit", 2);
+	const unsigned before = seen_count();
+	/* Both in the next one, which is held too: */
+	let_one_go();
+	while (seen_count() == before)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	fake_clock_advance(&fx.clock, 10 * US_PER_S);
+	pthread_mutex_lock(&fx.lock);
+	fx.refuses = ST_RESOURCE_EXHAUSTED;
+	fx.refusals_left = 1;
+	pthread_mutex_unlock(&fx.lock);
+	hold(false, false);
+	all_are_answered();
+	assert_int_equal(fx.calls[1].attempts, 2);
+	assert_int_equal(fx.calls[2].attempts, 2);
+	assert_in_range(upstream_last(&fx.servers[0])->timeout_ms, 1, patient.timeout_ms - 10000);
+	close_all();
+}
+
+static void
 enough_that_wait_do_not_wait_for_the_message_that_is_out(void **state)
 {
 	(void)state;
@@ -1110,6 +1135,7 @@ main(void)
 	    cmocka_unit_test(nobody_waits_for_a_message_that_is_late),
 	    cmocka_unit_test(who_finds_no_room_goes_alone),
 	    cmocka_unit_test(where_most_is_not_in_memory_all_go_alone_for_a_while),
+	    cmocka_unit_test(who_goes_again_alone_says_how_much_time_is_left),
 	    cmocka_unit_test(enough_that_wait_do_not_wait_for_the_message_that_is_out),
 	    cmocka_unit_test(whose_time_is_over_goes_in_no_second_message),
 	    cmocka_unit_test(a_message_that_is_refused_whole_is_one_trouble),
