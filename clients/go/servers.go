@@ -426,7 +426,8 @@ func (ss *servers) watch(probe func(*server) bool) {
 		case <-ticker.C:
 		}
 		for _, s := range ss.all {
-			if s.isSilent() && !probe(s) {
+			// The probe's answer may stand behind large ones: those are answers too.
+			if s.isSilent() && !probe(s) && s.isSilent() {
 				s.giveUp()
 			}
 		}

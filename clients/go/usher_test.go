@@ -25,6 +25,7 @@ type scripted struct {
 	answers  []*usherv1.Response
 	requests []*usherv1.Request
 	held     chan struct{} // nil, or closed when answers may go
+	ignores  []*method     // what is never answered
 }
 
 func script(t *testing.T, answers ...*usherv1.Response) *scripted {
@@ -70,7 +71,7 @@ func (s *scripted) serve() {
 		}
 		held := s.held
 		s.mu.Unlock()
-		if answer == nil {
+		if answer == nil || s.isIgnored(request) {
 			continue
 		}
 		if held != nil {
@@ -81,6 +82,27 @@ func (s *scripted) serve() {
 			return
 		}
 	}
+}
+
+func (s *scripted) isIgnored(request *usherv1.Request) bool {
+	for _, m := range s.ignores {
+		if request.GetMethodId() == m.id {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scripted) countOf(m *method) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := 0
+	for _, request := range s.requests {
+		if request.GetMethodId() == m.id {
+			count++
+		}
+	}
+	return count
 }
 
 func (s *scripted) count() int {
@@ -478,6 +500,38 @@ func TestASilentServerCostsNoCall(t *testing.T) {
 	all.Wait()
 	if silent.count() == 0 {
 		t.Fatal("the silent one was not asked")
+	}
+}
+
+// isLeftAlone: a call that takes long, on a server that answers others all the while, but not for its health.
+func isLeftAlone(t *testing.T) bool {
+	t.Helper()
+	busy := script(t, fine)
+	busy.ignores = []*method{&opsGetHealth, &contextResolve}
+	client := clientOf(t, busy, &scripted{url: "tcp://127.0.0.1:1"})
+	ctx, stop := context.WithTimeout(context.Background(), 60*time.Second)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.Context().Resolve(ctx, &usherv1.ResolveRequest{}, Attempts(1))
+		ended <- err
+	}()
+	await(t, "it is asked how it is", func() bool { return busy.countOf(&opsGetHealth) == 1 })
+	for load := 2; load > 1; load, _ = client.servers.all[0].troubles() {
+		if _, err := client.User().GetMe(ctx, &usherv1.GetMeRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "it is asked again", func() bool { return busy.countOf(&opsGetHealth) > 1 || len(ended) > 0 })
+	return len(ended) == 0
+}
+
+func TestAServerThatAnswersOthersIsNotSilent(t *testing.T) {
+	// A machine that stands still for a second itself keeps the others' answers from coming.
+	for tries := 1; !isLeftAlone(t); tries++ {
+		if tries == 3 {
+			t.Fatal("the call was given up")
+		}
 	}
 }
 

@@ -186,21 +186,24 @@ server_close(struct server *server)
 	server->is_open = false;
 }
 
-/* It answered, whatever it said; or it did not, and its connection stands all the same. */
+/* It answered, whatever it said; or it did not, and its connection stands all the same. Behind
+ * large replies an answer may take its time: what came meanwhile to others is one too. */
 static void
 asked_end(void *arg, struct client_result *result)
 {
 	struct server *server = arg;
 	struct client *client = server->client;
-	const bool is_silent = is_no_answer(result);
+	const int64_t since_us = clock_boot_us(client->clock) - SILENCE_US;
+	bool is_silent = is_no_answer(result);
 
 	client_result_done(result);
 	(void)pthread_mutex_lock(&client->lock);
 	server->is_asked = false;
+	is_silent = is_silent && server->heard_us <= since_us;
 	(void)pthread_mutex_unlock(&client->lock);
 	if (is_silent)
 		/* One that was only just sent is left to the next round. */
-		calls_give_up(server, clock_boot_us(client->clock) - SILENCE_US);
+		calls_give_up(server, since_us);
 }
 
 static void

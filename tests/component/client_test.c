@@ -792,6 +792,75 @@ a_client_without_memory_does_not_take_its_servers_for_dead(void **state)
 	slow_servers_must_be_waited_for(false);
 }
 
+/* Its health can't be told before what stands in front of it. */
+static void
+answer_reads_alone(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	struct gate *gate = env;
+
+	(void)arena;
+	(void)out;
+	if (slice_equals_text(request->method, read_method.name))
+		return;
+	pthread_mutex_lock(&gate->lock);
+	gate->waiting++;
+	while (!gate->is_open)
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+static bool
+the_first_has_been_asked(void)
+{
+	return waiting_at(0) >= 2;
+}
+
+static bool
+the_first_has_been_asked_again(void)
+{
+	return waiting_at(0) >= 3;
+}
+
+static bool
+the_second_is_gone(void)
+{
+	return !server_at(1).is_connected;
+}
+
+/* Was a write that takes long left alone? */
+static bool
+who_answers_others_is_waited_for(void)
+{
+	pair_open(NULL);
+	server_down(1);
+	until(the_second_is_gone, "the client has noticed");
+	upstream_script(&pair.servers[0], answer_reads_alone, &pair.gates[0]);
+	start(&write_method, 1);
+	until(the_first_has_been_asked, "it is asked how it is");
+	/* Until that is over, without an answer. */
+	while (server_at(0).calls > 1) {
+		struct client_result result = call_raw(&read_method, NULL);
+		client_result_done(&result);
+	}
+	until(the_first_has_been_asked_again, "it is asked again");
+	gate_open(0);
+	until(all_have_ended, "the write has ended");
+	pair_close();
+	return ended.failed == 0;
+}
+
+static void
+a_server_that_answers_others_is_not_silent(void **state)
+{
+	int tries = 3;
+
+	(void)state;
+	/* A machine that stands still for a second itself keeps the others' answers from coming. */
+	while (!who_answers_others_is_waited_for())
+		assert_int_not_equal(--tries, 0);
+}
+
 /* nng 1.5 must not take the timeout for an answer because the call had paused before. */
 static void
 a_repeat_that_nobody_answers_ends_with_the_deadline(void **state)
@@ -1071,6 +1140,7 @@ main(void)
 	    cmocka_unit_test(a_call_may_take_more_than_24_days),
 	    cmocka_unit_test(a_server_that_is_slow_but_alive_is_waited_for),
 	    cmocka_unit_test(a_client_without_memory_does_not_take_its_servers_for_dead),
+	    cmocka_unit_test(a_server_that_answers_others_is_not_silent),
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
 	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
 	    cmocka_unit_test(a_session_of_a_batch_sees_the_writes_of_its_items),

@@ -165,6 +165,35 @@ def test_a_node_that_stands_still_costs_no_call(nodes: list[Node], both: usher.C
         nodes[1].signal(signal.SIGCONT)
 
 
+def is_left_alone() -> bool:
+    """A call that takes long, on a server that answers others all the while, but not for its
+    health."""
+    probe = "usher.v1.OpsService/GetHealth"
+    resolve = usher.METHODS["usher.v1.ContextService/Resolve"].id
+    server = ScriptedServer(lambda r: None if r.method == probe or r.method_id == resolve else FINE)
+
+    def asked() -> int:
+        return sum(request.method == probe for request in server.requests)
+
+    urls = [server.url, "tcp://127.0.0.1:1"]
+    with ThreadPoolExecutor() as pool, server, usher.Client(urls, timeout=60.0) as client:
+        long = pool.submit(client.using(attempts=1).context.resolve, message="x")
+        wait_until(lambda: asked() == 1, "it is asked how it is", 30)
+        client.user.get_me()
+        while client.servers[0].load > 1:
+            client.user.get_me()
+        wait_until(lambda: asked() > 1 or long.done(), "it is asked again", 30)
+        was_left_alone = not long.done()
+        client.close()
+        assert isinstance(long.exception(), usher.Error)
+    return was_left_alone
+
+
+def test_a_server_that_answers_others_is_not_silent():
+    # A machine that stands still for a second itself keeps the others' answers from coming.
+    assert any(is_left_alone() for _ in range(3))
+
+
 def test_reads_are_repeated_until_they_succeed():
     with ScriptedServer(in_turn(UNAVAILABLE, UNAVAILABLE, FINE)) as server:
         with usher.Client(server.url, credential="key") as client:

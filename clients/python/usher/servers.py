@@ -446,7 +446,10 @@ class Servers:
                 if self._is_closed:
                     return
             for server in self.all:
-                if server.is_silent() and not self._probe(server):
+                if not server.is_silent() or self._probe(server):
+                    continue
+                # Its answer may stand behind large ones: those are answers too.
+                if server.is_silent():
                     server.give_up()
 
 
