@@ -220,9 +220,11 @@ static bool
 is_batch(const struct request_envelope *e)
 {
 	static const char name[] = BATCH_METHOD_NAME;
+	const bool is_named = slice_equals_text(e->method, name);
 
-	if (e->method.bytes)
-		return slice_equals_text(e->method, name);
+	/* One that says both, and not the same, is refused like any other. */
+	if (e->method.bytes && (!is_named || e->method_id == 0))
+		return is_named;
 	return e->method_id == wire_method_id(slice_text(name));
 }
 

@@ -2064,6 +2064,24 @@ methods_that_are_none_or_two_are_refused(void **state)
 	client_call_raw(fake->client, &named, NULL, slice_of("\x0a\x01x", 3), &result);
 	assert_int_equal(result.status.code, ST_OK);
 	client_result_done(&result);
+	/* Two, whichever of them is the one that is meant. */
+	const struct client_method ambiguous[] = {
+	    {.name = "test.v1.Echo/Fast", .id = method("Keyed")->id},
+	    {.name = BATCH_METHOD_NAME, .id = method("Fast")->id},
+	    {.name = "test.v1.Echo/Fast", .id = wire_method_id(slice_text(BATCH_METHOD_NAME))},
+	};
+	nng_socket plain = plain_client(fake);
+	for (size_t i = 0; i < sizeof(ambiguous) / sizeof(ambiguous[0]); i++) {
+		Usher__V1__Request request = USHER__V1__REQUEST__INIT;
+
+		request.method = (char *)(uintptr_t)ambiguous[i].name;
+		request.method_id = ambiguous[i].id;
+		Usher__V1__Response *response = exchange(plain, &request);
+		assert_int_equal(response->code, ST_INVALID_ARGUMENT);
+		assert_string_equal(response->details[0]->error_info->reason, "METHOD_AMBIGUOUS");
+		usher__v1__response__free_unpacked(response, NULL);
+	}
+	(void)nng_close(plain);
 }
 
 static void
