@@ -24,9 +24,10 @@ request_id_make(struct task *task)
 {
 	static const char digits[] = "0123456789abcdef";
 	const struct work *work = task->work;
-	uint64_t id =
-	    mix(task->server->id_seed ^
-		((uint64_t)work->index << 44 | (uint64_t)work->counter << 12 | task->batch_index));
+	/* A batch has one itself, and each item. */
+	const uint64_t within = task->batch ? task->batch_index + 1 : 0;
+	uint64_t id = mix(task->server->id_seed ^
+			  ((uint64_t)work->index << 44 | (uint64_t)work->counter << 12 | within));
 
 	for (int i = 0; i < REQUEST_ID_TEXT_BYTES - 1; i++, id >>= 4)
 		task->request_id[i] = digits[id & 15];

@@ -2347,17 +2347,44 @@ replies_that_wait_for_the_rest_of_their_batch_take_room(void **state)
 	free(text);
 }
 
+/* How many calls the log has; each has an id of its own. */
+static int
+calls_logged(const char *log)
+{
+	static const char head[] = "event=rpc id=";
+	int count = 0;
+
+	for (const char *at = log; (at = strstr(at, head)); at++, count++) {
+		char id[sizeof(head) + 16];
+
+		(void)snprintf(id, sizeof(id), "%s", at);
+		assert_null(strstr(at + 1, id));
+	}
+	return count;
+}
+
 static void
 a_batch_whose_replies_are_too_large_together_is_refused(void **state)
 {
 	struct fake *fake = *state;
 	static struct client_item items[HEAVY_COUNT + 1];
 	static struct batch_wait wait;
+	static char log[65536];
+	int fds[2];
 
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(log_start(fds[1], LOG_INFO).code, ST_OK);
 	heavy_batch(fake, HEAVY_COUNT, items, &wait);
 	(void)sem_post(&fake->gate);
 	WAIT_FOR(atomic_load(&wait.done));
 	assert_refused(&wait.result, ST_RESOURCE_EXHAUSTED, "REPLY_TOO_LARGE");
+	log_stop();
+	(void)close(fds[1]);
+	const ssize_t bytes = read(fds[0], log, sizeof(log) - 1);
+	log[bytes > 0 ? bytes : 0] = '\0';
+	(void)close(fds[0]);
+	/* The items', and its own. */
+	assert_int_equal(calls_logged(log), HEAVY_COUNT + 1 + 1);
 }
 
 static void
