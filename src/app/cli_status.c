@@ -105,9 +105,11 @@ ask_for_figures(struct report *report, const char *url, struct client *client)
 	status st;
 
 	request.exact_counts = cli_has_option(report->cli, "--exact");
+	/* Counting has all the time that the method has. */
 	st = ops_get_status_rpc(client,
-	    &(struct client_options){.credential = slice_text(report->credential)}, &request,
-	    &result);
+	    &(struct client_options){.credential = slice_text(report->credential),
+		.timeout_ms = request.exact_counts ? 0 : DEADLINE_MS_DEFAULT},
+	    &request, &result);
 	if (st.code != ST_OK) {
 		(void)tell_failure(report, url, "figuresFailure", st);
 		st = STATUS_OK;

@@ -17,6 +17,7 @@ import pytest
 import usher
 from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
 from usher_testing.lacking import lacking
+from usher_testing.locks import TableLock
 from usher_testing.process import BINARIES, run
 from usher_testing.replica import Pooler
 from usher_testing.system import CLI, Cluster
@@ -204,6 +205,17 @@ def test_status_of_a_running_system(system: System, node: Node):
     assert done.returncode == OK, done.stderr
     (server,) = json.loads(done.stdout)["servers"]
     assert server["health"]["ready"] and server["figures"]["lanes"]
+
+
+def test_status_waits_for_a_locked_table_no_longer_than_calls_do(system: System, node: Node):
+    token = system.operator("patient@example.com").tokens(node.client()).access_token
+    began = time.monotonic()
+    with TableLock(system, "usher.conversations"):
+        done = system.cli("status", "--json", "--url", node.url, "--credential", token)
+    assert done.returncode == OK, done.stderr
+    (server,) = json.loads(done.stdout)["servers"]
+    assert server["figuresFailure"]["code"] == "DEADLINE_EXCEEDED"
+    assert time.monotonic() - began < 30
 
 
 def test_status_of_several_asks_each_and_says_which(system: System, node: Node):
