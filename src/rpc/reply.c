@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #define MESSAGE_TEXT_BYTES 160
+/* A traceparent has 55. Anybody may send a longer one, and a line takes up to four for each byte.
+ */
+#define TRACE_LOGGED_BYTES_MAX 64
 
 /* What of a failure inside may go out: a text that says nothing, and where to look. */
 static const char *
@@ -43,7 +46,7 @@ is_turned_away(const char *reason)
 /* What a caller's own log knows the call by. */
 struct call_names {
 	char id[2 * sizeof(uint64_t) + 1]; /* "": it has none */
-	char trace[ENVELOPE_TRACE_BYTES_MAX + 1];
+	char trace[TRACE_LOGGED_BYTES_MAX + 1];
 };
 
 static void
@@ -52,9 +55,11 @@ call_names_of(const struct request_envelope *e, struct call_names *out)
 	*out->id = '\0';
 	if (e->call_id != 0)
 		(void)snprintf(out->id, sizeof(out->id), "%016" PRIx64, e->call_id);
-	if (e->trace.bytes > 0)
-		memcpy(out->trace, e->trace.data, e->trace.bytes);
-	out->trace[e->trace.bytes] = '\0';
+	const size_t bytes =
+	    e->trace.bytes < TRACE_LOGGED_BYTES_MAX ? e->trace.bytes : TRACE_LOGGED_BYTES_MAX;
+	if (bytes > 0)
+		memcpy(out->trace, e->trace.data, bytes);
+	out->trace[bytes] = '\0';
 }
 
 static void

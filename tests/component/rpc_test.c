@@ -1859,6 +1859,7 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 	fake_stop(fake);
 }
 
+#define LONG_TRACE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define TRACE_PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 #define NAMED(call_id_text, trace_text) " call=" call_id_text " trace=" trace_text " cause="
 
@@ -1884,6 +1885,8 @@ a_line_of_the_log_bears_what_its_caller_knows_the_call_by(void **state)
 	key.call_id = 0x12ab;
 	key.trace = slice_text(TRACE_PARENT);
 	assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
+	key.trace = slice_text(LONG_TRACE "and more");
+	assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
 	bad.trace = slice_text("at once");
 	assert_int_equal(code_of(fake->client, "Keyed", &bad), ST_UNAUTHENTICATED);
 	/* Nobody keeps the request of this one. */
@@ -1900,6 +1903,7 @@ a_line_of_the_log_bears_what_its_caller_knows_the_call_by(void **state)
 	assert_non_null(strstr(log, NAMED("00000000000012ab", TRACE_PARENT)));
 	assert_non_null(strstr(log, NAMED("\"\"", "\"at once\"")));
 	assert_non_null(strstr(log, NAMED("\"\"", "later")));
+	assert_non_null(strstr(log, NAMED("00000000000012ab", LONG_TRACE)));
 }
 
 static int
