@@ -202,8 +202,8 @@ quota_obey(void *self, const struct feed_change *change)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-static bool
-has_limits(const struct principal *principal)
+bool
+quota_has_limits(const struct principal *principal)
 {
 	return principal->kind == PRINCIPAL_KEY &&
 	       (principal->requests_per_minute || principal->requests_per_day);
@@ -296,7 +296,7 @@ quota_take(struct quota *quota, const struct principal *principal, struct quota_
 	struct shard *shard;
 
 	*out = (struct quota_state){.remaining = -1};
-	if (!has_limits(principal))
+	if (!quota_has_limits(principal))
 		return QUOTA_TAKEN;
 	int64_t boot_us = clock_boot_us(quota->clock);
 	struct key_state *state = state_lock(quota, principal, boot_us, &shard);
@@ -316,7 +316,7 @@ quota_is_used_up(struct quota *quota, const struct principal *principal)
 {
 	struct shard *shard;
 
-	if (!has_limits(principal))
+	if (!quota_has_limits(principal))
 		return false;
 	struct key_state *state = state_lock(quota, principal, clock_boot_us(quota->clock), &shard);
 	const bool is_used_up = state && look(state) == QUOTA_EXCEEDED;
@@ -505,7 +505,7 @@ quota_lease(struct quota *quota, const struct principal *principal, struct store
 	ROWS_AUTO rows = {0};
 
 	*out = (struct quota_state){.remaining = -1};
-	if (!has_limits(principal))
+	if (!quota_has_limits(principal))
 		return STATUS_OK;
 	int64_t asked_at_us = clock_boot_us(quota->clock);
 	TRY(prepare(quota, principal, store_in_transaction(conn), asked_at_us, &errand, out));

@@ -46,6 +46,8 @@ void quota_forget(void *quota);
  * Needs no lease of the node: a slice is this node's own. */
 enum quota_answer
 quota_take(struct quota *quota, const struct principal *principal, struct quota_state *out);
+/* Is there anything to take from? */
+bool quota_has_limits(const struct principal *principal);
 /* Would quota_take() refuse, as far as memory says? */
 bool quota_is_used_up(struct quota *quota, const struct principal *principal);
 /* Lease a slice where one is missing, and take one request. One statement. In a transaction it

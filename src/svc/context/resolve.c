@@ -435,7 +435,7 @@ context_resolve(const struct context_env *env, struct rpc_call *call,
 	TRY(prepare_resolve(call, req, &read));
 	TRY(check_append(call, req));
 	/* Whoever lost the reply to what was left of their quota would be refused it. */
-	if (joins)
+	if (joins && quota_has_limits(call->principal))
 		TRY(rpc_find_repeat(call));
 	/* A slice of the quota is taken for good, so before any transaction. */
 	TRY(take_quota(env, call, &read.quota));
