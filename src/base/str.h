@@ -97,8 +97,9 @@ bool base64_decode(struct slice text, enum base64_form form, uint8_t *out, size_
 /* As Protobuf's JSON mapping wants it: either alphabet, padded or not. */
 bool base64_decode_any(struct slice text, uint8_t *out, size_t *out_bytes);
 
-/* 64-bit hash for tables in memory; seed from rand_hash_seed() so that nobody can aim at a bucket.
- */
+/* 64-bit hash for tables; seed from rand_hash_seed() so that nobody can aim at a bucket. The same
+ * bytes and seed give the same in every version: receipts' files, ids of reads and advisory locks,
+ * which old and new nodes share, are made by it.   Source: SipHash-1-3. */
 uint64_t hash_bytes(struct slice data, uint64_t seed);
 
 /* Whole text is a decimal number without sign tricks or spaces, within limits; false otherwise. */

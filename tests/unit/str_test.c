@@ -365,6 +365,19 @@ a_hash_goes_by_every_byte_the_length_and_the_seed(void **state)
 	assert_true(rand_hash_seed() == rand_hash_seed());
 }
 
+/* Files and other nodes go by it. */
+static void
+a_hash_is_the_same_in_every_version(void **state)
+{
+	uint8_t bytes[23];
+
+	(void)state;
+	for (uint8_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i;
+	assert_true(hash_bytes(slice_of(bytes, sizeof(bytes)), UINT64_C(0x0123456789abcdef)) ==
+		    UINT64_C(0x8e15c10eb6cba696));
+}
+
 static void
 words_stand_between_commas_and_blanks(void **state)
 {
@@ -399,6 +412,7 @@ main(void)
 	    cmocka_unit_test(base64_is_strict_but_for_the_form_that_protobuf_reads),
 	    cmocka_unit_test(numbers_are_digits_within_their_limits),
 	    cmocka_unit_test(a_hash_goes_by_every_byte_the_length_and_the_seed),
+	    cmocka_unit_test(a_hash_is_the_same_in_every_version),
 	    cmocka_unit_test(words_stand_between_commas_and_blanks),
 	};
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);
