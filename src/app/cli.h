@@ -58,8 +58,14 @@ bool cli_has_option(const struct cli *cli, const char *name);
 /* "usher call: message" on stderr, and the exit code that fits. */
 enum cli_exit
 cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...) PRINTF_LIKE(3, 4);
-enum cli_exit cli_fail_status(const struct cli *cli, status st);
+enum cli_exit cli_say_status(const struct cli *cli, status st);
 /* The same for what came of a connection of our own to the database. */
+enum cli_exit cli_say_database(const struct cli *cli, status st);
+
+/* With --json: an object of code, reason and message on standard output. */
+void cli_print_failure(const struct cli *cli, status st);
+/* Both, for a command that has printed nothing yet. */
+enum cli_exit cli_fail_status(const struct cli *cli, status st);
 enum cli_exit cli_fail_database(const struct cli *cli, status st);
 
 /* Its members code, reason and message, into an object that is open. */

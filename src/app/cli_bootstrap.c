@@ -350,8 +350,10 @@ run(struct cli *cli)
 		store_return(&conn);
 	store_free(&store);
 	password_hasher_free(&hasher);
-	if (st.code == ST_INVALID_ARGUMENT)
+	if (st.code == ST_INVALID_ARGUMENT) {
+		cli_print_failure(cli, st);
 		return cli_fail(cli, CLI_USAGE, "%s", st.message);
+	}
 	if (st.code != ST_OK)
 		return cli_fail_database(cli, st);
 	print_made(cli, &made);

@@ -108,7 +108,7 @@ fetch_descriptors(
 	}
 	if (st.code != ST_OK) {
 		result.status = st;
-		code = cli_fail_status(cli, st);
+		code = cli_say_status(cli, st);
 		print_failure(cli, &result);
 	}
 	client_result_done(&result);
@@ -164,7 +164,7 @@ call_method(struct cli *cli, struct client *client, const struct descriptors_met
 	}
 	client_call_raw(client, &row, &options, slice_of(payload.data, payload.bytes), &result);
 	if (result.status.code != ST_OK) {
-		code = cli_fail_status(cli, result.status);
+		code = cli_say_status(cli, result.status);
 		print_failure(cli, &result);
 	} else {
 		code = cli_print_message(cli, method->reply, result.payload);

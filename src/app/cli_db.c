@@ -134,7 +134,7 @@ check(struct cli *cli)
 		printf("%zu finding%s\n", findings.count, findings.count == 1 ? "" : "s");
 	strbuf_done(&out);
 	if (st.code != ST_OK)
-		return cli_fail_database(cli, st);
+		return cli_say_database(cli, st);
 	return findings.count ? CLI_FAILED : CLI_OK;
 }
 
@@ -166,7 +166,7 @@ describe(struct cli *cli)
 		store_return(&conn);
 		store_free(&store);
 	}
-	return st.code == ST_OK ? CLI_OK : cli_fail_database(cli, st);
+	return st.code == ST_OK ? CLI_OK : cli_say_database(cli, st);
 }
 
 static enum cli_exit

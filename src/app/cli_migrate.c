@@ -135,12 +135,16 @@ run(struct cli *cli)
 	}
 	strbuf_init(&message, 16384);
 	st = migrate(cli, &message);
-	if (st.code != ST_OK)
+	if (st.code != ST_OK) {
+		if (message.bytes)
+			st.message = strbuf_text(&message);
+		cli_print_failure(cli, st);
 		code = cli_fail(cli,
 		    st.code == ST_UNAVAILABLE        ? CLI_UNREACHABLE
 		    : st.code == ST_INVALID_ARGUMENT ? CLI_USAGE
 						     : CLI_FAILED,
-		    "%s", message.bytes ? strbuf_text(&message) : st.message);
+		    "%s", st.message);
+	}
 	strbuf_done(&message);
 	return code;
 }

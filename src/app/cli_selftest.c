@@ -267,7 +267,7 @@ run_steps(struct selftest *test)
 		st = removed;
 	if (cli->json)
 		printf("{\"passed\":%s}\n", st.code == ST_OK ? "true" : "false");
-	return st.code == ST_OK ? CLI_OK : cli_fail_status(cli, st);
+	return st.code == ST_OK ? CLI_OK : cli_say_status(cli, st);
 }
 
 static enum cli_exit

@@ -83,8 +83,8 @@ tell_failure(struct report *report, const char *url, const char *key, status st)
 		cli_write_status(writer, st);
 		writer_object_end(writer);
 	}
-	return cli_fail_status(report->cli, arena_refuse(report->cli->arena, st.code, st.reason,
-						"%s: %s", url, st.message ? st.message : ""));
+	return cli_say_status(report->cli, arena_refuse(report->cli->arena, st.code, st.reason,
+					       "%s: %s", url, st.message ? st.message : ""));
 }
 
 static status

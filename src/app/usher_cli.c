@@ -112,14 +112,14 @@ cli_fail(const struct cli *cli, enum cli_exit code, const char *format, ...)
 }
 
 static enum cli_exit
-fail_as(const struct cli *cli, enum cli_exit code, status st)
+say_as(const struct cli *cli, enum cli_exit code, status st)
 {
 	return cli_fail(cli, code, "%s%s%s: %s", status_code_name(st.code), st.reason ? " " : "",
 	    st.reason ? st.reason : "", st.message ? st.message : "");
 }
 
 enum cli_exit
-cli_fail_status(const struct cli *cli, status st)
+cli_say_status(const struct cli *cli, status st)
 {
 	/* The client's own words; no server says these. */
 	static const struct {
@@ -137,16 +137,47 @@ cli_fail_status(const struct cli *cli, status st)
 
 	for (size_t i = 0; st.reason && i < sizeof rows / sizeof rows[0]; i++)
 		if (strcmp(st.reason, rows[i].reason) == 0)
-			return fail_as(cli, rows[i].code, st);
-	return fail_as(cli, CLI_FAILED, st);
+			return say_as(cli, rows[i].code, st);
+	return say_as(cli, CLI_FAILED, st);
+}
+
+enum cli_exit
+cli_say_database(const struct cli *cli, status st)
+{
+	if (st.code == ST_UNAVAILABLE || st.code == ST_DEADLINE_EXCEEDED)
+		return say_as(cli, CLI_UNREACHABLE, st);
+	return cli_say_status(cli, st);
+}
+
+void
+cli_print_failure(const struct cli *cli, status st)
+{
+	struct strbuf out;
+	struct writer writer;
+
+	if (!cli->json)
+		return;
+	strbuf_init(&out, 1u << 20);
+	writer_init(&writer, &out, 2);
+	writer_object_begin(&writer);
+	cli_write_status(&writer, st);
+	writer_object_end(&writer);
+	puts(strbuf_text(&out));
+	strbuf_done(&out);
+}
+
+enum cli_exit
+cli_fail_status(const struct cli *cli, status st)
+{
+	cli_print_failure(cli, st);
+	return cli_say_status(cli, st);
 }
 
 enum cli_exit
 cli_fail_database(const struct cli *cli, status st)
 {
-	if (st.code == ST_UNAVAILABLE || st.code == ST_DEADLINE_EXCEEDED)
-		return fail_as(cli, CLI_UNREACHABLE, st);
-	return cli_fail_status(cli, st);
+	cli_print_failure(cli, st);
+	return cli_say_database(cli, st);
 }
 
 status

@@ -192,6 +192,29 @@ def test_nobody_answers(system: System):
     assert done.returncode in (FAILED, UNREACHABLE)
 
 
+def test_with_json_every_failure_is_one_json_value(system: System, node: Node):
+    """Who reads `reason` finds it, whichever command it was."""
+    config = system.write_config("nowhere_json", {"database.conninfo": "host=/nowhere dbname=usher"})
+    person = ("bootstrap", "--email", "admin@example.com", "--org", "Example")
+    for words, returncode, code, reason in (
+        (("jobs", "list", "--url", node.url), FAILED, "UNAUTHENTICATED", None),
+        (("jobs", "run", "sweep", "--url", node.url), FAILED, "UNAUTHENTICATED", None),
+        (("jobs", "list", "--url", "x"), USAGE, "INVALID_ARGUMENT", "BAD_URL"),
+        (("jobs", "list", "--url", f"{node.url} " * 17), USAGE, "INVALID_ARGUMENT", "TOO_MANY_SERVERS"),
+        (("status", "--url", "x"), USAGE, "INVALID_ARGUMENT", "BAD_URL"),
+        (("call", "--list", "--url", "x"), USAGE, "INVALID_ARGUMENT", "BAD_URL"),
+        (("selftest", "--url", node.url), UNREACHABLE, "UNAVAILABLE", None),
+        (("migrate", "status"), UNREACHABLE, "UNAVAILABLE", None),
+        (("bootstrap", "--system-only"), UNREACHABLE, "UNAVAILABLE", None),
+        (person, USAGE, "INVALID_ARGUMENT", None),
+    ):
+        done = plain(*words, "--json", env={"USHER_CONFIG": config}, input="short\n")
+        problem = json.loads(done.stdout)
+        assert done.returncode == returncode and done.stderr.count("\n") == 1, (words, done)
+        assert problem["code"] == code and problem["message"] in done.stderr, (words, done)
+        assert "reason" in problem and reason in (None, problem["reason"]), (words, done)
+
+
 def test_status_of_a_running_system(system: System, node: Node):
     operator = system.operator("status@example.com")
     token = operator.tokens(node.client()).access_token
