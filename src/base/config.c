@@ -16,7 +16,8 @@
 #define NAME_BYTES_MAX 64
 #define FILE_SUFFIX "_file"
 #define VARIABLE_PREFIX "USHER_"
-#define SLIP_LETTERS_MAX 2 /* two that changed places; with more it may be what others mean */
+#define SLIP_LETTERS_MAX 2    /* two that changed places; with more it may be what others mean */
+#define SLIP_NAME_BYTES_MIN 6 /* NODE, CODE and MODEL are words too, and as near to mode */
 
 /* Never changed once it is seen; a reload puts another in its place. */
 struct config_value {
@@ -391,7 +392,7 @@ variable_is_slip(const char *variable, struct config_slip *slip)
 	char name[CONFIG_VARIABLE_BYTES];
 	const char *nearest;
 	size_t name_bytes;
-	bool is_path;
+	bool is_path = false;
 
 	if (strncmp(variable, VARIABLE_PREFIX, prefix_bytes) != 0 || bytes >= sizeof(name))
 		return false;
@@ -399,14 +400,16 @@ variable_is_slip(const char *variable, struct config_slip *slip)
 	snprintf(slip->name, sizeof(slip->name), "%.*s", (int)bytes, variable);
 	for (size_t i = 0; i <= name_bytes; i++)
 		name[i] = (char)tolower((unsigned char)slip->name[prefix_bytes + i]);
-	is_path =
-	    name_bytes > suffix_bytes && strcmp(name + name_bytes - suffix_bytes, FILE_SUFFIX) == 0;
-	if (is_path)
-		name[name_bytes - suffix_bytes] = '\0';
+	/* First as it is: some settings' own names end in _file. */
 	nearest = name_nearest(name, SLIP_LETTERS_MAX);
-	if (!nearest)
+	if (!nearest && name_bytes > suffix_bytes &&
+	    strcmp(name + name_bytes - suffix_bytes, FILE_SUFFIX) == 0) {
+		name[name_bytes - suffix_bytes] = '\0';
+		nearest = name_nearest(name, SLIP_LETTERS_MAX);
+		is_path = nearest && config_row_find(nearest)->secret;
+	}
+	if (!nearest || strlen(nearest) < SLIP_NAME_BYTES_MIN)
 		return false;
-	is_path = is_path && config_row_find(nearest)->secret;
 	variable_of(nearest, is_path ? FILE_SUFFIX : "", slip->nearest);
 	return strcmp(slip->name, slip->nearest) != 0;
 }

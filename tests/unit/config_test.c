@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "tests/lib/scratch.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -397,9 +398,11 @@ a_variable_that_is_a_slip_of_a_setting_is_found(void **state)
 {
 	static const char *const right[] = {"USHER_DATABASE_HOST", "USHER_BRIDGE_KEY_FILE",
 	    "USHER_CONFIG", "USHER_PORT", "USHER_SERVICE_HOST", "USHER_PORT_7700_TCP_ADDR",
-	    "USHER_", "USHER__FILE", "DATABSE_HOST"};
+	    "USHER_", "USHER__FILE", "DATABSE_HOST", "USHER_RPC_TLS_FILE", "USHER_HOME",
+	    "USHER_ROLE", "USHER_NODE", "USHER_CODE", "USHER_MODEL", "USHER_MODE"};
 	static const char *const slips[][2] = {{"USHER_DATABSE_HOST", "USHER_DATABASE_HOST"},
 	    {"USHER_BRIDGE_KYE_FILE", "USHER_BRIDGE_KEY_FILE"},
+	    {"USHER_MAIL_DRI", "USHER_MAIL_DIR"}, {"USHER_RPC_TSL_FILE", "USHER_RPC_TLS_FILE"},
 	    {"USHER_MAIL_DIR_FILE", "USHER_MAIL_DIR"}};
 	char *long_name = NULL;
 
@@ -425,6 +428,25 @@ a_variable_that_is_a_slip_of_a_setting_is_found(void **state)
 	}
 }
 
+/* With _FILE behind a secret's name too, which is then no other setting's neighbour. */
+static void
+no_settings_own_variable_is_a_slip(void **state)
+{
+	(void)state;
+	for (const struct config_row *row = config_rows; row->name; row++) {
+		struct config_slip slip = {0};
+		char variable[CONFIG_VARIABLE_BYTES];
+
+		snprintf(variable, sizeof(variable), "USHER_%s%s", row->name,
+		    row->secret ? "_file" : "");
+		for (char *at = variable; *at; at++)
+			*at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
+		setenv(variable, "x", 1);
+		assert_false(config_slip_next(&slip));
+		unsetenv(variable);
+	}
+}
+
 int
 main(void)
 {
@@ -447,6 +469,7 @@ main(void)
 	    TEST(a_default_may_be_set_where_nobody_has_set_more),
 	    TEST(a_file_without_end_is_refused),
 	    TEST(a_variable_that_is_a_slip_of_a_setting_is_found),
+	    TEST(no_settings_own_variable_is_a_slip),
 	};
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
