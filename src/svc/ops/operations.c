@@ -131,7 +131,7 @@ ops_start_operation(const struct ops_env *env, struct rpc_call *call,
 	return fill_operation(call, &rows, 0, reply);
 }
 
-/* GetOperation. Errors: NOT_FOUND. */
+/* GetOperation. Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status
 ops_get_operation(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__GetOperationRequest *req, Usher__V1__Operation *reply)
@@ -160,7 +160,7 @@ page_filter(
 	return STATUS_OK;
 }
 
-/* ListOperations: the newest first. */
+/* ListOperations: the newest first. Errors: FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status
 ops_list_operations(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__ListOperationsRequest *req, Usher__V1__ListOperationsReply *reply)
@@ -192,7 +192,7 @@ ops_list_operations(const struct ops_env *env, struct rpc_call *call,
 	    &reply->page);
 }
 
-/* CancelOperation. Errors: NOT_FOUND. */
+/* CancelOperation. Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status
 ops_cancel_operation(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__CancelOperationRequest *req, Usher__V1__Operation *reply)
@@ -227,7 +227,7 @@ fill_items(
 	return STATUS_OK;
 }
 
-/* ReadOperationResult. Errors: NOT_FOUND. */
+/* ReadOperationResult. Errors: NOT_FOUND, FAILED_PRECONDITION NO_SYSTEM_ORG. */
 status
 ops_read_operation_result(const struct ops_env *env, struct rpc_call *call,
     const Usher__V1__ReadOperationResultRequest *req, Usher__V1__ReadOperationResultReply *reply)

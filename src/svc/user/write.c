@@ -203,8 +203,9 @@ upsert_by_external_id(struct rpc_call *call, const struct upsert *upsert, struct
 }
 
 /* UpsertUser: make a user, or change the one that has this id or external_id.
- * Errors: INVALID_ARGUMENT (neither id), ALREADY_EXISTS (external_id is another user's), NOT_FOUND
- *         (expect_version of none such), ABORTED VERSION_MISMATCH. */
+ * Errors: INVALID_ARGUMENT (neither id), PERMISSION_DENIED USER_NOT_ALLOWED (not for this caller),
+ *         NOT_FOUND (expect_version of none such), ALREADY_EXISTS EXTERNAL_ID_TAKEN (external_id is
+ *         another user's), ABORTED VERSION_MISMATCH. */
 status
 user_upsert_user(const struct user_env *env, struct rpc_call *call,
     const Usher__V1__UpsertUserRequest *req, Usher__V1__UpsertUserReply *reply)
