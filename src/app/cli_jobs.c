@@ -77,7 +77,9 @@ static enum cli_exit
 run(struct cli *cli)
 {
 	const bool lists = strcmp(cli->words[0], "list") == 0;
-	struct client_options options = {.credential = slice_text(cli_credential(cli))};
+	/* A run may take a minute; that there is no server is said sooner. */
+	struct client_options options = {
+	    .credential = slice_text(cli_credential(cli)), .connect_ms = DEADLINE_MS_DEFAULT};
 	struct client *client;
 	enum cli_exit code;
 	status st;
