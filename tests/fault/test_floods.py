@@ -24,7 +24,7 @@ from usher_testing import (
     wait_until,
 )
 from usher_testing.process import SANITIZED
-from usher_testing.storm import LightClient, Storm, envelope
+from usher_testing.storm import Comparison, LightClient, Round, Storm, Wave, envelope
 
 CONNECTIONS = 16
 AT_ONCE = 64  # on each
@@ -94,7 +94,7 @@ def node(system: System, org_a: Organisation) -> Node:
 
 @pytest.fixture(scope="module")
 def light(node: Node, system: System, org_b: Organisation) -> LightClient:
-    return LightClient(node, system.node("neighbour"), org_b)
+    return LightClient(node, system, org_b)
 
 
 @FLOODS
@@ -103,7 +103,12 @@ def test_a_flood_by_one_leaves_the_others_resolve_alone(
 ):
     envelopes = flood(client, org_a)
     name = flood.__name__.replace("_", " ")
-    light.compare(f"beside {name}", lambda: storm(node, envelopes), P99_MS_MAX)
+    light.compare(
+        f"beside {name}",
+        lambda: storm(node, envelopes),
+        P99_MS_MAX,
+        is_heavy=flood in (list_users, batches),
+    )
 
 
 def storm(
@@ -111,6 +116,34 @@ def storm(
 ) -> Storm:
     """Its own work is not the server's: it gives way to it."""
     return Storm(node, envelopes, connections=connections, calls=calls, source=HOSTILE, nice=10)
+
+
+def waits(p99_ms: float) -> Wave:
+    return Wave(1200, 1200, 0, 0, 0.2, p99_ms, p99_ms, {usher.Code.OK: 1200})
+
+
+@pytest.mark.parametrize(
+    ("kept_of_four", "others", "may_tell", "is_kept"),
+    [
+        (3, 0.0, True, True),
+        (1, 0.0, True, False),
+        (0, 0.0, True, False),
+        # Others wait for the machine, too.
+        (1, 0.2, True, True),
+        (0, 0.2, True, False),
+        (0, 0.9, True, True),
+        (1, 0.0, False, True),
+        (0, 0.0, False, False),
+    ],
+)
+def test_a_promise_that_is_kept_now_and_then_is_not_kept(
+    kept_of_four: int, others: float, may_tell: bool, is_kept: bool
+):
+    found = Comparison("made up", 5.0, may_tell)
+    while found.goes_on():
+        p99_ms = 1.0 if len(found.rounds) % 4 < kept_of_four else 20.0
+        found.rounds.append(Round(waits(1.0), waits(p99_ms), waits(1.0), 600, others))
+    assert found.is_kept() == is_kept, str(found)
 
 
 TURNS = 3

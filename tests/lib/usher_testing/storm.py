@@ -4,38 +4,85 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import pathlib
 import statistics
 import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import usher
 from usher.v1 import envelope_pb2
 from usher_testing.organisation import Organisation
 from usher_testing.process import BINARIES, SLOWER
-from usher_testing.system import Node
+from usher_testing.system import Node, System
 
 PROGRAM = BINARIES / "storm"
-ROUNDS_KEPT = 3
 ROUNDS_MAX = 24
+ROUNDS_KEPT = 3
+# Of those that tell: five kept ones are enough, eight that were not are too many.
+TELLING_KEPT = 5
+TELLING_BROKEN = 8
 # What a machine that does much else adds is more for a node at work than for one at rest.
 TIMES_THE_NEIGHBOURS = 3
 ANSWERED_LEAST = 0.5 / SLOWER
-# The light client and its node alone have less than a quarter of two cores.
-BUSY_MAX = 0.5
+# With less of the machine, others change nothing; with more, who waits may wait for them.
+OTHERS_MAX = 0.1
+OTHERS_MUCH = 0.25
+# The floods give way, and some of the server's threads: not where everything does so already.
+NICE_MAX = 19 - 10
 STANDSTILL_MS = 1000.0 * SLOWER
 
 
-def _machine_times() -> tuple[int, int]:
-    """What all its cores did, and were idle, in ticks."""
-    with open("/proc/stat") as stat:
-        ticks = [int(word) for word in stat.readline().split()[1:9]]
-    return sum(ticks), ticks[3] + ticks[4]
+class Ticks(NamedTuple):
+    """Of all cores, until now."""
+
+    passed: int
+    worked: int  # by processes, and by machines that this one shares the cores with
+    ours: int  # of that
+
+    @classmethod
+    def now(cls, roots: Collection[int]) -> Ticks:
+        """Ours: what these processes ran, and all that they started."""
+        ours = _ticks_below(roots)
+        with open("/proc/stat") as stat:
+            user, nice, system, idle, iowait, irq, softirq, steal = (
+                int(word) for word in stat.readline().split()[1:9]
+            )
+        worked = user + nice + system + steal
+        return cls(worked + idle + iowait + irq + softirq, worked, ours)
+
+    def others_since(self, before: Ticks) -> float:
+        """How much of the machine others had."""
+        theirs = (self.worked - self.ours) - (before.worked - before.ours)
+        return max(0, theirs) / max(1, self.passed - before.passed)
+
+
+def _ticks_below(roots: Collection[int]) -> int:
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        pid = int(stat.parent.name)
+        parents[pid] = int(words[1])
+        # Of those that ended, too, once they were waited for.
+        ticks[pid] = sum(map(int, words[11:15]))
+
+    def is_below(pid: int) -> bool:
+        while pid not in roots and pid in parents:
+            pid = parents[pid]
+        return pid in roots
+
+    return sum(count for pid, count in ticks.items() if is_below(pid))
 
 
 def envelope(method: str, credential: str | bytes = b"", **fields: Any) -> envelope_pb2.Request:
@@ -137,7 +184,7 @@ class Round:
     beside: Wave
     neighbour: Wave
     least: int  # calls that have to be answered
-    busy: float  # how much of the machine something else had in the calm
+    others: float  # how much of the machine others had all the while
 
     def is_kept(self, floor_ms: float) -> bool:
         """The promise was."""
@@ -154,14 +201,48 @@ def _p99s(waves: Iterable[Wave]) -> str:
 
 @dataclass
 class Comparison:
-    what: str
-    rounds: list[Round]
-    kept: int
+    """Short rounds: what else runs on the machine comes and goes, and those tell of the server that
+    others had no part in. At rest, on two cores, 146 of 152 such rounds were kept, four of five
+    beside the worst kind; where others had a third of the machine and more, between one in six and
+    all, whatever the server did. So of up to twelve that tell five have to be kept: where four of
+    five are, that fails one time in 1,600, and where one of four is, five times of six. Where too
+    few tell, three of all have to be kept, and on a machine that is full nobody may stand still."""
 
-    def is_noise(self) -> bool:
+    what: str
+    floor_ms: float
+    may_tell: bool
+    rounds: list[Round] = field(default_factory=list)
+
+    def kept(self) -> int:
+        return sum(one.is_kept(self.floor_ms) for one in self.rounds)
+
+    def told(self) -> Counter[bool]:
+        """How many of the rounds that tell were kept, and were not."""
+        return Counter(
+            one.is_kept(self.floor_ms)
+            for one in self.rounds
+            if self.may_tell and one.others <= OTHERS_MAX
+        )
+
+    def is_told(self) -> bool:
+        told = self.told()
+        return told[True] >= TELLING_KEPT or told[False] >= TELLING_BROKEN
+
+    def goes_on(self) -> bool:
+        """More rounds may change what is known."""
+        if self.is_told() or len(self.rounds) == ROUNDS_MAX:
+            return False
+        return self.may_tell or self.kept() < ROUNDS_KEPT
+
+    def is_kept(self) -> bool:
+        if self.is_told():
+            return self.told()[True] >= TELLING_KEPT
+        return self.kept() >= ROUNDS_KEPT or self._is_noise()
+
+    def _is_noise(self) -> bool:
         """Something else has the machine: nobody stands still, and more can't be told."""
         return (
-            statistics.median(one.busy for one in self.rounds) > BUSY_MAX
+            statistics.median(one.others for one in self.rounds) > OTHERS_MUCH
             and statistics.median(
                 one.beside.p99_ms if one.beside.answered else math.inf for one in self.rounds
             )
@@ -175,8 +256,9 @@ class Comparison:
             f"{self.what}: Resolve of others p50 {p50:.2f} ms, p99 {_p99s(beside)},"
             f" calm {_p99s(one.calm for one in self.rounds)},"
             f" of a neighbour {_p99s(one.neighbour for one in self.rounds)};"
-            f" {self.kept} of {len(self.rounds)} rounds as promised, the machine"
-            f" {statistics.median(one.busy for one in self.rounds):.0%} busy without it;"
+            f" {self.kept()} of {len(self.rounds)} rounds as promised, {self.told()[True]} of the"
+            f" {self.told().total()} that tell; others had"
+            f" {statistics.median(one.others for one in self.rounds):.0%} of the machine;"
             f" {sum(wave.answered for wave in beside)} calls,"
             f" {sum(calls_lost(wave) for wave in beside)} lost"
         )
@@ -192,46 +274,47 @@ class LightClient:
 
     SECONDS = 0.3
 
-    def __init__(self, node: Node, neighbour: Node, org: Organisation):
+    def __init__(self, node: Node, system: System, org: Organisation):
         self._node = node
-        self._neighbour = neighbour
+        self._neighbour = system.node("neighbour")
+        self._ours = (os.getpid(), system.database.cluster.pid())
         self._envelopes = [envelope("ContextService/Resolve", org.api_key, message="x")]
-        for one in (node, neighbour):
+        for one in (node, self._neighbour):
             org.keyed(one.client()).context.resolve(message="x")
 
     def _storm(self, node: Node) -> Storm:
         return Storm(node, self._envelopes, connections=2, calls=2, every_us=1000)
 
-    def _round(self, beside: Callable[[], AbstractContextManager[Any]], seconds: float) -> Round:
-        before = _machine_times()
+    def _round(self, beside: Callable[[], AbstractContextManager[Any]]) -> Round:
+        before = Ticks.now(self._ours)
         with self._storm(self._node) as storm:
-            threading.Event().wait(seconds)
+            threading.Event().wait(self.SECONDS)
             calm = storm.stop()
-        ticks, idle = (now - then for now, then in zip(_machine_times(), before, strict=True))
         # The others are there already when it begins.
         with self._storm(self._node) as here, self._storm(self._neighbour) as there, beside():
-            threading.Event().wait(seconds)
-            return Round(
-                calm=calm,
-                beside=here.stop(),
-                neighbour=there.stop(),
-                least=int(4000 * seconds * ANSWERED_LEAST),
-                busy=1 - idle / max(1, ticks),
-            )
+            threading.Event().wait(self.SECONDS)
+            waves = here.stop(), there.stop()
+        return Round(
+            calm,
+            *waves,
+            least=int(4000 * self.SECONDS * ANSWERED_LEAST),
+            others=Ticks.now(self._ours).others_since(before),
+        )
 
     def compare(
         self,
         what: str,
         beside: Callable[[], AbstractContextManager[Any]],
         floor_ms: float,
-        seconds: float = SECONDS,
+        *,
+        is_heavy: bool = False,
     ) -> None:
-        """Nobody is lost in any round, and the promise is kept in some of them: what does much else
-        on the machine comes and goes, what the server does wrong is there each time."""
-        found = Comparison(what, [], 0)
-        while found.kept < ROUNDS_KEPT and len(found.rounds) < ROUNDS_MAX:
-            found.rounds.append(self._round(beside, seconds))
-            found.kept += found.rounds[-1].is_kept(floor_ms)
+        """Nobody is lost in any round, and the promise is kept: see Comparison. is_heavy: more than
+        two cores get done, so that at rest, too, only one round in four to two in three is kept: none
+        tells."""
+        found = Comparison(what, floor_ms, not is_heavy and os.nice(0) <= NICE_MAX)
+        while found.goes_on():
+            found.rounds.append(self._round(beside))
         print(found)
         assert all(calls_lost(one.beside) == 0 for one in found.rounds), found.rounds
-        assert found.kept >= ROUNDS_KEPT or found.is_noise(), found.rounds
+        assert found.is_kept(), found.rounds

@@ -50,6 +50,10 @@ class Cluster:
         self.socket = done.stdout.strip()
         self._was_killed = False
 
+    def pid(self) -> int:
+        """The server's, whose children all of its processes are."""
+        return int((self.folder / "postgres/postmaster.pid").read_text().split()[0])
+
     def stop(self, how: str = "fast") -> None:
         """Of one that was killed, too: what it shared lies in memory until it is started again, which
         gives that back to the kernel."""
@@ -60,7 +64,7 @@ class Cluster:
 
     def kill(self) -> None:
         """As the kernel does when memory runs out: the postmaster and all its children."""
-        pid = int((self.folder / "postgres/postmaster.pid").read_text().splitlines()[0])
+        pid = self.pid()
         # It makes no more of them: one that we don't know of could wait for ever for a lock that
         # a dead one has.
         os.kill(pid, signal.SIGSTOP)
