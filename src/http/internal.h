@@ -53,6 +53,7 @@ struct http_source {
 	struct list node;
 	uint8_t prefix[16]; /* an IPv4 address, mapped, or a network /64 */
 	size_t connections;
+	size_t body_bytes; /* of all of them, when they were weighed last */
 };
 
 /* An open connection. */
@@ -65,6 +66,7 @@ struct http_peer {
 	_Atomic int64_t waits_since_us;
 	atomic_bool is_replied_to;
 	_Atomic size_t body_bytes; /* of the request that is here, and of its reply */
+	size_t weighed_bytes;      /* the same, when all were weighed last */
 	bool is_proxy;
 	bool is_cut; /* shut down, but not closed yet: it counts no more */
 	struct http_source *source;

@@ -84,15 +84,33 @@ peer_cut(struct http_server *server, struct http_peer *peer)
 	server->figures.open--;
 }
 
-/* Does a go before b when somebody must? */
+/* Does a go before b when somebody must, for connections or for the bytes of bodies? */
 static bool
-goes_before(const struct http_peer *a, const struct http_peer *b)
+goes_before(const struct http_peer *a, const struct http_peer *b, bool for_bytes)
 {
 	if (a->is_proxy != b->is_proxy)
 		return b->is_proxy;
+	if (for_bytes && a->source->body_bytes != b->source->body_bytes)
+		return a->source->body_bytes > b->source->body_bytes;
+	if (for_bytes && a->weighed_bytes != b->weighed_bytes)
+		return a->weighed_bytes > b->weighed_bytes;
 	if (a->source->connections != b->source->connections)
 		return a->source->connections > b->source->connections;
 	return atomic_load(&a->waits_since_us) < atomic_load(&b->waits_since_us);
+}
+
+/* How much of bodies each has, and each address: that of who is cut is on its way already. */
+static void
+peers_weigh(struct http_server *server)
+{
+	list_for_each (node, &server->peers)
+		container_of(node, struct http_peer, node)->source->body_bytes = 0;
+	list_for_each (node, &server->peers) {
+		struct http_peer *peer = container_of(node, struct http_peer, node);
+
+		peer->weighed_bytes = peer->is_cut ? 0 : atomic_load(&peer->body_bytes);
+		peer->source->body_bytes += peer->weighed_bytes;
+	}
 }
 
 /* Cut some of those that wait for their clients; body_bytes 0: whichever, or else of those with a
@@ -107,15 +125,17 @@ peers_make_room(struct http_server *server, size_t body_bytes)
 
 	if (wanted > DISPLACED_AT_ONCE)
 		wanted = DISPLACED_AT_ONCE;
+	if (body_bytes)
+		peers_weigh(server);
 	list_for_each (node, &server->peers) {
 		struct http_peer *peer = container_of(node, struct http_peer, node);
 		size_t at = count;
 
 		if (peer->is_cut || atomic_load(&peer->waits_since_us) == HTTP_NEVER_US)
 			continue;
-		if (body_bytes && atomic_load(&peer->body_bytes) == 0)
+		if (body_bytes && peer->weighed_bytes == 0)
 			continue;
-		while (at > 0 && goes_before(peer, going[at - 1]))
+		while (at > 0 && goes_before(peer, going[at - 1], body_bytes > 0))
 			at--;
 		if (at == wanted)
 			continue;
@@ -124,7 +144,7 @@ peers_make_room(struct http_server *server, size_t body_bytes)
 		going[at] = peer;
 	}
 	for (; cut < count && (!body_bytes || given < enough); cut++) {
-		given += atomic_load(&going[cut]->body_bytes);
+		given += going[cut]->weighed_bytes;
 		peer_cut(server, going[cut]);
 	}
 	server->figures.displaced += cut;

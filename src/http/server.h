@@ -45,13 +45,16 @@ typedef bool http_is_proxy(void *env, const char *address);
 struct http_config {
 	const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
 	uint32_t threads;   /* event loops */
-	/* At the limit those that wait for their clients longest make room, those of proxies last;
-	 * with none that waits, nobody comes in. */
+	/* At the limit some that wait for their clients make room: of the address that has most
+	 * connections those that wait longest, and those of proxies last; with none that waits,
+	 * nobody comes in. */
 	uint32_t connections_max;
 	uint32_t connections_per_address_max; /* proxies apart; of IPv6, per /64; 0: no limit */
 	size_t connection_memory_bytes;       /* header and reading buffer of one connection */
 	size_t body_bytes_max;
-	size_t bodies_bytes_max;        /* of requests, and replies until read; as above */
+	/* Of requests, and replies until read. As above; the address that has most bytes goes
+	 * first, with its largest. */
+	size_t bodies_bytes_max;
 	uint32_t request_timeout_ms;    /* for a request's header and body together */
 	uint32_t idle_timeout_ms;       /* between requests, and without any progress */
 	uint32_t reply_timeout_ms;      /* until the client has read the whole reply */

@@ -1061,6 +1061,67 @@ bodies_have_one_budget(void **state)
 	close(whole);
 }
 
+/* All but the last byte of a body, which the server has when it returns. */
+static int
+begin_body(struct fixture *fixture, uint32_t host, size_t bytes)
+{
+	static const char body[LARGE_BYTES];
+	const size_t wanted = atomic_load(&fixture->server->bodies_bytes) + bytes;
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
+	int fd = dial_from(fixture, host);
+	char header[128];
+	int header_bytes = snprintf(header, sizeof(header),
+	    "POST /x HTTP/1.1\r\n" HOST CLOSE "Content-Length: %zu\r\n\r\n", bytes + 1);
+
+	say(fd, header, (size_t)header_bytes);
+	say(fd, body, bytes);
+	while (atomic_load(&fixture->server->bodies_bytes) != wanted)
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
+	return fd;
+}
+
+/* The last byte; was it still taken? */
+static bool
+end_body(int fd)
+{
+	char reply[REPLY_BYTES_MAX];
+
+	say(fd, "x", 1);
+	hear_all(fd, reply);
+	close(fd);
+	return status_in(reply) == 200;
+}
+
+static void
+the_address_that_holds_most_bytes_makes_room_first(void **state)
+{
+	static const char header[] =
+	    "POST /x HTTP/1.1\r\n" HOST CLOSE "Content-Length: 20000\r\n\r\n";
+	static const char body[20000];
+	struct fixture *fixture = *state;
+	char reply[REPLY_BYTES_MAX];
+	int single, both[2], slow[3], next;
+
+	/* The oldest, the most connections and the largest body are not those with most bytes. */
+	for (size_t i = 0; i < 3; i++)
+		slow[i] = begin_body(fixture, 2, 1000);
+	single = begin_body(fixture, 3, 18000);
+	for (size_t i = 0; i < 2; i++)
+		both[i] = begin_body(fixture, 4, 15000 + i);
+	next = dial_from(fixture, 5);
+	say(next, header, sizeof(header) - 1);
+	say(next, body, sizeof(body));
+	hear_all(next, reply);
+	close(next);
+	assert_has(reply, "body=20000:");
+	/* And of those the larger one, which is enough. */
+	assert_false(end_body(both[1]));
+	assert_true(end_body(both[0]));
+	assert_true(end_body(single));
+	for (size_t i = 0; i < 3; i++)
+		assert_true(end_body(slow[i]));
+}
+
 /* Ask for HUGE_BYTES, and hear the reply begin. */
 static int
 begin_huge(struct fixture *fixture, uint32_t host)
@@ -1186,6 +1247,7 @@ main(void)
 	    SERVED_NARROWLY(who_has_most_connections_makes_room_first),
 	    SERVED_NARROWLY(what_is_at_work_makes_no_room),
 	    SERVED_NARROWLY(bodies_have_one_budget),
+	    SERVED_NARROWLY(the_address_that_holds_most_bytes_makes_room_first),
 	    SERVED_NARROWLY(replies_that_are_not_read_make_room),
 	    SERVED(addresses_that_cannot_be_listened_on_are_named),
 	};
