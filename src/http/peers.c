@@ -341,16 +341,17 @@ peers_leaving_bytes(struct http_server *server)
 bool
 peer_take_body(struct http_server *server, struct http_peer *peer, size_t bytes)
 {
-	size_t limit = server->config.bodies_bytes_max;
-	size_t all = atomic_fetch_add(&server->bodies_bytes, bytes) + bytes;
-	bool fits = all <= limit;
+	const size_t limit = server->config.bodies_bytes_max;
+	bool fits = atomic_fetch_add(&server->bodies_bytes, bytes) + bytes <= limit;
 
 	if (!fits) {
 		pthread_mutex_lock(&server->peers_lock);
-		fits = all <= 2 * limit && !peer->is_cut;
-		const size_t leaving = fits ? peers_leaving_bytes(server) : 0;
-		if (fits && all > limit + leaving)
-			fits = peers_make_room(server, all - limit - leaving) && !peer->is_cut;
+		/* In this order: what is given back in between makes less room necessary. */
+		const size_t most = limit + peers_leaving_bytes(server);
+		const size_t all = atomic_load(&server->bodies_bytes);
+		fits = !peer->is_cut && (all <= most || peers_make_room(server, all - most));
+		/* What was cut takes its place until it is closed, and a reply may take much. */
+		fits = fits && !peer->is_cut && atomic_load(&server->bodies_bytes) <= 2 * limit;
 		pthread_mutex_unlock(&server->peers_lock);
 	}
 	if (fits)

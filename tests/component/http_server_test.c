@@ -1178,6 +1178,31 @@ replies_that_are_not_read_make_room(void **state)
 }
 
 static void
+a_body_makes_a_reply_go_that_is_not_read(void **state)
+{
+	static const char header[] =
+	    "POST /x HTTP/1.1\r\n" HOST CLOSE "Content-Length: 40000\r\n\r\n";
+	static const char body[LARGE_BYTES];
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
+	char reply[REPLY_BYTES_MAX];
+	int unread = begin_huge(*state, 2);
+
+	/* Refused until that one is gone, which would else be after http_config.reply_timeout_ms.
+	 */
+	do {
+		int fd = dial_from(*state, 3);
+
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
+		say(fd, header, sizeof(header) - 1);
+		say(fd, body, LARGE_BYTES);
+		hear_all(fd, reply);
+		close(fd);
+	} while (status_in(reply) != 200);
+	assert_has(reply, "body=40000:");
+	assert_true(hear_rest(unread) < HUGE_BYTES);
+}
+
+static void
 addresses_that_cannot_be_listened_on_are_named(void **state)
 {
 	static const struct {
@@ -1249,6 +1274,7 @@ main(void)
 	    SERVED_NARROWLY(bodies_have_one_budget),
 	    SERVED_NARROWLY(the_address_that_holds_most_bytes_makes_room_first),
 	    SERVED_NARROWLY(replies_that_are_not_read_make_room),
+	    SERVED_NARROWLY(a_body_makes_a_reply_go_that_is_not_read),
 	    SERVED(addresses_that_cannot_be_listened_on_are_named),
 	};
 
