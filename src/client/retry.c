@@ -45,7 +45,7 @@ retry_is_worth_it(status failure, uint32_t retry_after_ms)
 {
 	switch (failure.code) {
 	case ST_UNAVAILABLE:
-		/* Waited for a connection until the deadline; and what nobody here can mend. */
+		/* Waited for a connection as long as it may; and what nobody here can mend. */
 		return !is_because_of(failure, "NOT_CONNECTED") &&
 		       !is_because_of(failure, "MAIL_NOT_CONFIGURED");
 	case ST_RESOURCE_EXHAUSTED:
