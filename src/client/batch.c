@@ -50,18 +50,21 @@ batch_end(void *arg, struct client_result *result)
 	free(batch);
 }
 
-/* An item's envelope is short: it says only what differs from the whole message's. */
+/* An item's envelope is short: it says only what differs from the whole message's; and its org,
+ * which servers take from there too, but older ones do not. */
 static size_t
-item_fill(const struct client_item *item, struct request_envelope *envelope,
+item_fill(const struct client_item *item, const char *org, struct request_envelope *envelope,
     uint8_t revision[CLIENT_REVISION_BYTES])
 {
 	client_envelope_fill(envelope, item->method, &item->options, revision);
+	if (envelope->credential.bytes == 0 && envelope->org.bytes == 0)
+		envelope->org = slice_text(org);
 	envelope->payload = item->payload;
 	return envelope_request_size(envelope);
 }
 
 static status
-batch_pack(const struct client_item *items, size_t count, struct slice *out)
+batch_pack(const struct client_item *items, size_t count, const char *org, struct slice *out)
 {
 	struct request_envelope e;
 	uint8_t revision[CLIENT_REVISION_BYTES];
@@ -69,7 +72,7 @@ batch_pack(const struct client_item *items, size_t count, struct slice *out)
 
 	strbuf_init(&buf, MESSAGE_BYTES_MAX);
 	for (size_t i = 0; i < count; i++) {
-		const size_t size = item_fill(&items[i], &e, revision);
+		const size_t size = item_fill(&items[i], org, &e, revision);
 		uint8_t *at = strbuf_reserve(&buf, wire_item_size(1, size));
 		if (!at)
 			break;
@@ -118,7 +121,7 @@ client_batch_async(struct client *client, const struct client_options *options,
 	struct client_options own = options ? *options : (struct client_options){0};
 	struct slice payload = SLICE_NONE;
 	struct batch_call *batch = calloc(1, sizeof(*batch));
-	status st = batch ? batch_pack(items, items_count, &payload)
+	status st = batch ? batch_pack(items, items_count, own.org, &payload)
 			  : REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a batch");
 
 	if (st.code != ST_OK) {

@@ -901,6 +901,56 @@ a_batch_is_repeated_if_each_of_its_items_may_be(void **state)
 	pair_close();
 }
 
+/* Answers each with nothing, and notes in env which org it named. */
+static void
+answer_items(void *env, const struct request_envelope *request, struct arena *arena,
+    struct response_envelope *out)
+{
+	char(*orgs)[8] = env;
+	struct wire_reader reader = wire_reader_of(request->payload);
+	struct request_envelope item;
+	struct slice bytes;
+	size_t count = 0;
+
+	while (batch_next(&reader, &bytes)) {
+		if (envelope_parse_request(bytes, &item).code == ST_OK)
+			snprintf(orgs[count], sizeof orgs[0], "%.*s", (int)item.org.bytes,
+			    item.org.bytes ? (const char *)item.org.data : "");
+		count++;
+	}
+	uint8_t *at = arena_alloc(arena, 64);
+	out->payload.data = at;
+	while (count-- > 0)
+		at = wire_put_item_head(at, 1, 0);
+	out->payload.bytes = (size_t)(at - out->payload.data);
+}
+
+static void
+items_of_a_batch_name_its_org_themselves(void **state)
+{
+	struct client_item items[] = {
+	    {.method = &read_method},
+	    {.method = &read_method, .options.org = "b"},
+	    {.method = &read_method, .options.credential = slice_text("another")},
+	};
+	char orgs[3][8] = {"-", "-", "-"};
+
+	(void)state;
+	pair_open(NULL);
+	script_both(answer_items, orgs);
+	started = 1;
+	ended.done = ended.failed = 0;
+	client_batch_async(
+	    pair.client, &(struct client_options){.org = "a"}, items, 3, call_ended, NULL);
+	until(all_have_ended, "the batch has ended");
+	assert_int_equal(ended.failed, 0);
+	assert_string_equal(orgs[0], "a");
+	assert_string_equal(orgs[1], "b");
+	/* Whose org is its own. */
+	assert_string_equal(orgs[2], "");
+	pair_close();
+}
+
 /* Each item was a write: the first made revision 5 of epoch 1, the second 6. */
 static void
 answer_writes(void *env, const struct request_envelope *request, struct arena *arena,
@@ -1143,6 +1193,7 @@ main(void)
 	    cmocka_unit_test(a_server_that_answers_others_is_not_silent),
 	    cmocka_unit_test(a_repeat_that_nobody_answers_ends_with_the_deadline),
 	    cmocka_unit_test(a_batch_is_repeated_if_each_of_its_items_may_be),
+	    cmocka_unit_test(items_of_a_batch_name_its_org_themselves),
 	    cmocka_unit_test(a_session_of_a_batch_sees_the_writes_of_its_items),
 	    cmocka_unit_test(a_session_sees_a_write_whose_repeat_says_nothing),
 	    cmocka_unit_test(a_call_that_is_over_leaves_its_place_to_the_next),

@@ -319,7 +319,8 @@ class Calls(_View, Services):
 
     def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code and, where it takes
-        one, its own idempotency key."""
+        one, its own idempotency key. An item from envelope() has the credential and the org of the
+        calls that made it, whatever these have: make both with the same."""
         return self._items(self._run(self._batch_call(requests)))
 
     def send(
@@ -369,7 +370,8 @@ class AsyncCalls(_View, AsyncServices):
 
     async def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code and, where it takes
-        one, its own idempotency key."""
+        one, its own idempotency key. An item from envelope() has the credential and the org of the
+        calls that made it, whatever these have: make both with the same."""
         return self._items(await self._run(self._batch_call(requests)))
 
     async def send(
