@@ -79,6 +79,9 @@ ready_arrives(void *arg, struct client_result *result)
 		st = pbjson_to_json(
 		    &meta_usher_v1_get_health_reply, result->payload, &visit->arena, &writer);
 	if (st.code == ST_OK) {
+		/* As every 503 has it; one without memory for the page brings its own. */
+		if (!reply->ready && strbuf_status(&body).code == ST_OK)
+			visit_header(visit, "Retry-After", "1");
 		reply_page(visit, reply->ready ? 200 : 503, "application/json", &body);
 	} else {
 		/* Whatever it is, this instance is not the one to send requests to. */

@@ -698,6 +698,7 @@ health_needs_nobody_and_ready_goes_through(void **state)
 	answer->payload = slice_of(unready, sizeof unready - 1);
 	assert_int_equal(bridge_get(&fixture, "/ready", ""), 503);
 	assert_says(fixture.reply.body, "\"reason\":\"away\"");
+	assert_string_equal(bridge_header(&fixture, "Retry-After"), "1");
 	answer->code = ST_INTERNAL;
 	(void)bridge_get(&fixture, "/ready", "");
 	assert_problem(&fixture, 503, "UNAVAILABLE");
