@@ -5,6 +5,7 @@
 #include "gen/meta/user.h"
 #include "tests/lib/bridge_fixture.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -949,27 +950,49 @@ wait_for_figure(const char *line)
 	} while (!strstr(fixture.reply.body, line));
 }
 
-static void
-who_waited_for_the_connection_has_time_left_for_the_call(void **state)
+/* Ask while no upstream is there, which then comes: how long may the call that it gets take? 0: it
+ * came too late to get it. */
+static uint32_t
+timeout_after_waiting_ms(void)
 {
 	char url[UPSTREAM_URL_BYTES];
 	struct talk_reply reply;
-	int fd;
+	uint32_t timeout_ms = 0;
 
-	(void)state;
+	wait_for_figure("usher_bridge_upstream_connected 1\n");
 	snprintf(url, sizeof url, "%s", fixture.upstream.url);
 	upstream_close(&fixture.upstream);
 	wait_for_figure("usher_bridge_upstream_connected 0\n");
-	fd = talk_dial(http_server_port(fixture.server));
+	int fd = talk_dial(http_server_port(fixture.server));
+	struct pollfd answered = {.fd = fd, .events = POLLIN};
 	talk_say(fd, slice_text(slow_request));
-	wait_for_figure("usher_bridge_requests_in_flight 2\n");
+	do
+		(void)bridge_get(&fixture, "/metrics", "");
+	while (!strstr(fixture.reply.body, "usher_bridge_requests_in_flight 2\n") &&
+	       poll(&answered, 1, 0) == 0);
 	upstream_open(&fixture.upstream, url);
 	talk_hear(fd, &reply);
-	assert_int_equal(reply.http_status, 200);
-	/* More than a connection is waited for: the method's own 5 s, less what has passed. */
-	assert_in_range(upstream_last(&fixture.upstream)->timeout_ms, 2501, 5000);
+	if (reply.http_status == 200)
+		timeout_ms = upstream_last(&fixture.upstream)->timeout_ms;
 	talk_reply_done(&reply);
 	close(fd);
+	return timeout_ms;
+}
+
+static void
+who_waited_for_the_connection_has_time_left_for_the_call(void **state)
+{
+	const int64_t give_up_us = clock_boot_us(&clock_system) + 60 * US_PER_S;
+	uint32_t timeout_ms;
+
+	(void)state;
+	/* More than a connection is waited for: the method's own 5 s, less what has passed. On a
+	 * machine that stands still meanwhile that says nothing, and is looked at again. */
+	do {
+		timeout_ms = timeout_after_waiting_ms();
+		assert_in_range(timeout_ms, 0, 5000);
+	} while (timeout_ms <= 2500 && clock_boot_us(&clock_system) < give_up_us);
+	assert_true(timeout_ms > 2500);
 }
 
 static void
