@@ -178,6 +178,9 @@ write_connections(struct strbuf *out, const struct http_request *request)
 
 	write_gauge(
 	    out, "usher_bridge_connections", "Connections of clients that are open.", figures.open);
+	write_gauge(out, "usher_bridge_bodies_bytes",
+	    "Bodies of requests under way, and of replies that are not read yet.",
+	    figures.bodies_bytes);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		strbuf_add_format(out,
 		    "# HELP usher_bridge_connections_%s_total %s\n"

@@ -395,4 +395,5 @@ http_figures_read(const struct http_request *request, struct http_figures *out)
 	pthread_mutex_lock(&server->peers_lock);
 	*out = server->figures;
 	pthread_mutex_unlock(&server->peers_lock);
+	out->bodies_bytes = atomic_load(&server->bodies_bytes);
 }

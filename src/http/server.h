@@ -128,6 +128,7 @@ const char *http_status_text(uint32_t http_status);
  * no room, shut down to make room, and because their time was over. */
 struct http_figures {
 	uint64_t open, refused, displaced, timed_out;
+	uint64_t bodies_bytes; /* in memory now, of http_config.bodies_bytes_max */
 };
 /* Of the server that the request came to. Threads: any. */
 void http_figures_read(const struct http_request *request, struct http_figures *out);

@@ -950,6 +950,19 @@ wait_for_figure(const char *line)
 	} while (!strstr(fixture.reply.body, line));
 }
 
+static void
+bodies_that_are_coming_in_are_a_figure(void **state)
+{
+	int fd = talk_dial(http_server_port(fixture.server));
+
+	(void)state;
+	talk_say(fd, slice_text("POST /v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n"
+				"Content-Type: application/json\r\n\r\n{\"email\":"));
+	wait_for_figure("usher_bridge_bodies_bytes 9\n");
+	close(fd);
+	wait_for_figure("usher_bridge_bodies_bytes 0\n");
+}
+
 /* Ask while no upstream is there, which then comes: how long may the call that it gets take? 0: it
  * came too late to get it. */
 static uint32_t
@@ -1067,6 +1080,7 @@ main(void)
 	    TEST(what_is_refused_at_the_door_is_told_and_counted),
 	    TEST(a_chunked_body_that_grows_too_large_is_told_to_the_page),
 	    TEST(metrics_count_routes_and_never_paths),
+	    TEST(bodies_that_are_coming_in_are_a_figure),
 	    TEST(a_slow_call_holds_nobody_up),
 	    cmocka_unit_test(stopping_answers_what_is_under_way),
 	    TEST(an_upstream_that_is_away_is_unavailable_and_comes_back),
