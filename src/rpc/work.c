@@ -13,6 +13,8 @@
 /* Beyond this many calls of one pipe, its replies wait outside the circle: it may not be reading.
  */
 #define PIPE_CALLS_READY 16
+/* While so many hear, nobody's connection is ended for the want of another. */
+#define RECEIVES_READY_LEAST (RECEIVES_READY / 2)
 /* So many of the circle may wait for their replies to be taken: the others go on hearing. */
 #define SENDS_HERE (RECEIVES_READY / 2)
 /* While nng has so many bytes of one pipe's replies it is handed no more of them: a reply's time
@@ -156,10 +158,11 @@ work_detach(struct work *work)
 	struct work *next = work_idle(server);
 	if (!next)
 		server->receives_ready--;
+	const bool is_need = server->receives_ready < RECEIVES_READY_LEAST;
 	(void)pthread_mutex_unlock(&server->lock);
 	if (next)
 		work_receive(next);
-	else
+	else if (is_need)
 		works_relieve(server, PIPE_REPLIES);
 }
 
