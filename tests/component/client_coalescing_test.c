@@ -583,6 +583,12 @@ four_are_held(void)
 	return held_count() == 4;
 }
 
+static bool
+four_or_more_are_held(void)
+{
+	return held_count() >= 4;
+}
+
 static void
 what_writes_goes_alone_and_once_whatever_becomes_of_its_server(void **state)
 {
@@ -962,7 +968,8 @@ a_server_that_dies_with_messages_out_takes_no_read_along(void **state)
 	open_able(2);
 	hold(true, false);
 	start_many("hit", 120);
-	until(four_are_held, "both have two messages");
+	/* Or more: a machine that stands still while one is sent has its calls go alone. */
+	until(four_or_more_are_held, "both have two messages");
 	(void)nng_close(fx.servers[0].socket);
 	let_all_go_at(1);
 	all_are_answered();
