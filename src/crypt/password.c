@@ -1,6 +1,7 @@
 #include "crypt/password.h"
 
 #include "crypt/crypt.h"
+#include "crypt/hash_memory.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -24,8 +25,10 @@ struct password_hasher {
 	const struct rand_source *rand;
 	pthread_mutex_t lock;
 	pthread_cond_t returned;
-	unsigned permits; /* free ones */
+	unsigned waiting; /* for a permit */
+	unsigned permits; /* free ones: the first of memories[] */
 	char decoy[PASSWORD_TEXT_BYTES_MAX];
+	struct hash_memory memories[]; /* what goes with each permit */
 };
 
 static bool
@@ -106,25 +109,57 @@ encoded_format(const struct encoded *encoded, char out[PASSWORD_TEXT_BYTES_MAX])
 	    encoded->params.memory_kib, encoded->params.passes, salt, hash);
 }
 
+static struct hash_memory
+permit_take(struct password_hasher *hasher)
+{
+	pthread_mutex_lock(&hasher->lock);
+	hasher->waiting++;
+	while (hasher->permits == 0)
+		pthread_cond_wait(&hasher->returned, &hasher->lock);
+	hasher->waiting--;
+	struct hash_memory *last = &hasher->memories[--hasher->permits], *chosen = last;
+	for (unsigned i = 0; i < hasher->permits && !chosen->region; i++)
+		if (hasher->memories[i].region)
+			chosen = &hasher->memories[i];
+	const struct hash_memory memory = *chosen;
+	*chosen = *last;
+	pthread_mutex_unlock(&hasher->lock);
+	return memory;
+}
+
+/* Memory stays with its permit while somebody waits for that: free permits never hold more of it
+ * than there are waiters, since each takes some where there is any. */
+static void
+permit_return(
+    struct password_hasher *hasher, struct hash_memory *memory, const struct password_params *used)
+{
+	pthread_mutex_lock(&hasher->lock);
+	const bool is_wanted =
+	    hasher->waiting > hasher->permits && used->memory_kib == hasher->params.memory_kib;
+	pthread_mutex_unlock(&hasher->lock);
+	if (!is_wanted)
+		hash_memory_unmap(memory);
+
+	pthread_mutex_lock(&hasher->lock);
+	hasher->memories[hasher->permits++] = *memory;
+	pthread_cond_signal(&hasher->returned);
+	pthread_mutex_unlock(&hasher->lock);
+}
+
 /* The work itself, under a permit: more threads at it than cores only share the caches worse. */
 static status
 hash_under_permit(struct password_hasher *hasher, const struct password_params *params,
     struct slice password, const uint8_t salt[SALT_BYTES], uint8_t out[HASH_BYTES])
 {
-	pthread_mutex_lock(&hasher->lock);
-	while (hasher->permits == 0)
-		pthread_cond_wait(&hasher->returned, &hasher->lock);
-	hasher->permits--;
-	pthread_mutex_unlock(&hasher->lock);
-
+	const size_t memory_bytes = (size_t)params->memory_kib * 1024;
 	const char *text = password.bytes ? (const char *)password.data : "";
-	int failed = crypto_pwhash(out, HASH_BYTES, text, password.bytes, salt, params->passes,
-	    (size_t)params->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13);
+	struct hash_memory memory = permit_take(hasher);
 
-	pthread_mutex_lock(&hasher->lock);
-	hasher->permits++;
-	pthread_cond_signal(&hasher->returned);
-	pthread_mutex_unlock(&hasher->lock);
+	hash_memory_lend(&memory, memory_bytes);
+	int failed = crypto_pwhash(out, HASH_BYTES, text, password.bytes, salt, params->passes,
+	    memory_bytes, crypto_pwhash_ALG_ARGON2ID13);
+	hash_memory_take_back(&memory);
+	permit_return(hasher, &memory, params);
 
 	/* The sizes were checked before, so memory is all that can be wanting. */
 	if (failed)
@@ -206,12 +241,15 @@ password_hasher_new(const struct password_params *params, unsigned permits,
 		return REFUSE(ST_INVALID_ARGUMENT,
 		    "password hashing takes 8 KiB to 256 MiB of memory and 1 to 16 passes");
 
-	struct password_hasher *hasher = calloc(1, sizeof *hasher);
+	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (!permits)
+		permits = cores > 0 ? (unsigned)cores : 1;
+	struct password_hasher *hasher =
+	    calloc(1, sizeof *hasher + permits * sizeof hasher->memories[0]);
 	if (!hasher)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for the password hasher");
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	hasher->params = *params;
-	hasher->permits = permits ? permits : cores > 0 ? (unsigned)cores : 1;
+	hasher->permits = permits;
 	hasher->rand = rand;
 	pthread_mutex_init(&hasher->lock, NULL);
 	pthread_cond_init(&hasher->returned, NULL);

@@ -1,14 +1,17 @@
-/* How many passwords are hashed at once. libsodium's hash is this file's own here: it sees who is
- * in it. */
+/* How many passwords are hashed at once, and in whose memory. libsodium's hash is this file's own
+ * here: it sees who is in it, and maps memory as libsodium does. */
 #include "crypt/crypt.h"
+#include "crypt/hash_memory.h"
 #include "crypt/password.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -16,13 +19,30 @@
 #define PERMITS 2
 #define HASHES 8
 #define WAIT_S 30
+#define USED 7 /* what a hash leaves in its memory */
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	int inside, most, entered;
+	int warm; /* found what another left */
 	bool fails;
 } hashing = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static bool
+memory_is_warm(size_t bytes)
+{
+	uint8_t *memory = mmap(
+	    NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		abort();
+	const bool is_warm = memory[bytes - 1] == USED;
+	memset(memory, USED, bytes);
+	if (munmap(memory, bytes) != 0)
+		abort();
+	return is_warm;
+}
 
 /* Each waits in here for the other half of its pair, so that two have to be let in at once; a third
  * would be counted. */
@@ -33,8 +53,8 @@ crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char
 {
 	struct timespec until;
 
-	(void)password, (void)password_bytes, (void)salt, (void)passes, (void)memory_bytes;
-	(void)algorithm;
+	(void)password, (void)password_bytes, (void)salt, (void)passes, (void)algorithm;
+	const bool is_warm = memory_is_warm(memory_bytes);
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += WAIT_S;
 	(void)pthread_mutex_lock(&hashing.lock);
@@ -47,6 +67,7 @@ crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char
 		if (pthread_cond_timedwait(&hashing.changed, &hashing.lock, &until) != 0)
 			break;
 	hashing.inside--;
+	hashing.warm += is_warm;
 	const bool fails = hashing.fails;
 	(void)pthread_mutex_unlock(&hashing.lock);
 	memset(out, 7, out_bytes);
@@ -56,7 +77,7 @@ crypto_pwhash(unsigned char *const out, unsigned long long out_bytes, const char
 static void
 hashing_reset(void)
 {
-	hashing.inside = hashing.most = hashing.entered = 0;
+	hashing.inside = hashing.most = hashing.entered = hashing.warm = 0;
 	hashing.fails = false;
 }
 
@@ -88,7 +109,7 @@ hash_many(struct password_hasher *hasher)
 static struct password_hasher *
 hasher_make(void)
 {
-	static const struct password_params quick = {.memory_kib = 8, .passes = 1};
+	static const struct password_params quick = {.memory_kib = 5000, .passes = 1};
 	struct password_hasher *hasher = NULL;
 
 	assert_int_equal(crypt_init().code, ST_OK);
@@ -126,12 +147,52 @@ a_hash_that_fails_gives_its_permit_back(void **state)
 	password_hasher_free(&hasher);
 }
 
+/* A hash with nobody beside it: fails rather than to wait for its pair. */
+static bool
+is_warm_alone(struct password_hasher *hasher, uint32_t memory_kib)
+{
+	char text[PASSWORD_TEXT_BYTES_MAX];
+	bool match;
+
+	hashing_reset();
+	hashing.entered = PERMITS - 1;
+	(void)snprintf(text, sizeof text,
+	    "$argon2id$v=19$m=%u,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$%.43s", memory_kib,
+	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+	assert_int_equal(
+	    password_matches(hasher, text, slice_text("correct horse"), &match).code, ST_OK);
+	return hashing.warm != 0;
+}
+
+static void
+memory_is_handed_on_while_somebody_waits_and_unmapped_then(void **state)
+{
+	struct password_hasher *hasher = hasher_make();
+	const time_t until = time(NULL) + WAIT_S;
+
+	(void)state;
+	if (!hash_memory_is_kept())
+		skip();
+	for (int warm = 0; warm == 0; warm = hashing.warm) {
+		assert_true(time(NULL) < until);
+		hashing_reset();
+		assert_int_equal(hash_many(hasher), HASHES);
+	}
+	assert_true(hashing.warm <= HASHES - PERMITS);
+	assert_false(is_warm_alone(hasher, 5000));
+	assert_false(is_warm_alone(hasher, 5000));
+	assert_false(is_warm_alone(hasher, 9000));
+	assert_false(is_warm_alone(hasher, 5000));
+	password_hasher_free(&hasher);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(as_many_hash_at_once_as_there_are_permits_and_no_more),
 	    cmocka_unit_test(a_hash_that_fails_gives_its_permit_back),
+	    cmocka_unit_test(memory_is_handed_on_while_somebody_waits_and_unmapped_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
