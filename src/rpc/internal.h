@@ -152,6 +152,8 @@ struct rpc_server {
 	struct list at_fill; /* of tasks that are parked behind another one's fill */
 	bool is_watched;     /* overdue_due is with the timers */
 	struct timer_entry overdue_due;
+	struct timer_entry stall_due; /* when the next look at who stalls is */
+	atomic_uint stall_looks;      /* so far */
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
 	struct pipe_table pipes;
@@ -310,6 +312,15 @@ bool task_turn_away(struct task *task);
 /* overdue.c: who waits for what another one does is told so when its own time is over. */
 /* Somebody waits. The server's lock is held. */
 void overdue_watch(struct rpc_server *server);
+
+/* stall.c: a client that does not take its replies would keep contexts for ever, and is cut off.
+ * Not by nng's own time limits: it looks through all of them, again and again for the millisecond
+ * in which one ends, under a lock that each call wants. */
+void stall_watch(struct rpc_server *server);
+/* The pipe has taken a reply, or has its first. */
+void stall_put_off(struct rpc_server *server, struct pipe_entry *pipe);
+/* Close it; why goes to the log. */
+void pipe_cut(struct pipe_entry *pipe, const char *why);
 
 /* batch.c */
 /* Go through the items now if few enough do, or on a lane. */

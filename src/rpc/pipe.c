@@ -119,6 +119,20 @@ pipe_give(struct pipe_entry *entry)
 	(void)atomic_fetch_sub(&entry->references, 1);
 }
 
+/* With a reference, marked as closing; NULL: it is gone, or was marked before. */
+static struct pipe_entry *
+take_to_close(struct pipe_table *table, const struct pipe_entry *entry)
+{
+	const uint32_t id = atomic_load(&entry->id);
+	struct pipe_entry *taken = id != 0 ? pipe_take(table, id) : NULL;
+
+	if (taken && atomic_exchange(&taken->is_closing, true)) {
+		pipe_give(taken);
+		return NULL;
+	}
+	return taken;
+}
+
 struct pipe_entry *
 pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
 {
@@ -136,14 +150,27 @@ pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
 		heaviest = entry;
 		most = weight;
 	}
-	const uint32_t id = heaviest ? atomic_load(&heaviest->id) : 0;
-	heaviest = id != 0 ? pipe_take(table, id) : NULL;
 	/* One at a time: what it gives back may be enough. */
-	if (heaviest && atomic_exchange(&heaviest->is_closing, true)) {
-		pipe_give(heaviest);
-		return NULL;
+	return heaviest ? take_to_close(table, heaviest) : NULL;
+}
+
+struct pipe_entry *
+pipe_take_stalled(struct pipe_table *table, unsigned look, size_t *at)
+{
+	const size_t count = atomic_load(&table->pipes) > 0 ? table->buckets * BUCKET_ENTRIES : 0;
+
+	while (*at < count) {
+		struct pipe_entry *entry = &table->entries[(*at)++];
+		const unsigned until =
+		    atomic_load_explicit(&entry->stalls_at, memory_order_relaxed);
+		if (atomic_load_explicit(&entry->sending, memory_order_relaxed) == 0 ||
+		    (int)(look - until) < 0)
+			continue;
+		struct pipe_entry *taken = take_to_close(table, entry);
+		if (taken)
+			return taken;
 	}
-	return heaviest;
+	return NULL;
 }
 
 void

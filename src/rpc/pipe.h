@@ -24,6 +24,7 @@ struct pipe_entry {
 	atomic_uint replies;     /* that are ready, and wait for the peer to take them */
 	_Atomic int64_t sending; /* bytes of those that the transport has; of small ones more */
 	_Atomic int64_t taken;   /* bytes of the one that it took last, and may be sending yet */
+	atomic_uint stalls_at;   /* the look by which it has to have taken more of them */
 	atomic_uint waiting;     /* that it has not yet; they stand in waits */
 	struct list waits;       /* of works; the server's lock is held */
 	atomic_uint refused;     /* refusals of its credentials that wait for their time */
@@ -56,11 +57,21 @@ void pipe_give(struct pipe_entry *entry);
  * what it has yet. It looks at all of them: for need alone. */
 enum pipe_burden { PIPE_REPLIES, PIPE_BYTES };
 struct pipe_entry *pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden);
+/* From *at on, the next one with replies of which it has taken none until that look, as above. */
+struct pipe_entry *pipe_take_stalled(struct pipe_table *table, unsigned look, size_t *at);
 /* Calls under way, the caller's among them. */
 static inline unsigned
 pipe_calls(const struct pipe_entry *entry)
 {
 	return atomic_load_explicit(&entry->references, memory_order_relaxed) - 1;
+}
+
+/* Is it closed, or about to be? For who has a reference. */
+static inline bool
+pipe_is_over(const struct pipe_entry *entry)
+{
+	return atomic_load_explicit(&entry->is_closing, memory_order_relaxed) ||
+	       atomic_load_explicit(&entry->id, memory_order_relaxed) == 0;
 }
 
 #endif

@@ -243,8 +243,8 @@ files_due(struct timer_entry *entry)
 	(void)timers_add(server->timers, entry).code;
 }
 
-/* files_due and overdue_due: calls have the other places. */
-#define TIMERS_OF_OURS 2
+/* files_due, overdue_due and stall_due: calls have the other places. */
+#define TIMERS_OF_OURS 3
 
 status
 rpc_server_start(struct rpc_server *server)
@@ -260,6 +260,7 @@ rpc_server_start(struct rpc_server *server)
 	server->is_started = true;
 	works_start(server);
 	files_due(&server->files_due);
+	stall_watch(server);
 	return server_listen(server);
 }
 

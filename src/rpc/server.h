@@ -48,8 +48,8 @@ struct rpc_settings {
 	int batches_here_max;
 	/* Beyond it large requests are refused, and who does not take replies is cut off. */
 	int64_t message_bytes_max;
-	/* So long may a reply wait, and as long again for each MiB before it: then its client,
-	 * which does not take its replies, is cut off. */
+	/* A client that takes none of its replies for so long is cut off; as long again for each
+	 * MiB that it has to take. */
 	int64_t send_timeout_us;
 	int64_t drain_us;
 	/* Calls whose place is the INLINE lane are logged one in so many when they go well, and so

@@ -17,13 +17,11 @@
 #define RECEIVES_READY_LEAST (RECEIVES_READY / 2)
 /* So many of the circle may wait for their replies to be taken: the others go on hearing. */
 #define SENDS_HERE (RECEIVES_READY / 2)
-/* While nng has so many bytes of one pipe's replies it is handed no more of them: a reply's time
- * runs from then on. And so many replies: when a pipe ends, nng completes all that it has for it
- * under the lock of the whole socket, and with thousands of them all others would wait. */
+/* While nng has so many bytes of one pipe's replies it is handed no more of them. And so many
+ * replies: when a pipe ends, nng completes all that it has for it under the lock of the whole
+ * socket, and with thousands of them all others would wait. */
 #define PIPE_SENDING_BYTES (1 << 20)
 #define PIPE_SENDS_AT_ONCE 64
-/* Each of them before it gives a reply as much time again. */
-#define SEND_TIMEOUT_BYTES (1 << 20)
 /* Replies that wait for slow readers, beyond all lanes. */
 #define SENDING_ROOM 256
 
@@ -46,6 +44,7 @@ work_init(struct rpc_server *server, struct work *work, uint32_t index)
 		return false;
 	}
 	nng_aio_set_timeout(work->receive, NNG_DURATION_INFINITE);
+	nng_aio_set_timeout(work->send, NNG_DURATION_INFINITE); /* stall.c sees to it */
 	return true;
 }
 
@@ -104,8 +103,8 @@ works_start(struct rpc_server *server)
 	}
 }
 
-static void
-pipe_close(struct pipe_entry *pipe, const char *why)
+void
+pipe_cut(struct pipe_entry *pipe, const char *why)
 {
 	const nng_pipe closed = {.id = atomic_load(&pipe->id)};
 
@@ -124,9 +123,9 @@ works_relieve(struct rpc_server *server, enum pipe_burden burden)
 
 	if (!pipe)
 		return;
-	pipe_close(pipe, burden == PIPE_BYTES
-			     ? "it holds the most memory, and others need the room"
-			     : "it does not take its replies, and others need the room");
+	pipe_cut(pipe, burden == PIPE_BYTES
+			   ? "it holds the most memory, and others need the room"
+			   : "it does not take its replies, and others need the room");
 	pipe_give(pipe);
 }
 
@@ -244,15 +243,12 @@ reply_weight(const struct work *work)
 	return bytes < least ? least : bytes;
 }
 
-/* nng sends it behind so much, and behind what it took last and calls sent. */
+/* With nothing before it the pipe has something to take from now on. */
 static void
 reply_send(struct work *work, int64_t before)
 {
-	const int64_t once_ms = work->server->settings.send_timeout_us / US_PER_MS;
-
-	before += atomic_load(&work->pipe->taken);
-	nng_aio_set_timeout(
-	    work->send, (nng_duration)(once_ms * (1 + before / SEND_TIMEOUT_BYTES)));
+	if (before == 0)
+		stall_put_off(work->server, work->pipe);
 	nng_ctx_send(work->ctx, work->send);
 }
 
@@ -282,6 +278,44 @@ reply_waits(struct work *work, int64_t *before)
 	return waits;
 }
 
+/* It is out, or will never be. */
+static void
+reply_ended(struct work *work)
+{
+	(void)atomic_fetch_sub(&work->pipe->replies, 1);
+	if (work->is_counted)
+		(void)atomic_fetch_sub(&work->server->sends_here, 1);
+	work->is_counted = false;
+}
+
+/* Its connection is gone. nng would find that out reply by reply, each under the lock of the whole
+ * socket. */
+static void
+reply_drop(struct work *work)
+{
+	nng_msg_free(nng_aio_get_msg(work->send));
+	nng_aio_set_msg(work->send, NULL);
+	reply_ended(work);
+	work_again(work);
+}
+
+/* Those that wait for a pipe that is gone. The caller's work keeps the entry. */
+static void
+replies_drop(struct rpc_server *server, struct pipe_entry *pipe)
+{
+	struct list dropped, *node;
+
+	list_init(&dropped);
+	(void)pthread_mutex_lock(&server->lock);
+	while ((node = list_take_first(&pipe->waits))) {
+		(void)atomic_fetch_sub(&pipe->waiting, 1);
+		list_add_last(&dropped, node);
+	}
+	(void)pthread_mutex_unlock(&server->lock);
+	while ((node = list_take_first(&dropped)))
+		reply_drop(container_of(node, struct work, list));
+}
+
 /* The one of the pipe's replies that has waited longest goes, if there is room for it. */
 static bool
 reply_next(struct rpc_server *server, struct pipe_entry *pipe)
@@ -291,6 +325,10 @@ reply_next(struct rpc_server *server, struct pipe_entry *pipe)
 
 	if (atomic_load(&pipe->waiting) == 0 || atomic_load(&server->is_closed))
 		return false;
+	if (pipe_is_over(pipe)) {
+		replies_drop(server, pipe);
+		return false;
+	}
 	(void)pthread_mutex_lock(&server->lock);
 	struct list *node =
 	    atomic_load(&pipe->sending) < PIPE_SENDING_BYTES ? list_take_first(&pipe->waits) : NULL;
@@ -305,7 +343,7 @@ reply_next(struct rpc_server *server, struct pipe_entry *pipe)
 	return next != NULL;
 }
 
-/* It is out, or will never be: those go that wait for its room. */
+/* Those go that wait for its room. */
 static void
 reply_make_room(const struct work *work)
 {
@@ -319,7 +357,9 @@ work_send(struct work *work)
 {
 	int64_t before;
 
-	if (!reply_waits(work, &before))
+	if (pipe_is_over(work->pipe))
+		reply_drop(work);
+	else if (!reply_waits(work, &before))
 		reply_send(work, before);
 }
 
@@ -377,16 +417,12 @@ work_sent(void *arg)
 		if (message)
 			nng_msg_free(message);
 	}
-	if (error == 0)
+	if (error == 0) {
 		atomic_store(&work->pipe->taken, (int64_t)work->bytes);
-	(void)atomic_fetch_sub(&work->pipe->replies, 1);
+		stall_put_off(work->server, work->pipe);
+	}
 	reply_make_room(work);
-	if (work->is_counted)
-		(void)atomic_fetch_sub(&work->server->sends_here, 1);
-	work->is_counted = false;
-	/* A client that does not take its replies would keep contexts for ever. */
-	if (error == NNG_ETIMEDOUT && !atomic_exchange(&work->pipe->is_closing, true))
-		pipe_close(work->pipe, "it does not take its replies");
+	reply_ended(work);
 	work_again(work);
 }
 
