@@ -498,7 +498,7 @@ call_prepare(struct client *client, const struct call_plan *plan, struct call **
 	call->is_fresh = true;
 	call->is_safe = plan->is_safe ||
 			retry_is_safe(plan->method, options->idempotency_key.bytes > 0, payload);
-	call->may_gather = client->sweep && !plan->pinned && plan->method->inline_read &&
+	call->may_gather = client->gathers && !plan->pinned && plan->method->inline_read &&
 			   retry_is_safe(plan->method, false, payload) &&
 			   nng_msg_len(request) <= GATHER_CALL_BYTES_MAX;
 	call->has_missed = false;

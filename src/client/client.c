@@ -150,14 +150,13 @@ servers_open(struct client *client, const struct client_settings *settings)
 	    settings->reply_bytes_max == 0 || settings->reply_bytes_max >= MESSAGE_BYTES_MAX;
 	struct slice rest = slice_text(settings->url), url;
 
-	if (settings->gathers && has_room)
-		TRY(gatherings_watch(client));
+	client->gathers = settings->gathers && has_room;
 	while (slice_take_word(&rest, &url))
 		TRY(server_open(client, settings, url));
 	if (client->servers_count == 0)
 		return REFUSE_FOR(
 		    ST_INVALID_ARGUMENT, "BAD_URL", "a client needs the URL of a server");
-	return client->servers_count > 1 ? servers_watch(client) : STATUS_OK;
+	return client->gathers || client->servers_count > 1 ? pulse_start(client) : STATUS_OK;
 }
 
 status
@@ -176,6 +175,7 @@ client_new(const struct client_settings *settings, struct client **out)
 	retry_budget_init(&client->budget);
 	(void)pthread_mutex_init(&client->lock, NULL);
 	wait_cond_init(&client->idle);
+	wait_cond_init(&client->pulse.changed);
 	list_init(&client->calls_free);
 	list_init(&client->calls_all);
 	list_init(&client->calls_waiting);
@@ -196,17 +196,11 @@ client_free(struct client **freed)
 	if (!client)
 		return;
 	atomic_store(&client->is_closing, true);
-	if (client->watch)
-		nng_aio_stop(client->watch);
-	if (client->sweep)
-		nng_aio_stop(client->sweep);
+	pulse_stop(client);
 	calls_end(client);
 	for (unsigned i = 0; i < client->servers_count; i++)
 		server_close(&client->servers[i]);
-	if (client->watch)
-		nng_aio_free(client->watch);
-	if (client->sweep)
-		nng_aio_free(client->sweep);
+	(void)pthread_cond_destroy(&client->pulse.changed);
 	(void)pthread_cond_destroy(&client->idle);
 	(void)pthread_mutex_destroy(&client->lock);
 	free(client);

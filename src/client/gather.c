@@ -15,7 +15,6 @@
 #define CONVOY_CALLS_LEAST 32
 /* Whoever waits for a message that has been out for so long goes alone. */
 #define PATIENCE_US (50 * US_PER_MS)
-#define SWEEP_MS 25
 /* When most of so many calls were not in memory, each goes alone for a while: one message less. */
 #define MISSES_LOOK_AT 64
 #define MISSES_REST_US (1 * US_PER_S)
@@ -80,17 +79,6 @@ convoy_take(struct convoy *convoy, int64_t now_us, struct list *over)
 	return true;
 }
 
-/* Only where calls have company: one by itself is looked after by its message's own timeout. The
- * lock is held. */
-static void
-sweep_begin(struct client *client)
-{
-	if (client->is_sweeping)
-		return;
-	client->is_sweeping = true;
-	nng_sleep_aio(SWEEP_MS, client->sweep);
-}
-
 /* One that may go now; NULL: what waits has to wait on. The lock is held. */
 static struct convoy *
 convoy_next(struct gathering *g)
@@ -134,7 +122,9 @@ gather_join(struct call *call, int64_t now_us, struct convoy **out)
 	g->waiting_count++;
 	struct convoy *convoy = convoy_next(g);
 	if (!convoy || g->waiting_count > 1)
-		sweep_begin(server->client);
+		/* Only where calls have company: one by itself is looked after by its message's own
+		 * timeout. */
+		pulse_sweep(server->client);
 	if (!convoy)
 		return GATHER_WAITS;
 	/* This one has time. */
@@ -520,10 +510,9 @@ gather_sweep(struct gathering *g, int64_t now_us, struct list *alone, struct lis
 	return is_needed;
 }
 
-static void
-sweep_step(void *arg)
+void
+gatherings_sweep(struct client *client)
 {
-	struct client *client = arg;
 	struct list alone, over, *node;
 	bool is_needed = false;
 
@@ -533,9 +522,7 @@ sweep_step(void *arg)
 	const int64_t now_us = clock_boot_us(client->clock);
 	for (unsigned i = 0; i < client->servers_count; i++)
 		is_needed |= gather_sweep(&client->servers[i].gathering, now_us, &alone, &over);
-	client->is_sweeping = is_needed && !atomic_load(&client->is_closing);
-	if (client->is_sweeping)
-		nng_sleep_aio(SWEEP_MS, client->sweep);
+	client->pulse.is_sweeping = is_needed;
 	(void)pthread_mutex_unlock(&client->lock);
 	calls_attempt(&alone);
 	while ((node = list_take_first(&over))) {
@@ -543,14 +530,6 @@ sweep_step(void *arg)
 
 		call_conclude(container_of(node, struct call, list), &late, false);
 	}
-}
-
-status
-gatherings_watch(struct client *client)
-{
-	if (nng_aio_alloc(&client->sweep, sweep_step, client) != 0)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
-	return STATUS_OK;
 }
 
 static status

@@ -106,14 +106,25 @@ struct call {
 /* A connected server takes a message at once; one that does not may have just been lost. */
 #define SEND_US_MAX (250 * US_PER_MS)
 
+/* A thread for what is looked at by the clock; nng's own sleep keeps a core busy for the
+ * millisecond in which it ends, and a lock that calls want. The client's lock is held for all of
+ * it. */
+struct pulse {
+	pthread_t thread;
+	pthread_cond_t changed;
+	bool is_running, is_stopping;
+	bool is_sweeping; /* some of what was gathered is out, or waits */
+	int64_t sweep_at_us, watch_at_us;
+};
+
 struct client {
 	const struct clock *clock;
 	const struct rand_source *rand;
 	uint32_t calls_max;
 	unsigned attempts_max;
 	unsigned servers_count;
-	nng_aio *watch; /* NULL with one server */
-	nng_aio *sweep; /* NULL: nothing is gathered */
+	bool gathers;
+	struct pulse pulse;
 	atomic_uint connections;
 	atomic_uint calls_counted; /* against calls_max; raised under the lock */
 	atomic_bool is_closing;
@@ -126,7 +137,6 @@ struct client {
 	struct list calls_free;
 	struct list calls_all;
 	struct list calls_waiting; /* for a connection */
-	bool is_sweeping;
 	struct retry_budget budget;
 	struct server_health health[CLIENT_SERVERS_MAX];
 	struct server servers[CLIENT_SERVERS_MAX];
@@ -169,12 +179,19 @@ void calls_wake(struct client *client);
 /* Cuts off all, and waits until they are through. */
 void calls_end(struct client *client);
 
+/* pulse.c. Errors: RESOURCE_EXHAUSTED. */
+MUST_USE status pulse_start(struct client *client);
+/* Waits until it is through. */
+void pulse_stop(struct client *client);
+/* Something is gathered: gatherings_sweep() follows. The lock is held. */
+void pulse_sweep(struct client *client);
+
 /* gather.c. Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status gathering_open(struct server *server);
 /* Nothing of it is out or waits. */
 void gathering_close(struct server *server);
-/* Errors: RESOURCE_EXHAUSTED. */
-MUST_USE status gatherings_watch(struct client *client);
+/* End what is over. */
+void gatherings_sweep(struct client *client);
 /* What a call does that has chosen its server. The lock is held. */
 enum gather_step {
 	GATHER_NOT,      /* it goes alone */
@@ -200,8 +217,8 @@ void server_hear(struct server *server, nng_pipe pipe, nng_pipe_ev event);
 void server_close(struct server *server);
 /* Errors: RESOURCE_EXHAUSTED. */
 MUST_USE status line_open(struct server *server, struct line **out);
-/* Begin to look after servers that stand still. Errors: RESOURCE_EXHAUSTED. */
-MUST_USE status servers_watch(struct client *client);
+/* Ask those that stand still. */
+void servers_watch(struct client *client);
 
 /* Fill in what a message from the server says; takes the message. The reply is unpacked when
  * descriptor is given. */

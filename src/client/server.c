@@ -13,7 +13,6 @@
 #define RECONNECT_MIN_MS 50
 #define RECONNECT_MAX_MS 2000
 #define ENVELOPE_ROOM_BYTES 65536
-#define WATCH_MS 250
 /* A server that has calls and says nothing for so long is asked whether it is alive. */
 #define SILENCE_US (1 * US_PER_S)
 #define ASK_MS 1000
@@ -123,7 +122,7 @@ server_open(struct client *client, const struct client_settings *settings, struc
 	(void)nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, pipe_changed, server);
 	TRY(socket_set(server->socket, settings));
 	/* A context takes the socket's options as they are by then. */
-	if (client->sweep)
+	if (client->gathers)
 		TRY(gathering_open(server));
 	return socket_dial(server, settings);
 }
@@ -221,14 +220,11 @@ server_ask(struct server *server)
 }
 
 /* A machine that stands still or is cut off keeps its connections: ask it. */
-static void
-watch_step(void *arg)
+void
+servers_watch(struct client *client)
 {
-	struct client *client = arg;
 	uint32_t silent = 0;
 
-	if (atomic_load(&client->is_closing))
-		return;
 	(void)pthread_mutex_lock(&client->lock);
 	const int64_t since_us = clock_boot_us(client->clock) - SILENCE_US;
 	for (unsigned i = 0; i < client->servers_count; i++) {
@@ -242,14 +238,4 @@ watch_step(void *arg)
 	for (unsigned i = 0; silent >> i; i++)
 		if (silent >> i & 1)
 			server_ask(&client->servers[i]);
-	nng_sleep_aio(WATCH_MS, client->watch);
-}
-
-status
-servers_watch(struct client *client)
-{
-	if (nng_aio_alloc(&client->watch, watch_step, client) != 0)
-		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
-	nng_sleep_aio(WATCH_MS, client->watch);
-	return STATUS_OK;
 }
