@@ -12,6 +12,7 @@ import pytest
 
 import usher
 from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
+from usher_testing.disabling import DISABLING, RECIPE, disable, enable
 
 DOC = (SOURCE / "docs/operations.md").read_text()
 WATCHERS = [
@@ -41,23 +42,16 @@ def test_every_figure_is_explained_and_every_one_explained_is_there(figures: set
     assert explained == figures
 
 
-_, _, SECTION = DOC.partition("\n## Take somebody's access away\n")
-SECTION = SECTION.partition("\n## ")[0]
-RECIPE = "".join(re.findall(r"^    .*\n", SECTION, re.MULTILINE))
-DISABLING = re.findall(
-    r"^\| (\w+) \| `(usher\.\w+ SET [^`]*)` \| `(\d+, [^`]*)` \|", SECTION, re.MULTILINE
-)
-
-
-@pytest.mark.parametrize(("what", "update", "values"), DISABLING, ids=[row[0] for row in DISABLING])
-def test_what_is_disabled_by_hand_is_refused_and_given_back(
-    what: str, update: str, values: str, system: System, node: Node
-):
+@pytest.mark.parametrize("what", [row.what for row in DISABLING])
+def test_what_is_disabled_by_hand_is_refused_and_given_back(what: str, system: System, node: Node):
     """By a node that has it all in memory."""
     org = system.organisation(f"disabled-{what}")
     client = node.client()
     keyed, owner = org.keyed(client), org.owner(client)
-    account_id = org.tokens(client).account_id
+    ids = {
+        "user": org.user_id, "account": org.tokens(client).account_id, "chatbot": org.chatbot_id,
+        "org": org.org_id,
+    }  # fmt: skip
 
     def outcome(call: Callable[[], Any]) -> str:
         try:
@@ -73,20 +67,11 @@ def test_what_is_disabled_by_hand_is_refused_and_given_back(
             outcome(lambda: owner.context.resolve(chatbot_id=org.chatbot_id)),
         )
 
-    def run(update: str) -> None:
-        text = RECIPE.replace(DISABLING[0][1], update).replace(DISABLING[0][2], values)
-        names = {
-            "USER": org.user_id, "ACCOUNT": account_id, "CHATBOT": org.chatbot_id, "ORG": org.org_id,
-        }  # fmt: skip
-        for name, id in names.items():
-            text = text.replace(f"'{name}'", f"'{id}'")
-        system.database.sql(text)
-
     wait_until(
         lambda: keyed.context.resolve(user_id=org.user_id).from_memory, "it is in memory", 10
     )
     assert outcomes() == ("OK", "OK", "OK")
-    run(update)
+    disable(system.database, what, **ids)
     refused = {
         "user": ("USER_DISABLED", "CREDENTIAL_INVALID", "CREDENTIAL_INVALID"),
         "account": ("OK", "CREDENTIAL_INVALID", "CREDENTIAL_INVALID"),
@@ -94,14 +79,13 @@ def test_what_is_disabled_by_hand_is_refused_and_given_back(
         "organisation": ("CREDENTIAL_INVALID", "CREDENTIAL_INVALID", "CREDENTIAL_INVALID"),
     }[what]
     wait_until(lambda: outcomes() == refused, "it is refused", 10)
-    back = update.replace("status = 2", "status = 1")
-    run(back.replace("disabled_at = now()", "disabled_at = NULL"))
+    enable(system.database, what, **ids)
     wait_until(lambda: outcomes() == ("OK", "OK", "OK"), "it is given back", 10)
 
 
 def test_four_things_can_be_disabled_by_hand():
-    assert [row[0] for row in DISABLING] == ["user", "account", "chatbot", "organisation"]
-    assert DISABLING[0][1] in RECIPE and DISABLING[0][2] in RECIPE
+    assert [row.what for row in DISABLING] == ["user", "account", "chatbot", "organisation"]
+    assert DISABLING[0].update in RECIPE and DISABLING[0].values in RECIPE
 
 
 def test_each_cache_says_how_much_of_the_setting_is_its_own(system: System):
