@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from google.protobuf import descriptor_pb2, timestamp_pb2
@@ -14,6 +14,7 @@ import usher
 from usher import METHODS, Code, Method
 from usher.v1 import envelope_pb2
 from usher_testing import SOURCE, Bridge, Organisation, System, unverified_token, wait_until
+from usher_testing.disabling import disable
 from usher_testing.samples import sample
 from usher_testing.tokens import SigningKey
 
@@ -25,6 +26,11 @@ ALL_SCOPES = {
     if access.key and access.key not in SYSTEM_SCOPES
 }
 MEMBER = {"chatbots.read", "org.read"}
+ADMIN = MEMBER | {
+    "chatbots.write", "context.read", "conversations.read", "conversations.write", "keys.read",
+    "keys.write", "members.read", "profiles.read", "profiles.write", "tokens.introspect",
+    "users.read", "users.write",
+}  # fmt: skip
 REFUSED = {Code.UNAUTHENTICATED, Code.PERMISSION_DENIED}
 # These answer UNAUTHENTICATED about what is in the request, not about who calls.
 ABOUT_THE_REQUEST = {"Login", "VerifyEmail", "Refresh"}
@@ -39,16 +45,44 @@ def is_public(method: Method) -> bool:
     return any(access.public for access in method.rules.access)
 
 
-@pytest.fixture(scope="module")
-def member(client: usher.Client, org_a: Organisation) -> Organisation:
-    """Somebody with the role member."""
-    email, password = "member@example.com", "a member's password"
+def sign_up(client: usher.Client, org: Organisation, name: str) -> Organisation:
+    """Somebody with the role member, in the organisation that takes sign-ups in."""
+    email, password = f"{name}@example.com", f"the password of {name}"
     signup = client.auth.sign_up(email=email, password=password)
     tokens = client.auth.verify_email(signup_id=signup.signup_id, code=signup.debug_code)
     return Organisation(
-        orgId=org_a.org_id, email=email, password=password, chatbotId=org_a.chatbot_id,
+        orgId=org.org_id, email=email, password=password, chatbotId=org.chatbot_id,
         userId=tokens.user_id,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def member(client: usher.Client, org_a: Organisation) -> Organisation:
+    return sign_up(client, org_a, "member")
+
+
+@pytest.fixture(scope="module")
+def admin(client: usher.Client, org_a: Organisation, system: System) -> Organisation:
+    """No method gives roles yet."""
+    made = sign_up(client, org_a, "admin")
+    system.database.sql(
+        f"UPDATE usher.user_roles SET role = 'admin' WHERE user_id = '{made.user_id}'"
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def homeless(client: usher.Client, org_a: Organisation, system: System) -> Organisation:
+    """Somebody whose account belongs to no organisation any more."""
+    made = sign_up(client, org_a, "homeless")
+    system.database.sql(f"DELETE FROM usher.users WHERE id = '{made.user_id}'")
+    return made
+
+
+def homeless_token(client: usher.Client, homeless: Organisation) -> str:
+    tokens = homeless.login(client)
+    assert (tokens.org_id, tokens.user_id) == ("", "")
+    return tokens.access_token
 
 
 def ids_of(org: Organisation) -> dict[str, Any]:
@@ -125,56 +159,164 @@ GARBAGE = {
     "half a token": b"eyJhbGciOiJFUzI1NiJ9.",
     "a key of nobody": b"ush_live_0000000000000000000000_0000000000000000000000000000000000000",
     "long": b"x" * 4096,
-    "too long": b"x" * 5000,
 }
 
 
-@each_method(lambda m: not is_public(m))
+def check_no_good(
+    method: Method, client: usher.Client, org: Organisation, credential: str | bytes, why: str
+) -> None:
+    response = answer(client, method, org, credential)
+    if is_public(method):
+        # It does not keep anybody from logging in: the answer is what it is without one.
+        without = answer(client, method, org, "")
+        check_admitted(method, response)
+        assert (response.code, reason(response)) == (without.code, reason(without))
+    else:
+        assert response.code == Code.UNAUTHENTICATED, (credential[:40], response.message)
+        assert reason(response) == why, credential[:40]
+        assert not response.payload
+
+
+@each_method()
 def test_garbage_is_no_credential(method: Method, client: usher.Client, org_a: Organisation):
-    for name, credential in GARBAGE.items():
-        response = answer(client, method, org_a, credential)
-        assert response.code in (Code.UNAUTHENTICATED, Code.INVALID_ARGUMENT), name
-        if name != "too long":
-            assert response.code == Code.UNAUTHENTICATED, name
-        assert reason(response), name
+    for credential in GARBAGE.values():
+        check_no_good(method, client, org_a, credential, "CREDENTIAL_INVALID")
 
 
-@pytest.fixture(scope="module")
-def expired(client: usher.Client, org_a: Organisation, system: System) -> dict[str, str]:
-    """A token that was good an hour ago, and a key that was good until just now."""
-    _, claims, _ = unverified_token(org_a.login(client).access_token)
-    signing = SigningKey.of(system)
-    good = signing.token(claims)
-    assert client.using(credential=good).user.get_me().user_id == org_a.user_id
+@each_method()
+def test_more_than_a_credential_can_be_is_no_envelope(
+    method: Method, client: usher.Client, org_a: Organisation
+):
+    response = answer(client, method, org_a, b"x" * 5000)
+    assert response.code == Code.INVALID_ARGUMENT
+    assert reason(response) == "MALFORMED_ENVELOPE"
+
+
+class Scene(NamedTuple):
+    """Where credentials go bad."""
+
+    client: usher.Client
+    system: System
+    org: Organisation
+
+    def knows(self, credential: str) -> bool:
+        """Is it let in, as whoever it is?"""
+        get_me = METHODS["usher.v1.UserService/GetMe"]
+        return answer(self.client, get_me, self.org, credential).code != Code.UNAUTHENTICATED
+
+    def spoil(self, credential: str, how: Callable[[], Any]) -> str:
+        """It is good, and in memory, until that happens and the server hears of it."""
+        assert self.knows(credential)
+        how()
+        wait_until(lambda: not self.knows(credential), "it is refused, in memory too", 5)
+        return credential
+
+    def key(self, org: Organisation, **fields: Any) -> Any:
+        """CreateApiKeyReply of a key that may do whatever one of an organisation's may."""
+        return org.new_key(self.client, *sorted(ALL_SCOPES), default_user_id=org.user_id, **fields)
+
+
+def expired_token(scene: Scene) -> str:
+    """It was good an hour ago."""
+    _, claims, _ = unverified_token(scene.org.login(scene.client).access_token)
+    signing = SigningKey.of(scene.system)
+    assert scene.knows(signing.token(claims))
     for name in ("iat", "nbf", "exp"):
         claims[name] -= 3600
+    return signing.token(claims)
+
+
+def expired_key(scene: Scene) -> str:
+    """It was good until just now."""
     soon = timestamp_pb2.Timestamp()
     soon.FromMilliseconds(int((time.time() + 1) * 1000))
-    key = org_a.new_key(
-        client, *sorted(ALL_SCOPES), default_user_id=org_a.user_id, expires_at=soon
-    ).api_key
-    keyed = client.using(credential=key)
-
-    def is_refused() -> bool:
-        try:
-            keyed.context.resolve(message="x")
-        except usher.Unauthenticated:
-            return True
-        return False
-
-    assert not is_refused()
-    wait_until(is_refused, "the key expires, in memory too", 5)
-    return {"token": signing.token(claims), "key": key}
+    return scene.spoil(scene.key(scene.org, expires_at=soon).api_key, lambda: None)
 
 
-@each_method(lambda m: not is_public(m))
-def test_what_expired_is_refused(
-    method: Method, client: usher.Client, org_a: Organisation, expired: dict[str, str]
+def revoked_key(scene: Scene) -> str:
+    made = scene.key(scene.org)
+    context = scene.org.owner(scene.client).context
+    return scene.spoil(
+        made.api_key,
+        lambda: context.revoke_api_key(chatbot_id=made.key.chatbot_id, key_id=made.key.key_id),
+    )
+
+
+def token_of_an_ended_session(scene: Scene) -> str:
+    token = scene.org.login(scene.client).access_token
+    return scene.spoil(token, scene.client.using(credential=token).auth.logout)
+
+
+def token_of_a_disabled(what: str) -> Callable[[Scene], str]:
+    """Of a person or, with its owner, an organisation of their own."""
+
+    def make(scene: Scene) -> str:
+        if what == "organisation":
+            of = scene.system.organisation()
+        else:
+            of = sign_up(scene.client, scene.org, f"disabled-{what}")
+        tokens = of.login(scene.client)
+        ids = {"user": of.user_id, "account": tokens.account_id, "org": of.org_id}
+        return scene.spoil(
+            tokens.access_token, lambda: disable(scene.system.database, what, **ids)
+        )
+
+    return make
+
+
+def key_of_a_disabled(what: str) -> Callable[[Scene], str]:
+    def make(scene: Scene) -> str:
+        of = scene.system.organisation()
+        ids = {"chatbot": of.chatbot_id, "org": of.org_id}
+        return scene.spoil(
+            scene.key(of).api_key, lambda: disable(scene.system.database, what, **ids)
+        )
+
+    return make
+
+
+def refresh_token(scene: Scene) -> str:
+    """It is good for Refresh alone, and there as a field."""
+    return scene.org.login(scene.client).refresh_token
+
+
+class NoGood(NamedTuple):
+    """A credential of which nothing is left, or that never was one."""
+
+    name: str
+    make: Callable[[Scene], str]
+    why: str = "CREDENTIAL_INVALID"
+
+
+NO_GOOD = [
+    NoGood("expired token", expired_token, "CREDENTIAL_EXPIRED"),
+    NoGood("expired key", expired_key),
+    NoGood("revoked key", revoked_key),
+    NoGood("token of an ended session", token_of_an_ended_session),
+    NoGood("token of a disabled user", token_of_a_disabled("user")),
+    NoGood("token of a disabled account", token_of_a_disabled("account")),
+    NoGood("token of a disabled organisation", token_of_a_disabled("organisation")),
+    NoGood("key of a disabled organisation", key_of_a_disabled("organisation")),
+    NoGood("key of a disabled chatbot", key_of_a_disabled("chatbot")),
+    NoGood("refresh token", refresh_token),
+]
+
+
+@pytest.fixture(scope="module", params=NO_GOOD, ids=lambda row: row.name.replace(" ", "_"))
+def no_good(
+    request: pytest.FixtureRequest, client: usher.Client, system: System, org_a: Organisation
+) -> tuple[str, str]:
+    """The credential, and why it is refused."""
+    row: NoGood = request.param
+    return row.make(Scene(client, system, org_a)), row.why
+
+
+@each_method()
+def test_what_is_no_good_leads_nowhere_and_keeps_nobody_out(
+    method: Method, client: usher.Client, org_a: Organisation, no_good: tuple[str, str]
 ):
-    for name, credential in expired.items():
-        response = answer(client, method, org_a, credential)
-        assert response.code == Code.UNAUTHENTICATED, name
-        assert reason(response) == {"token": "CREDENTIAL_EXPIRED", "key": "CREDENTIAL_INVALID"}[name]
+    credential, why = no_good
+    check_no_good(method, client, org_a, credential, why)
 
 
 @each_method()
@@ -232,27 +374,58 @@ def test_the_scopes_of_the_system_are_all_led_somewhere():
     assert SYSTEM_SCOPES <= {a.key for method in METHODS.values() for a in method.rules.access}
 
 
-@each_method()
-def test_a_member_gets_where_the_role_leads(
-    method: Method, client: usher.Client, org_a: Organisation, member: Organisation
-):
-    token = member.login(client).access_token
+def check_role(
+    method: Method,
+    client: usher.Client,
+    org: Organisation,
+    person: Organisation,
+    permissions: set[str],
+) -> None:
+    """org: where the person has a role with these permissions."""
+    token = person.login(client).access_token
     rules = method.rules.access
     admitted = any(
-        rule.public or rule.account or rule.org in MEMBER or rule.WhichOneof("rule") == "self"
+        rule.public or rule.account or rule.org in permissions or rule.WhichOneof("rule") == "self"
         for rule in rules
     )
-    own = answer(client, method, member, token)
+    own = answer(client, method, person, token)
     if admitted:
         check_admitted(method, own)
     else:
         assert own.code == Code.PERMISSION_DENIED, own.message
     # Of another user the rule "self" says nothing.
-    if not any(rule.public or rule.account or rule.org in MEMBER for rule in rules) and any(
+    if not any(rule.public or rule.account or rule.org in permissions for rule in rules) and any(
         getattr(rule, "self") for rule in rules
     ):
-        token = member.login(client).access_token
-        assert answer(client, method, org_a, token).code == Code.PERMISSION_DENIED
+        token = person.login(client).access_token
+        assert answer(client, method, org, token).code == Code.PERMISSION_DENIED
+
+
+@each_method()
+def test_a_member_gets_where_the_role_leads(
+    method: Method, client: usher.Client, org_a: Organisation, member: Organisation
+):
+    check_role(method, client, org_a, member, MEMBER)
+
+
+@each_method()
+def test_an_admin_gets_where_the_role_leads(
+    method: Method, client: usher.Client, org_a: Organisation, admin: Organisation
+):
+    check_role(method, client, org_a, admin, ADMIN)
+
+
+@each_method()
+def test_without_an_organisation_an_account_gets_where_it_needs_none(
+    method: Method, client: usher.Client, org_a: Organisation, homeless: Organisation
+):
+    response = answer(client, method, org_a, homeless_token(client, homeless))
+    if any(rule.public or rule.account for rule in method.rules.access):
+        check_admitted(method, response)
+    else:
+        assert response.code == Code.PERMISSION_DENIED, response.message
+        assert reason(response) == "PERMISSION_MISSING"
+        assert not response.payload
 
 
 @each_method()
@@ -270,10 +443,14 @@ def test_the_owner_gets_everywhere_in_the_organisation(
 
 @each_method(lambda m: not is_public(m))
 def test_naming_an_organisation_is_for_operators_alone(
-    method: Method, client: usher.Client, org_a: Organisation, org_b: Organisation
+    method: Method,
+    client: usher.Client,
+    org_a: Organisation,
+    org_b: Organisation,
+    homeless: Organisation,
 ):
     token = org_a.tokens(client).access_token
-    for credential in (token, org_a.api_key):
+    for credential in (token, org_a.api_key, homeless_token(client, homeless)):
         response = answer(client, method, org_b, credential, org=org_b.org_id)
         assert response.code == Code.PERMISSION_DENIED
         assert reason(response) == "ORG_NOT_ALLOWED"
