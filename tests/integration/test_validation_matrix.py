@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 import usher
 from usher import METHODS, Code, Method
-from usher.v1 import envelope_pb2, options_pb2
+from usher.v1 import common_pb2, envelope_pb2, options_pb2
 from usher_testing import SLOWER, Organisation, System, wait_until
 from usher_testing.locks import TableLock
 from usher_testing.samples import sample
@@ -276,6 +276,8 @@ FROM_MEMORY = {
     "OpsService/GetDescriptors",
     "OpsService/ListJobs",
 }
+# A job that finds nothing due, and an operation that has ended.
+LEAVE_THINGS_AS_THEY_ARE = {"OpsService/RunJob", "OpsService/CancelOperation"}
 RULES_OF_ORGANISATIONS = {"public", "account", "self", "org"}
 
 
@@ -298,11 +300,13 @@ def operation_id(client: usher.Client, operator: Organisation) -> str:
 def true_ids(
     method: Method, client: usher.Client, org: Organisation, ids: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the method can be done with: only then its deadline is what ends it."""
+    """What the method can be done with, and changes something: only then its deadline is what ends
+    it, and what it began would be seen."""
+    new = secrets.token_hex(6)
     match method.name.removeprefix("usher.v1."):
         case "AuthService/VerifyEmail":
             signup = client.auth.sign_up(
-                email=f"{secrets.token_hex(6)}@example.com", password=secrets.token_urlsafe(12)
+                email=f"{new}@example.com", password=secrets.token_urlsafe(12)
             )
             return {"signup_id": signup.signup_id, "code": signup.debug_code}
         case "AuthService/Login":
@@ -317,6 +321,21 @@ def true_ids(
         case "ContextService/RevokeApiKey":
             key = org.new_key(client, "context.read", default_user_id=org.user_id).key
             return {**ids, "key_id": key.key_id}
+        case "UserService/UpdateMe":
+            return {"display_name": new}
+        case "UserService/UpsertUser":
+            return {"external_id": new}
+        case "ContextService/PutProfile":
+            return {**ids, "profile": common_pb2.Profile(company=new)}
+        case "ContextService/AppendTurns" | "ContextService/Resolve":
+            return {**ids, "conversation": new, "message": "Hello"}
+        case "ContextService/ListTurns":
+            org.keyed(client).context.append_turns(
+                user_id=org.user_id,
+                conversation=new,
+                turns=[{"role": "TURN_ROLE_USER", "text": "Hello"}],
+            )
+            return {**ids, "conversation": new}
     return ids
 
 
@@ -366,6 +385,9 @@ def test_a_deadline_that_passes_ends_the_call_and_what_it_began(
     request.timeout_ms = 0
     response = client.send(request)
     assert response.code == Code.OK, (response.code, response.message)
+    # And what it does would have been seen.
+    is_write = method.rules.effect != options_pb2.EFFECT_READ or bool(method.rules.write_with)
+    assert is_seen(before, writes(system)) == (is_write and name not in LEAVE_THINGS_AS_THEY_ARE)
 
 
 def request_of_nothing(credential: bytes) -> envelope_pb2.Request:
@@ -375,15 +397,34 @@ def request_of_nothing(credential: bytes) -> envelope_pb2.Request:
     )
 
 
-def writes(system: System) -> str:
+COUNTED = [
+    "count(*) FROM usher.orgs",
+    "count(*) FROM usher.users",
+    "sum(version) FROM usher.users",
+    "count(*) FROM usher.accounts",
+    "count(*) FROM usher.sessions",
+    "count(*) FROM usher.sessions WHERE revoked_at IS NOT NULL",
+    "count(*) FROM usher.refresh_tokens",
+    "count(*) FROM usher.signups",
+    "count(*) FROM usher.chatbots",
+    "count(*) FROM usher.api_keys",
+    "count(*) FROM usher.api_keys WHERE revoked_at IS NOT NULL",
+    "count(*) FROM usher.profiles",
+    "sum(version) FROM usher.profiles",
+    "count(*) FROM usher.conversations",
+    "count(*) FROM usher.turns",
+    "count(*) FROM usher.operations",
+    "count(*) FROM usher.operations WHERE cancel_requested_at IS NOT NULL",
+    "count(*) FROM usher.idempotency",
+]
+
+
+def writes(system: System) -> dict[str, str]:
     """What a method could have written."""
-    return system.database.sql(
-        "SELECT (SELECT count(*) FROM usher.orgs), (SELECT count(*) FROM usher.users),"
-        " (SELECT count(*) FROM usher.chatbots), (SELECT count(*) FROM usher.api_keys),"
-        " (SELECT count(*) FROM usher.turns), (SELECT count(*) FROM usher.signups),"
-        " (SELECT count(*) FROM usher.idempotency), (SELECT max(version) FROM usher.users),"
-        " (SELECT count(*) FROM usher.operations), (SELECT max(version) FROM usher.profiles),"
-        " (SELECT count(*) FROM usher.api_keys WHERE revoked_at IS NOT NULL),"
-        " (SELECT count(*) FROM usher.sessions WHERE revoked_at IS NOT NULL),"
-        " (SELECT count(*) FROM usher.operations WHERE cancel_requested_at IS NOT NULL)"
-    )
+    found = system.database.sql(f"SELECT {', '.join(f'(SELECT {what})' for what in COUNTED)}")
+    return dict(zip(COUNTED, found.split("|"), strict=True))
+
+
+def is_seen(before: dict[str, str], after: dict[str, str]) -> bool:
+    """Is there more to see than that a reply was kept?"""
+    return any(before[what] != after[what] for what in COUNTED if "idempotency" not in what)
