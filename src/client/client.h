@@ -132,9 +132,9 @@ struct client_result {
 };
 void client_result_done(struct client_result *result);
 
-/* Called once, from a thread of the transport: it must not block. It may make another call, in the
- * place of the one that is over. The result is the callback's: it calls client_result_done(), or
- * copies the struct and does so later. */
+/* Called once, from a thread of the transport or of the client: it must not block. It may make
+ * another call, in the place of the one that is over. The result is the callback's: it calls
+ * client_result_done(), or copies the struct and does so later. */
 typedef void client_callback(void *arg, struct client_result *result);
 
 /* Call and wait. result is always set; its status says how it went. */

@@ -15,7 +15,9 @@
 #define IS_SANITIZED
 #endif
 
-#if defined(__linux__) && defined(__LP64__) && !defined(IS_SANITIZED)
+/* Elsewhere the system call may take its arguments in another way. */
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__)) && defined(__LP64__) &&    \
+    !defined(IS_SANITIZED)
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define ARGON2_BLOCK_BYTES 1024u /* RFC 9106: it maps whole ones, four at least to a lane */

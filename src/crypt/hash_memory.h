@@ -5,8 +5,8 @@
  * them, and two threads of one process wait for each other meanwhile. So mmap() and munmap() are
  * this module's in every program that hashes: what libsodium maps while memory is lent to its
  * thread is that memory, in huge pages where the machine gives them. All else is passed on as it
- * came. Where that can't be (a sanitizer has its own mmap(), a pointer is no long) nothing is kept,
- * and libsodium does as it would.
+ * came. Where that can't be (a sanitizer has its own mmap(), another processor another way to call
+ * it) nothing is kept, and libsodium does as it would.
  *
  * Lifetime: the caller's storage, zeroed is empty.   Threads: one at a time.
  * What a hash leaves in it is for the next to write over, and is unmapped, never given to others.

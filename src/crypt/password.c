@@ -134,13 +134,11 @@ permit_return(
     struct password_hasher *hasher, struct hash_memory *memory, const struct password_params *used)
 {
 	pthread_mutex_lock(&hasher->lock);
-	const bool is_wanted =
-	    hasher->waiting > hasher->permits && used->memory_kib == hasher->params.memory_kib;
-	pthread_mutex_unlock(&hasher->lock);
-	if (!is_wanted)
+	if (hasher->waiting <= hasher->permits || used->memory_kib != hasher->params.memory_kib) {
+		pthread_mutex_unlock(&hasher->lock);
 		hash_memory_unmap(memory);
-
-	pthread_mutex_lock(&hasher->lock);
+		pthread_mutex_lock(&hasher->lock);
+	}
 	hasher->memories[hasher->permits++] = *memory;
 	pthread_cond_signal(&hasher->returned);
 	pthread_mutex_unlock(&hasher->lock);

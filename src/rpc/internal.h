@@ -153,7 +153,8 @@ struct rpc_server {
 	bool is_watched;     /* overdue_due is with the timers */
 	struct timer_entry overdue_due;
 	struct timer_entry stall_due; /* when the next look at who stalls is */
-	atomic_uint stall_looks;      /* so far */
+	atomic_uint stall_looks;      /* so far, and some */
+	size_t stall_at;              /* how far this one is */
 
 	_Atomic(struct arena *) arenas[ARENA_SLOTS];
 	struct pipe_table pipes;

@@ -154,19 +154,28 @@ pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
 	return heaviest ? take_to_close(table, heaviest) : NULL;
 }
 
-struct pipe_entry *
-pipe_take_stalled(struct pipe_table *table, unsigned look, size_t *at)
+/* With nothing to take, it has time from now on: who sends to it says so only a moment after it
+ * counts as sending. What was said meanwhile stands. */
+static void
+entry_put_off(struct pipe_entry *entry, unsigned until, unsigned to)
 {
-	const size_t count = atomic_load(&table->pipes) > 0 ? table->buckets * BUCKET_ENTRIES : 0;
+	if ((int)(to - until) > 0)
+		(void)atomic_compare_exchange_strong(&entry->stalls_at, &until, to);
+}
 
-	while (*at < count) {
+struct pipe_entry *
+pipe_take_stalled(struct pipe_table *table, unsigned look, unsigned looks, size_t *at)
+{
+	while (*at < table->buckets * BUCKET_ENTRIES) {
 		struct pipe_entry *entry = &table->entries[(*at)++];
-		const unsigned until =
-		    atomic_load_explicit(&entry->stalls_at, memory_order_relaxed);
-		if (atomic_load_explicit(&entry->sending, memory_order_relaxed) == 0 ||
-		    (int)(look - until) < 0)
+		const unsigned until = atomic_load(&entry->stalls_at);
+
+		if (atomic_load(&entry->sending) == 0) {
+			entry_put_off(entry, until, look + looks);
 			continue;
-		struct pipe_entry *taken = take_to_close(table, entry);
+		}
+		struct pipe_entry *taken =
+		    (int)(look - until) >= 0 ? take_to_close(table, entry) : NULL;
 		if (taken)
 			return taken;
 	}

@@ -57,8 +57,10 @@ void pipe_give(struct pipe_entry *entry);
  * what it has yet. It looks at all of them: for need alone. */
 enum pipe_burden { PIPE_REPLIES, PIPE_BYTES };
 struct pipe_entry *pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden);
-/* From *at on, the next one with replies of which it has taken none until that look, as above. */
-struct pipe_entry *pipe_take_stalled(struct pipe_table *table, unsigned look, size_t *at);
+/* From *at on, the next one with replies of which it has taken none until that look, as above.
+ * Those without any have so many looks from now. */
+struct pipe_entry *
+pipe_take_stalled(struct pipe_table *table, unsigned look, unsigned looks, size_t *at);
 /* Calls under way, the caller's among them. */
 static inline unsigned
 pipe_calls(const struct pipe_entry *entry)
