@@ -26,7 +26,7 @@ import pytest
 
 import usher
 from usher import retry, servers
-from usher.v1 import context_pb2, envelope_pb2
+from usher.v1 import auth_pb2, context_pb2, envelope_pb2
 from usher_testing import SOURCE, Node, Organisation, System, wait_until
 from usher_testing.process import free_port, run
 from usher_testing.scripted import ScriptedServer, in_turn, refusal
@@ -107,6 +107,35 @@ def test_errors_say_what_programs_need(both: usher.Client):
         both.context.put_profile(profile={"company": "x" * 201})
     assert [v.field for v in invalid.value.violations] == ["profile.company"]
     assert isinstance(invalid.value, usher.Error)
+
+
+def _run(outcome: Any) -> Any:
+    """What a call gave, whether it was awaited or not."""
+    if not inspect.isawaitable(outcome):
+        return outcome
+
+    async def wait() -> Any:
+        return await outcome
+
+    return asyncio.run(wait())
+
+
+@pytest.mark.parametrize("calls_of", [lambda c: c, lambda c: c.aio], ids=["blocking", "asyncio"])
+def test_a_request_message_does_for_its_fields(calls_of: Any):
+    request = auth_pb2.LoginRequest(email="a@example.com", password="secret")
+    with ScriptedServer(in_turn(FINE)) as server, usher.Client(server.url) as client:
+        calls = calls_of(client)
+        _run(calls.auth.login(request))
+        _run(calls.auth.login(email="a@example.com", password="secret"))
+        sent = [auth_pb2.LoginRequest.FromString(r.payload) for r in server.requests]
+        assert sent == [request, request]
+        with pytest.raises(TypeError, match="not both"):
+            _run(calls.auth.login(request, password="secret"))
+        with pytest.raises(TypeError, match="not both"):
+            _run(calls.auth.login(request, org_id=""))
+        with pytest.raises(TypeError, match="takes LoginRequest"):
+            _run(calls.auth.login(auth_pb2.RefreshRequest()))
+        assert len(server.requests) == 2
 
 
 def _ask_until(client: usher.Client, is_over: threading.Event, failures: list[Exception]) -> int:

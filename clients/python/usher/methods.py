@@ -95,11 +95,13 @@ def _fields(message: Descriptor, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(method: Method, request: Message | None, fields: dict[str, Any]) -> Message:
-    """The request message: the one given, or one made of its fields."""
+    """The request message: the one given, or one made of its fields. None is a field that was not
+    given: that is what a generated method passes on for each of those."""
+    given = {name: value for name, value in fields.items() if value is not None}
     if request is not None:
-        if fields:
+        if given:
             raise TypeError("give a request message or its fields, not both")
         if not isinstance(request, method.request):
             raise TypeError(f"{method.name} takes {method.request.DESCRIPTOR.name}")
         return request
-    return method.request(**_fields(method.request.DESCRIPTOR, fields))
+    return method.request(**_fields(method.request.DESCRIPTOR, given))
