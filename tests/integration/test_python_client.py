@@ -138,6 +138,46 @@ def test_a_request_message_does_for_its_fields(calls_of: Any):
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("calls_of", [lambda c: c, lambda c: c.aio], ids=["blocking", "asyncio"])
+def test_items_of_a_batch_see_what_their_session_wrote_since_they_were_made(calls_of: Any):
+    before, after, elsewhere = (b"-epoch-1" + bytes(7) + bytes([n]) for n in (1, 2, 3))
+    written = in_turn(envelope_pb2.Response(revision=before), envelope_pb2.Response(revision=after))
+    batches: list[envelope_pb2.Request] = []
+
+    def answer(request: envelope_pb2.Request) -> envelope_pb2.Response | None:
+        if request.method != "usher.v1.Batch":
+            return written(request)
+        batches.append(request)
+        replies = envelope_pb2.BatchReply(items=[FINE] * len(items_of(request)))
+        return envelope_pb2.Response(payload=replies.SerializeToString())
+
+    def items_of(request: envelope_pb2.Request) -> list[envelope_pb2.Request]:
+        return list(envelope_pb2.BatchRequest.FromString(request.payload).items)
+
+    def read_at() -> list[bytes]:
+        """What each item of the last batch was read at: the item's own, or else the message's."""
+        return [item.at_least or batches[-1].at_least for item in items_of(batches[-1])]
+
+    get_profile = usher.METHODS["usher.v1.ContextService/GetProfile"]
+    with ScriptedServer(answer) as server, usher.Client(server.url) as client:
+        flow = calls_of(client.session())
+        fresh = flow.envelope(get_profile, b"")
+        _run(flow.context.put_profile(profile={"about": "1"}))
+        item = flow.envelope(get_profile, b"")
+        _run(flow.context.put_profile(profile={"about": "2"}))
+        assert (fresh.at_least, item.at_least) == (b"", before)
+        _run(flow.batch([fresh, item]))
+        assert read_at() == [after, after]
+        assert item.at_least == before, "what the caller has is the caller's"
+        # One that has seen more, and one that has seen nothing that there is.
+        newer = envelope_pb2.Request(method_id=get_profile.id, at_least=elsewhere)
+        wrong = envelope_pb2.Request(method_id=get_profile.id, at_least=b"?")
+        _run(flow.batch([item, newer, wrong]))
+        assert read_at() == [elsewhere, elsewhere, b"?"]
+        _run(calls_of(client).batch([item, newer]))
+        assert read_at() == [before, elsewhere]
+
+
 def _ask_until(client: usher.Client, is_over: threading.Event, failures: list[Exception]) -> int:
     count = 0
     while not is_over.is_set():

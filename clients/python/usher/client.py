@@ -109,6 +109,14 @@ def _answers(server: Server) -> bool:
     return True
 
 
+def _leave_revisions_to(session: Session, batch: envelope_pb2.BatchRequest) -> None:
+    """An item has the revision of when it was made, which the server prefers to the message's, and
+    the session may have written since: without one it has the message's, which is the newest."""
+    for item in batch.items:
+        if session.saw(item.at_least):
+            item.ClearField("at_least")
+
+
 @contextmanager
 def _to_send(data: bytes) -> Iterator[pynng.Message]:
     """One to send. nng gives back what it did not take, and pynng thinks that it is gone."""
@@ -274,10 +282,13 @@ class _View:
         items without, the server says that it takes none."""
         keyed = all(item.idempotency_key for item in requests)
         options = self._changed({"idempotency_key": b""}) if keyed else self._options
+        batch = envelope_pb2.BatchRequest(items=requests)
+        if options.session:
+            _leave_revisions_to(options.session, batch)
         return _Call(
             _View(self._channel, options),
             methods.BATCH,
-            envelope_pb2.BatchRequest(items=requests).SerializeToString(),
+            batch.SerializeToString(),
             self._timeout(_TIMEOUT_DEFAULT),
             all(is_repeatable_item(item) for item in requests),
         )
@@ -320,7 +331,8 @@ class Calls(_View, Services):
     def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code and, where it takes
         one, its own idempotency key. An item from envelope() has the credential and the org of the
-        calls that made it, whatever these have: make both with the same."""
+        calls that made it, whatever these have: make both with the same. In a session it reads what
+        was written until the batch is sent."""
         return self._items(self._run(self._batch_call(requests)))
 
     def send(
@@ -371,7 +383,8 @@ class AsyncCalls(_View, AsyncServices):
     async def batch(self, requests: list[envelope_pb2.Request]) -> list[envelope_pb2.Response]:
         """Many calls in one message, answered in order, each with its own code and, where it takes
         one, its own idempotency key. An item from envelope() has the credential and the org of the
-        calls that made it, whatever these have: make both with the same."""
+        calls that made it, whatever these have: make both with the same. In a session it reads what
+        was written until the batch is sent."""
         return self._items(await self._run(self._batch_call(requests)))
 
     async def send(

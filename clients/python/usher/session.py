@@ -23,10 +23,10 @@ class Session:
         with self._lock:
             return self._revision
 
-    def saw(self, revision: bytes) -> None:
-        """Keep a Response.revision if it is newer."""
+    def saw(self, revision: bytes) -> bool:
+        """Keep a Response.revision if it is newer. False: it is no revision."""
         if len(revision) != 16:
-            return
+            return False
         with self._lock:
             known = self._revision
             if known[:8] == revision[:8]:
@@ -38,3 +38,4 @@ class Session:
                 if known:
                     self._epochs_past = [*self._epochs_past, known[:8]][-_EPOCHS_PAST:]
                 self._revision = revision
+        return True
