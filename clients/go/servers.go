@@ -47,6 +47,7 @@ type server struct {
 	restsUntil time.Time
 	hasLost    bool // a call, with this connection, or since this rest began
 	heardAt    time.Time
+	isAsked    bool // how it is
 	isClosed   bool
 }
 
@@ -298,7 +299,33 @@ func (s *server) failure(x *exchange, err error) *Error {
 func (s *server) isSilent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.saysNothing()
+}
+
+// saysNothing is called with the lock held.
+func (s *server) saysNothing() bool {
 	return len(s.exchanges) > 0 && time.Since(s.heardAt) > silenceMax
+}
+
+// beginAsking: is it silent, and asked by nobody yet? Then the caller asks.
+func (s *server) beginAsking() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isAsked || !s.saysNothing() {
+		return false
+	}
+	s.isAsked = true
+	return true
+}
+
+func (s *server) ask(probe func(*server) bool) {
+	// The probe's answer may stand behind large ones: those are answers too.
+	if !probe(s) && s.isSilent() {
+		s.giveUp()
+	}
+	s.mu.Lock()
+	s.isAsked = false
+	s.mu.Unlock()
 }
 
 // giveUp: it is dead, though its connection stands. Cuts off whoever waits for it.
@@ -415,7 +442,8 @@ func notConnected() *Error {
 	return refuse(Unavailable, "NOT_CONNECTED", "no server can be reached; nothing was sent")
 }
 
-// watch: a machine that is stopped or cut off keeps its connections. Ask, and give it up.
+// watch: a machine that is stopped or cut off keeps its connections. Ask, and give it up; all that are
+// silent at once, so that none waits for another's silence.
 func (ss *servers) watch(probe func(*server) bool) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -426,9 +454,8 @@ func (ss *servers) watch(probe func(*server) bool) {
 		case <-ticker.C:
 		}
 		for _, s := range ss.all {
-			// The probe's answer may stand behind large ones: those are answers too.
-			if s.isSilent() && !probe(s) && s.isSilent() {
-				s.giveUp()
+			if s.beginAsking() {
+				go s.ask(probe)
 			}
 		}
 	}

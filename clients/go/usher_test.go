@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -531,6 +532,49 @@ func TestAServerThatAnswersOthersIsNotSilent(t *testing.T) {
 	for tries := 1; !isLeftAlone(t); tries++ {
 		if tries == 3 {
 			t.Fatal("the call was given up")
+		}
+	}
+}
+
+// Each of those that are silent has been asked before any is given up.
+func TestSilentServersAreAskedAtTheSameTime(t *testing.T) {
+	var urls []string
+	for i := 0; i < 3; i++ {
+		urls = append(urls, script(t, nil).url)
+	}
+	var asked int32
+	allAreAsked := make(chan struct{})
+	ask := func(*server) bool {
+		if atomic.AddInt32(&asked, 1) == 3 {
+			close(allAreAsked)
+		}
+		select {
+		case <-allAreAsked:
+			return false
+		case <-time.After(20 * time.Second):
+			return true
+		}
+	}
+	all, err := newServers(urls, nil, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &Client{servers: all, budget: &budget{}, settings: settings{request: &usherv1.Request{}}}
+	t.Cleanup(client.Close)
+	client.awaitAll(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	ended := make(chan error, len(urls))
+	for range urls {
+		go func() {
+			_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{}, Attempts(1))
+			ended <- err
+		}()
+	}
+	for range urls {
+		var failure *Error
+		if err := <-ended; !errors.As(err, &failure) || failure.Reason != "CONNECTION_LOST" {
+			t.Fatal(err)
 		}
 	}
 }

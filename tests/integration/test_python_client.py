@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -261,6 +262,57 @@ def is_left_alone() -> bool:
 def test_a_server_that_answers_others_is_not_silent():
     # A machine that stands still for a second itself keeps the others' answers from coming.
     assert any(is_left_alone() for _ in range(3))
+
+
+def test_servers_that_are_silent_are_asked_at_the_same_time():
+    """Each has been asked before any is given up."""
+    all_are_asked = threading.Barrier(3)
+
+    def ask(_: servers.Server) -> bool:
+        try:
+            all_are_asked.wait(20)
+        except threading.BrokenBarrierError:
+            return True
+        return False
+
+    with ExitStack() as stack:
+        silent = [stack.enter_context(ScriptedServer(in_turn(None))) for _ in range(3)]
+        pool = stack.enter_context(ThreadPoolExecutor())
+        urls = [server.url for server in silent]
+        client = stack.enter_context(usher.Client(urls, timeout=60.0, attempts=1))
+        client._channel.servers._probe = ask
+        wait_until(lambda: all(s.is_connected for s in client.servers), "connected")
+        calls = [pool.submit(client.ops.get_health) for _ in silent]
+        wait_until(lambda: all(len(server.requests) == 1 for server in silent), "each has a call")
+        wait_until(lambda: all(call.done() for call in calls), "all are given up", 30)
+        for call in calls:
+            error = call.exception()
+            assert isinstance(error, usher.Unavailable) and error.reason == "CONNECTION_LOST"
+
+
+def test_who_asks_silent_servers_ends_before_the_client_is_closed():
+    is_asked, is_closed = threading.Event(), threading.Event()
+    was_left: list[bool] = []
+
+    def ask(_: servers.Server) -> bool:
+        is_asked.set()
+        was_left.append(is_closed.wait(0.5))
+        return True
+
+    with (
+        ScriptedServer(in_turn(None)) as first,
+        ScriptedServer(in_turn(None)) as second,
+        ThreadPoolExecutor() as pool,
+        usher.Client([first.url, second.url], timeout=60.0) as client,
+    ):
+        client._channel.servers._probe = ask
+        wait_until(lambda: all(s.is_connected for s in client.servers), "connected")
+        call = pool.submit(client.ops.get_health)
+        assert is_asked.wait(30)
+        client.close()
+        is_closed.set()
+        assert was_left and not any(was_left)
+        assert isinstance(call.exception(), usher.Cancelled)
 
 
 def test_reads_are_repeated_until_they_succeed():

@@ -439,18 +439,33 @@ class Servers:
             self._watcher.start()
 
     def _watch(self) -> None:
-        """A machine that is stopped or cut off keeps its connections: ask, and give it up."""
+        """A machine that is stopped or cut off keeps its connections: ask, and give it up. Each is
+        asked by a thread of its own, so that none waits for another's silence."""
+        asking: dict[Server, threading.Thread] = {}
         while True:
             with self._change:
                 self._change.wait_for(lambda: self._is_closed, _WATCH_EVERY)
                 if self._is_closed:
-                    return
+                    break
+            asking = {server: thread for server, thread in asking.items() if thread.is_alive()}
             for server in self.all:
-                if not server.is_silent() or self._probe(server):
+                if server in asking or not server.is_silent():
                     continue
-                # Its answer may stand behind large ones: those are answers too.
-                if server.is_silent():
-                    server.give_up()
+                thread = threading.Thread(
+                    target=self._ask, args=(server,), name="usher-ask", daemon=True
+                )
+                try:
+                    thread.start()
+                except RuntimeError:
+                    break  # no thread is to be had just now
+                asking[server] = thread
+        for thread in asking.values():
+            thread.join()
+
+    def _ask(self, server: Server) -> None:
+        # Its answer may stand behind large ones: those are answers too.
+        if not self._probe(server) and server.is_silent():
+            server.give_up()
 
 
 def _wake(future: asyncio.Future[None]) -> None:
