@@ -358,12 +358,12 @@ func newServers(urls []string, config *tls.Config, probe func(*server) bool) (*s
 		s, err := newServer(url, config, ss.changed)
 		if err != nil {
 			ss.close()
-			return nil, refuse(InvalidArgument, "", url+": "+err.Error())
+			return nil, refuse(InvalidArgument, "BAD_URL", url+": "+err.Error())
 		}
 		ss.all = append(ss.all, s)
 	}
 	if len(ss.all) == 0 {
-		return nil, refuse(InvalidArgument, "", "a client needs the address of a server")
+		return nil, refuse(InvalidArgument, "BAD_URL", "a client needs the address of a server")
 	}
 	if len(ss.all) > 1 {
 		go ss.watch(probe)

@@ -48,7 +48,7 @@ type Config struct {
 	Servers    []string    // one or several over one database: "tcp://127.0.0.1:7700", "tls+tcp://…", "ipc:///path"
 	Credential string      // an access token or an API key
 	Attempts   int         // how often a call is sent at most when repeating it is safe; 0: 4; 1: never again
-	TLS        *tls.Config // for tls+tcp
+	TLS        *tls.Config // for tls+tcp; nil: trust whom the system trusts
 }
 
 // Client calls the servers. Client.With makes another over the same connections.

@@ -579,6 +579,16 @@ func TestSilentServersAreAskedAtTheSameTime(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoURLIsRefusedAtOnce(t *testing.T) {
+	for _, urls := range [][]string{nil, {"htp://127.0.0.1:1"}, {"tcp://127.0.0.1:1", "tcp://:x:y"}} {
+		_, err := New(Config{Servers: urls})
+		var failure *Error
+		if !errors.Is(err, InvalidArgument) || !errors.As(err, &failure) || failure.Reason != "BAD_URL" {
+			t.Fatal(urls, err)
+		}
+	}
+}
+
 func TestTheContextEndsACall(t *testing.T) {
 	client := clientOf(t, script(t, nil))
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)

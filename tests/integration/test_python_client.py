@@ -621,6 +621,42 @@ def test_what_is_no_url_is_refused_at_once(urls: Any):
     assert caught.value.reason == "BAD_URL"
 
 
+@pytest.mark.parametrize("ca_file", [None, "", "missing.pem", "garbage.pem", "."])
+def test_tls_without_whom_to_trust_is_refused_at_once(tmp_path: pathlib.Path, ca_file: str | None):
+    (tmp_path / "garbage.pem").write_text("no certificate")
+    path = str(tmp_path / ca_file) if ca_file else ca_file
+    with pytest.raises(usher.InvalidArgument) as caught:
+        usher.Client(["tcp://127.0.0.1:1", "tls+tcp://localhost:1"], tls_ca_file=path)
+    assert caught.value.reason == "BAD_TLS_FILE"
+    assert str(path or "tls_ca_file") in str(caught.value)
+
+
+@pytest.mark.parametrize("failure", [InterruptedError(), KeyboardInterrupt()])
+@pytest.mark.parametrize("at", ["tls_of", "dial"])
+def test_what_was_opened_is_closed_whatever_goes_wrong(
+    monkeypatch: pytest.MonkeyPatch, failure: BaseException, at: str
+):
+    closed: list[str] = []
+    close = servers.Server.close
+
+    def note(server: servers.Server) -> None:
+        closed.append(server.url)
+        close(server)
+
+    def fail(subject: Any) -> None:
+        """Of the second one, its URL or itself."""
+        if getattr(subject, "url", subject) == urls[1]:
+            raise failure
+
+    urls = ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]
+    monkeypatch.setattr(servers.Server, "close", note)
+    if at == "dial":
+        monkeypatch.setattr(servers.Server, "_dial", fail)
+    with pytest.raises(type(failure)):
+        servers.Servers(urls, fail if at == "tls_of" else lambda _: None, lambda _: True)
+    assert sorted(closed) == (urls if at == "dial" else urls[:1])
+
+
 def test_when_too_much_fails_nothing_is_repeated():
     """What is left for repeats comes back with what succeeds."""
     budget = retry.Budget()

@@ -173,16 +173,22 @@ class Server:
             reconnect_time_max=2000,
             tls_config=tls_config,
         )
-        if url.startswith(("tcp", "tls")):
+        try:
+            self._dial()
+        except pynng.NNGException as error:
+            self.close()
+            raise InvalidArgument(f"{url} cannot be dialled: {error}", reason="BAD_URL") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _dial(self) -> None:
+        if self.url.startswith(("tcp", "tls")):
             self._socket.tcp_keepalive = True
         self._socket.add_pre_pipe_connect_cb(lambda pipe: self._comes(pipe.id))
         self._socket.add_post_pipe_connect_cb(lambda pipe: self._has_come(pipe.id))
         self._socket.add_post_pipe_remove_cb(lambda pipe: self._is_gone(pipe.id))
-        try:
-            self._socket.dial(url, block=False)
-        except pynng.NNGException as error:
-            self.close()
-            raise InvalidArgument(f"{url} cannot be dialled: {error}", reason="BAD_URL") from None
+        self._socket.dial(self.url, block=False)
 
     # nng may say that a connection is gone before it says that it has come, or without.
 
@@ -319,11 +325,24 @@ class Server:
 
 def tls_of(url: str, ca_file: str | None) -> pynng.TLSConfig | None:
     """For one server: nng compares the certificate with the name that the configuration has."""
-    if not (ca_file and url.startswith("tls+")):
+    if not url.startswith("tls+"):
         return None
-    return pynng.TLSConfig(
-        pynng.TLSConfig.MODE_CLIENT, ca_files=ca_file, server_name=urlsplit(url).hostname
-    )
+    if not ca_file:
+        raise InvalidArgument(
+            f"{url} needs tls_ca_file, a PEM file with the certificates to trust",
+            reason="BAD_TLS_FILE",
+        )
+    try:
+        name = urlsplit(url).hostname
+    except ValueError as error:
+        raise InvalidArgument(f"{url} is no URL: {error}", reason="BAD_URL") from None
+    try:
+        return pynng.TLSConfig(pynng.TLSConfig.MODE_CLIENT, ca_files=ca_file, server_name=name)
+    except pynng.NNGException as error:
+        raise InvalidArgument(
+            f"{ca_file} is no PEM file with the certificates to trust: {error}",
+            reason="BAD_TLS_FILE",
+        ) from None
 
 
 def _until(ends: float) -> float:
@@ -352,7 +371,7 @@ class Servers:
         try:
             for url in urls:
                 self.all.append(Server(url, tls_of(url), self._changed))
-        except InvalidArgument:
+        except BaseException:
             self.close()
             raise
 
