@@ -118,6 +118,7 @@ void
 client_batch_async(struct client *client, const struct client_options *options,
     struct client_item *items, size_t items_count, client_batch_callback *callback, void *arg)
 {
+	PUT_OFF_CANCELLATION;
 	struct client_options own = options ? *options : (struct client_options){0};
 	struct slice payload = SLICE_NONE;
 	struct batch_call *batch = calloc(1, sizeof(*batch));

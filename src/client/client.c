@@ -17,6 +17,7 @@ client_call_async(struct client *client, const struct client_method *method,
     const struct client_options *options, const ProtobufCMessage *request,
     client_callback *callback, void *arg)
 {
+	PUT_OFF_CANCELLATION;
 	const struct call_plan plan = {.method = method,
 	    .options = options ? options : &no_options,
 	    .request = request,
@@ -32,6 +33,7 @@ client_call_raw_async(struct client *client, const struct client_method *method,
     const struct client_options *options, struct slice payload, client_callback *callback,
     void *arg)
 {
+	PUT_OFF_CANCELLATION;
 	const struct call_plan plan = {.method = method,
 	    .options = options ? options : &no_options,
 	    .payload = payload,
@@ -65,6 +67,7 @@ waiting_end(void *arg, struct client_result *result)
 static void
 call_and_wait(struct client *client, struct call_plan *plan, struct client_result *result)
 {
+	PUT_OFF_CANCELLATION;
 	struct waiting waiting = {
 	    .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER, .result = result};
 
@@ -162,6 +165,7 @@ servers_open(struct client *client, const struct client_settings *settings)
 status
 client_new(const struct client_settings *settings, struct client **out)
 {
+	PUT_OFF_CANCELLATION;
 	struct client *client = calloc(1, sizeof(*client));
 	status st;
 
@@ -191,6 +195,7 @@ client_new(const struct client_settings *settings, struct client **out)
 void
 client_free(struct client **freed)
 {
+	PUT_OFF_CANCELLATION;
 	struct client *client = *freed;
 
 	if (!client)

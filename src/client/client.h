@@ -23,6 +23,8 @@
  *
  * No client before fork(): nng ends a child, of a process that had one, which uses or makes one.
  * Threads: any, at once. Blocks: client_call and client_call_raw; the asynchronous forms do not.
+ * A thread that is cancelled (pthread_cancel) in any of these ends when that is over, for a call at
+ * its deadline at the latest: never within. PTHREAD_CANCEL_ASYNCHRONOUS is nothing for callers.
  * Lifetime: client_free() waits for the calls under way to end (they are cut off).
  * Source: docs/protocol.md, "Several servers, and calling again". */
 #ifndef USHER_CLIENT_CLIENT_H

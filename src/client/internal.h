@@ -15,6 +15,27 @@
 
 #define SERVER_URL_BYTES 256
 
+/* To the end of the scope the thread is not cancelled, or it would leave locks held, ours and
+ * nng's, and a stack that an answer is yet to be written to. */
+static inline int
+cancellation_put_off(void)
+{
+	int before = PTHREAD_CANCEL_ENABLE;
+
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+static inline void
+cancellation_restore(const int *before)
+{
+	(void)pthread_setcancelstate(*before, NULL);
+}
+
+#define PUT_OFF_CANCELLATION                                                                       \
+	__attribute__((cleanup(cancellation_restore), unused)) const int cancelled_later =         \
+	    cancellation_put_off()
+
 /* A context of a server's socket: one message and its answer at a time. */
 struct line {
 	struct list list; /* of the server's free ones */

@@ -1140,6 +1140,111 @@ a_client_can_be_freed_whatever_its_calls_do(void **state)
 	pair_close();
 }
 
+/* What a thread that is cancelled has to show for it. */
+struct cancelled {
+	char url[UPSTREAM_URL_BYTES];
+	struct client_result result;
+	bool has_ended_all; /* and can be cancelled from there on */
+};
+
+/* Then it is asked no more: sanitizers take what a cancelled thread leaves on its stack for an
+ * overflow. */
+static bool
+can_be_cancelled_again(void)
+{
+	int state = PTHREAD_CANCEL_DISABLE;
+
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state == PTHREAD_CANCEL_ENABLE;
+}
+
+static void *
+call_and_be_cancelled(void *arg)
+{
+	struct cancelled *cancelled = arg;
+
+	cancelled->result = call_raw(&read_method, NULL);
+	cancelled->has_ended_all = can_be_cancelled_again();
+	return NULL;
+}
+
+static bool
+one_waits_at_a_gate(void)
+{
+	return waiting_at(0) + waiting_at(1) == 1;
+}
+
+static void
+a_thread_that_is_cancelled_while_it_waits_has_its_answer_first(void **state)
+{
+	struct cancelled cancelled = {.has_ended_all = false};
+	pthread_t thread;
+	void *end = &thread;
+
+	(void)state;
+	pair_open(NULL);
+	for (int i = 0; i < 2; i++)
+		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
+	assert_int_equal(pthread_create(&thread, NULL, call_and_be_cancelled, &cancelled), 0);
+	until(one_waits_at_a_gate, "its call is under way");
+	assert_int_equal(pthread_cancel(thread), 0);
+	gate_open(0);
+	gate_open(1);
+	assert_int_equal(pthread_join(thread, &end), 0);
+	assert_null(end);
+	assert_true(cancelled.has_ended_all);
+	assert_int_equal(cancelled.result.status.code, ST_OK);
+	client_result_done(&cancelled.result);
+	pair_close();
+}
+
+static void
+item_ended(void *arg, struct client_result *result)
+{
+	struct client_item *item = arg;
+
+	client_result_done(&item->result);
+	client_result_done(result);
+}
+
+/* It is to end all the while. */
+static void *
+do_all_and_be_cancelled(void *arg)
+{
+	struct cancelled *cancelled = arg;
+	struct client_item item = {.method = &read_method, .payload = slice_text("\x0a\x01x")};
+	struct client *client = NULL;
+
+	(void)pthread_cancel(pthread_self());
+	if (client_new(&(struct client_settings){.url = cancelled->url}, &client).code != ST_OK)
+		return NULL;
+	client_call_raw(client, &read_method, &patient, item.payload, &cancelled->result);
+	client_call_raw_async(client, &read_method, &patient, item.payload, call_ended, NULL);
+	client_batch_async(client, &patient, &item, 1, item_ended, &item);
+	client_free(&client);
+	cancelled->has_ended_all = can_be_cancelled_again();
+	return NULL;
+}
+
+static void
+a_thread_that_is_cancelled_ends_what_it_began(void **state)
+{
+	struct cancelled cancelled = {.has_ended_all = false};
+	pthread_t thread;
+	void *end = &thread;
+
+	(void)state;
+	pair_open(NULL);
+	memcpy(cancelled.url, pair.servers[0].url, sizeof cancelled.url);
+	assert_int_equal(pthread_create(&thread, NULL, do_all_and_be_cancelled, &cancelled), 0);
+	assert_int_equal(pthread_join(thread, &end), 0);
+	assert_null(end);
+	assert_true(cancelled.has_ended_all);
+	assert_int_equal(cancelled.result.status.code, ST_OK);
+	client_result_done(&cancelled.result);
+	pair_close();
+}
+
 static void
 urls_that_are_none_are_refused(void **state)
 {
@@ -1198,6 +1303,8 @@ main(void)
 	    cmocka_unit_test(a_session_sees_a_write_whose_repeat_says_nothing),
 	    cmocka_unit_test(a_call_that_is_over_leaves_its_place_to_the_next),
 	    cmocka_unit_test(a_client_can_be_freed_whatever_its_calls_do),
+	    cmocka_unit_test(a_thread_that_is_cancelled_while_it_waits_has_its_answer_first),
+	    cmocka_unit_test(a_thread_that_is_cancelled_ends_what_it_began),
 	    cmocka_unit_test(urls_that_are_none_are_refused),
 	};
 
