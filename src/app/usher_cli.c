@@ -10,6 +10,7 @@
 #include "json/writer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -372,18 +373,55 @@ warn_of_slips(const struct cli *cli)
 		    cli, CLI_OK, "%s is no setting; did you mean %s?", slip.name, slip.nearest);
 }
 
-int
-main(int argc, char **argv)
+/* What was asked for and is not there is not done, whatever else was. */
+static enum cli_exit
+check_output(const struct cli *cli, enum cli_exit code)
 {
-	struct cli cli = {0};
+	const int error = fflush(stdout) == 0 ? 0 : errno;
+
+	if (error == 0 && !ferror(stdout))
+		return code;
+	(void)cli_fail(cli, CLI_FAILED, "not all of the output could be written%s%s",
+	    error ? ": " : "", error ? strerror(error) : "");
+	return code == CLI_OK ? CLI_FAILED : code;
+}
+
+/* The words behind the command's name, with the settings if it has any. */
+static enum cli_exit
+run_words(struct cli *cli, int argc, char **argv)
+{
 	struct arena arena;
 	struct strbuf message;
 	char **rest = NULL;
 	enum cli_exit code;
 
-	signal(SIGPIPE, SIG_IGN);
-	/* What is worth saying comes as the command's own words. */
-	log_set_level(LOG_ERROR);
+	strbuf_init(&message, 4096);
+	if (crypt_init().code != ST_OK ||
+	    arena_init(&arena, 64u << 10, CLI_ARENA_BYTES_MAX).code != ST_OK)
+		return cli_fail(cli, CLI_FAILED, "no memory");
+	cli->arena = &arena;
+	/* Without settings, which may be what is wrong. */
+	if (words_have(argv + 2, "--help") || words_have(argv + 2, "-h")) {
+		print_command_help(stdout, cli->command);
+		code = CLI_OK;
+	} else if (cli->command->without_settings) {
+		code = run_command(cli, argv + 2);
+	} else if (config_load(argc - 1, argv + 1, NULL, &cli->config, &rest, &message).code !=
+		   ST_OK) {
+		code = cli_fail(cli, CLI_USAGE, "%s", strbuf_text(&message));
+	} else {
+		warn_of_slips(cli);
+		code = run_command(cli, rest);
+		config_free(&cli->config);
+	}
+	strbuf_done(&message);
+	arena_done(&arena);
+	return code;
+}
+
+static enum cli_exit
+run(struct cli *cli, int argc, char **argv)
+{
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help(argc < 2 ? stderr : stdout);
@@ -395,29 +433,20 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i]->name, argv[1]) == 0)
-			cli.command = commands[i];
-	if (!cli.command)
-		return cli_fail(&cli, CLI_USAGE, "unknown command %s; see usher --help", argv[1]);
-	strbuf_init(&message, 4096);
-	if (crypt_init().code != ST_OK ||
-	    arena_init(&arena, 64u << 10, CLI_ARENA_BYTES_MAX).code != ST_OK)
-		return cli_fail(&cli, CLI_FAILED, "no memory");
-	cli.arena = &arena;
-	/* Without settings, which may be what is wrong. */
-	if (words_have(argv + 2, "--help") || words_have(argv + 2, "-h")) {
-		print_command_help(stdout, cli.command);
-		code = CLI_OK;
-	} else if (cli.command->without_settings) {
-		code = run_command(&cli, argv + 2);
-	} else if (config_load(argc - 1, argv + 1, NULL, &cli.config, &rest, &message).code !=
-		   ST_OK) {
-		code = cli_fail(&cli, CLI_USAGE, "%s", strbuf_text(&message));
-	} else {
-		warn_of_slips(&cli);
-		code = run_command(&cli, rest);
-		config_free(&cli.config);
-	}
-	strbuf_done(&message);
-	arena_done(&arena);
-	aside_exit((int)code);
+			cli->command = commands[i];
+	if (!cli->command)
+		return cli_fail(cli, CLI_USAGE, "unknown command %s; see usher --help", argv[1]);
+	return run_words(cli, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = {0};
+
+	signal(SIGPIPE, SIG_IGN);
+	/* What is worth saying comes as the command's own words. */
+	log_set_level(LOG_ERROR);
+	const enum cli_exit code = run(&cli, argc, argv);
+	aside_exit((int)check_output(&cli, code));
 }

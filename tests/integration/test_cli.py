@@ -111,6 +111,31 @@ def test_call_does_not_take_an_input_that_breaks_off_for_its_end(system: System,
     assert done.returncode == USAGE and "standard input can't be read" in done.stderr, done
 
 
+def test_output_that_is_lost_is_a_failure(system: System, node: Node):
+    """Whoever redirects it to a full disk has to hear of it."""
+    env = {**os.environ, "USHER_CONFIG": system.write_config("full", {})}
+
+    def into_full(*words: str) -> subprocess.CompletedProcess:
+        with open("/dev/full", "w") as full:
+            return subprocess.run(
+                [CLI, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=env, timeout=120
+            )
+
+    here = ("--url", node.url)
+    for words in (("--help",), ("--version",), ("call", "--help"), ("config",), ("completion",),
+                  ("call", *here, "usher.v1.OpsService/GetHealth"), ("call", *here, "--list"),
+                  ("status", *here), ("selftest", *here), ("migrate", "sql"), ("migrate", "status"),
+                  ("db", "check")):  # fmt: skip
+        done = into_full(*words)
+        assert done.returncode == FAILED and "No space left on device" in done.stderr, (words, done)
+    # What failed for another reason says so too.
+    done = into_full("status", "--json", "--url", f"tcp://127.0.0.1:{free_port()}")
+    assert done.returncode == UNREACHABLE, done
+    assert "NOT_CONNECTED" in done.stderr and "No space left on device" in done.stderr, done
+    done = run(["sh", "-c", f"exec {CLI} --version >&-"])
+    assert done.returncode == FAILED and "could be written" in done.stderr, done
+
+
 def test_two_dashes_end_the_options(system: System, node: Node):
     health = "usher.v1.OpsService/GetHealth"
     for words in (["--", health], ["--", health, "{}"], [health, "--", "{}"]):
