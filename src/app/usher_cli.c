@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -373,13 +374,22 @@ warn_of_slips(const struct cli *cli)
 		    cli, CLI_OK, "%s is no setting; did you mean %s?", slip.name, slip.nearest);
 }
 
-/* What was asked for and is not there is not done, whatever else was. */
+/* As head(1) does when it has its lines. */
+static bool
+reader_is_gone(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
+}
+
+/* What was asked for and is not there is not done, whatever else was; unless nobody wants it. */
 static enum cli_exit
 check_output(const struct cli *cli, enum cli_exit code)
 {
 	const int error = fflush(stdout) == 0 ? 0 : errno;
 
-	if (error == 0 && !ferror(stdout))
+	if ((error == 0 && !ferror(stdout)) || reader_is_gone())
 		return code;
 	(void)cli_fail(cli, CLI_FAILED, "not all of the output could be written%s%s",
 	    error ? ": " : "", error ? strerror(error) : "");

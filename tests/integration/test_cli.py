@@ -132,6 +132,14 @@ def test_output_that_is_lost_is_a_failure(system: System, node: Node):
     done = into_full("status", "--json", "--url", f"tcp://127.0.0.1:{free_port()}")
     assert done.returncode == UNREACHABLE, done
     assert "NOT_CONNECTED" in done.stderr and "No space left on device" in done.stderr, done
+    # Who reads and has enough is no failure.
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [CLI, "--help"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+    )
+    os.close(writer)
+    assert done.returncode == OK and done.stderr == "", done
     done = run(["sh", "-c", f"exec {CLI} --version >&-"])
     assert done.returncode == FAILED and "could be written" in done.stderr, done
 

@@ -69,7 +69,7 @@ def _keep_logs(system: System) -> None:
     kept = BUILD / "test-logs" / system.folder.name
     shutil.rmtree(kept, ignore_errors=True)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(system.folder, kept, ignore=shutil.ignore_patterns("*.spool", "*.key", "*.db"))
+    shutil.copytree(system.folder, kept, ignore=shutil.ignore_patterns("*.spool", "*.key", "*.db", ".s.*"))
     print(f"logs are kept in {kept}")
 
 
