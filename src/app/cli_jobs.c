@@ -106,8 +106,9 @@ const struct cli_command cli_jobs = {
 	"runs\n"
 	"one now and waits for its end. Exit code 1 when that run failed. A job of the cluster "
 	"that\n"
-	"another server is at passes. list wants an operator's token or the bridge's key, run an\n"
-	"operator's token: --credential, USHER_CREDENTIAL, or the setting bridge.key.\n\n"
+	"another server is at passes. A backlog is counted up to 10,000 rows of a table. list\n"
+	"wants an operator's token or the bridge's key, run an operator's token: --credential,\n"
+	"USHER_CREDENTIAL, or the setting bridge.key.\n\n"
 	"  usher jobs list\n"
 	"  usher jobs list --json | jq -r '.jobs[] | select(.errors != \"0\") | .name'\n"
 	"  USHER_CREDENTIAL=\"$TOKEN\" usher jobs run sweep",

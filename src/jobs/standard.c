@@ -1,12 +1,15 @@
 #include "jobs/standard.h"
 
 #include "base/log.h"
+#include "store/barrier.h"
 
 #define SWEEP_ROWS_MAX 1000
 #define SWEEP_OPERATIONS_MAX 20 /* each with its results, which may be many */
 /* Tens of milliseconds' work: receipts and mail wait on the same thread. */
 #define CHANGES_PRUNED_MAX 10000
 #define CHANGES_COUNTED_MAX 100000
+/* What is left is counted so far, of each table: in milliseconds, however large it is. */
+#define ROWS_COUNTED_MAX 10000
 #define MONTHS_AHEAD 2
 #define FINISH_US (3 * US_PER_S)
 /* Each try keeps others from the default partition for an instant; for how long, when it has many
@@ -57,12 +60,14 @@ run_changes(void *env, struct job_run *run)
 	if (nodes > 0)
 		log_event(LOG_INFO, "dead_nodes_removed", "count", log_number(nodes), NULL);
 	run->done += nodes;
-	TRY(STORE_QUERY(run->conn, STMT_JOBS_CHANGES_LEFT, &rows, p_int(CHANGES_COUNTED_MAX)));
-	run->backlog = row_int(&rows, 0, JOBS_CHANGES_LEFT_CHANGES);
+	TRY(STORE_QUERY(run->conn, STMT_JOBS_CHANGES_LEFT, &rows, p_int(CHANGES_COUNTED_MAX),
+	    p_int(BARRIER_FORGET_US / US_PER_S)));
+	run->backlog = row_int(&rows, 0, JOBS_CHANGES_LEFT_CHANGES) +
+		       row_int(&rows, 0, JOBS_CHANGES_LEFT_NODES);
 	return STATUS_OK;
 }
 
-/* What removes rows answers one column, how many it removed. */
+/* What removes rows answers how many it removed, and then how many are due besides. */
 static void
 note_removed(struct job_run *run, const struct rows *rows, int64_t rows_max)
 {
@@ -70,7 +75,7 @@ note_removed(struct job_run *run, const struct rows *rows, int64_t rows_max)
 
 	run->done += removed;
 	run->more |= removed == rows_max;
-	run->backlog += removed == rows_max;
+	run->backlog += row_int(rows, 0, 1);
 }
 
 static const char *const swept[] = {"signups", "refresh_tokens", "sessions", "throttles",
@@ -99,7 +104,8 @@ run_sweep(void *env, struct job_run *run)
 	ROWS_AUTO rows = {0};
 
 	(void)env;
-	TRY(STORE_QUERY(run->conn, sweeps[run->part].statement, &rows, p_int(rows_max)));
+	TRY(STORE_QUERY(run->conn, sweeps[run->part].statement, &rows, p_int(rows_max),
+	    p_int(ROWS_COUNTED_MAX)));
 	note_removed(run, &rows, rows_max);
 	return STATUS_OK;
 }
@@ -112,7 +118,8 @@ retain_by_age(struct job_run *run, enum statement statement, int64_t seconds)
 
 	if (seconds == 0)
 		return STATUS_OK;
-	TRY(STORE_QUERY(run->conn, statement, &rows, p_int(SWEEP_ROWS_MAX), p_int(seconds)));
+	TRY(STORE_QUERY(run->conn, statement, &rows, p_int(SWEEP_ROWS_MAX), p_int(ROWS_COUNTED_MAX),
+	    p_int(seconds)));
 	note_removed(run, &rows, SWEEP_ROWS_MAX);
 	return STATUS_OK;
 }
@@ -123,40 +130,47 @@ retain_addresses(struct standard_jobs *standard, struct job_run *run)
 	return retain_by_age(run, STMT_JOBS_RETAIN_ADDRESSES, standard->retention.addresses_s);
 }
 
-/* A batch goes on where the last one was; when nothing is left there the next begins anew, until
- * one that did so finds the end. */
+/* Others wait for the table until a month's drop is committed: so it is a part of its own. */
 static status
-retain_reads_in_months(struct standard_jobs *standard, struct job_run *run)
+retain_months(struct standard_jobs *standard, struct job_run *run)
 {
-	const bool began_anew = standard->reads_after_us == 0;
 	ROWS_AUTO rows = {0};
 
-	TRY(STORE_QUERY(run->conn, STMT_JOBS_RETAIN_READS, &rows, p_int(SWEEP_ROWS_MAX),
-	    p_int(standard->retention.reads_s), p_time(standard->reads_after_us)));
-	note_removed(run, &rows, SWEEP_ROWS_MAX);
-	if (row_int(&rows, 0, JOBS_RETAIN_READS_REMOVED) == SWEEP_ROWS_MAX) {
+	standard->has_dropped_month = false;
+	if (standard->retention.reads_s == 0)
+		return STATUS_OK;
+	TRY(STORE_QUERY(
+	    run->conn, STMT_JOBS_RETAIN_MONTHS, &rows, p_int(standard->retention.reads_s)));
+	if (rows.count == 0 || row_int(&rows, 0, JOBS_RETAIN_MONTHS_DROPPED) == 0)
+		return STATUS_OK;
+	standard->has_dropped_month = true;
+	run->done += row_int(&rows, 0, JOBS_RETAIN_MONTHS_RECEIPTS);
+	run->more = true;
+	return STATUS_OK;
+}
+
+/* A batch goes on where the last one was; when nothing is left there the next begins anew, until
+ * one that did so finds the end. Behind a month that went whole the next may too: then what is left
+ * is counted, and nothing removed. */
+static status
+retain_reads(struct standard_jobs *standard, struct job_run *run)
+{
+	const bool began_anew = standard->reads_after_us == 0;
+	const int64_t rows_max = standard->has_dropped_month ? 0 : SWEEP_ROWS_MAX;
+	ROWS_AUTO rows = {0};
+
+	if (standard->retention.reads_s == 0)
+		return STATUS_OK;
+	TRY(STORE_QUERY(run->conn, STMT_JOBS_RETAIN_READS, &rows, p_int(rows_max),
+	    p_int(ROWS_COUNTED_MAX), p_int(standard->retention.reads_s),
+	    p_time(standard->reads_after_us)));
+	note_removed(run, &rows, rows_max);
+	if (row_int(&rows, 0, JOBS_RETAIN_READS_REMOVED) == rows_max) {
 		standard->reads_after_us = row_time_us(&rows, 0, JOBS_RETAIN_READS_NEXT_AFTER);
 	} else {
 		standard->reads_after_us = 0;
 		run->more |= !began_anew;
 	}
-	return STATUS_OK;
-}
-
-/* A month that was dropped is all of a run: others wait for the table until it is committed. */
-static status
-retain_reads(struct standard_jobs *standard, struct job_run *run)
-{
-	ROWS_AUTO rows = {0};
-
-	if (standard->retention.reads_s == 0)
-		return STATUS_OK;
-	TRY(STORE_QUERY(
-	    run->conn, STMT_JOBS_RETAIN_MONTHS, &rows, p_int(standard->retention.reads_s)));
-	if (row_int(&rows, 0, JOBS_RETAIN_MONTHS_DROPPED) == 0)
-		return retain_reads_in_months(standard, run);
-	run->done++;
-	run->more = true;
 	return STATUS_OK;
 }
 
@@ -166,9 +180,10 @@ retain_blocks(struct standard_jobs *standard, struct job_run *run)
 	return retain_by_age(run, STMT_JOBS_RETAIN_BLOCKS, standard->retention.reads_s);
 }
 
-static const char *const retained[] = {"audit_addresses", "reads", "blocks", NULL};
+static const char *const retained[] = {
+    "audit_addresses", "reads_by_month", "reads", "blocks", NULL};
 static status (*const retains[])(struct standard_jobs *standard, struct job_run *run) = {
-    retain_addresses, retain_reads, retain_blocks};
+    retain_addresses, retain_months, retain_reads, retain_blocks};
 _Static_assert(sizeof(retained) / sizeof(retained[0]) == sizeof(retains) / sizeof(retains[0]) + 1,
     "a name for each");
 

@@ -32,8 +32,10 @@ struct standard_jobs {
 	struct feed *feed;       /* NULL: no changes job */
 	struct outbox outbox;    /* deliver NULL: no mail job, mail waits until it expires */
 	struct retention retention;
-	/* The retention job's own: where its next batch of receipts begins. */
+	/* The retention job's own: where its next batch of receipts begins, and whether a month of
+	 * them went whole in this run. */
 	int64_t reads_after_us;
+	bool has_dropped_month;
 };
 
 /* Errors: RESOURCE_EXHAUSTED. The spool wakes its job from here on. */

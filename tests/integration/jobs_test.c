@@ -282,7 +282,7 @@ what_has_expired_is_swept_and_the_rest_stays(void **state)
 
 /* Few at a time, for each takes its results along. */
 static void
-operations_that_are_left_behind_a_sweep_are_known(void **state)
+a_sweep_knows_how_many_rows_it_left(void **state)
 {
 	(void)state;
 	handler_sql(&fixture,
@@ -291,9 +291,49 @@ operations_that_are_left_behind_a_sweep_are_known(void **state)
 	    "'1 day' FROM usher.orgs o, generate_series(1, 25)");
 	must(jobs_run_now(jobs, "sweep"));
 	assert_int_equal(figures_of("sweep").done, 20);
-	assert_int_equal(figures_of("sweep").backlog, 1);
+	assert_int_equal(figures_of("sweep").backlog, 5);
 	must(jobs_run_now(jobs, "sweep"));
 	assert_int_equal(figures_of("sweep").done, 25);
+	assert_int_equal(figures_of("sweep").backlog, 0);
+}
+
+/* A table's rows are counted up to a limit, so the others' are known all the same. */
+static void
+what_a_sweep_left_of_a_large_table_is_that_many_at_least(void **state)
+{
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.throttles SELECT 1, i::text::bytea, 1, now() - interval '3 days', "
+	    "now() - interval '1 day' FROM generate_series(1, 11500) i");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.read_batches SELECT gen_random_uuid(), i, now() - interval '40 "
+	    "days' FROM generate_series(1, 1007) i");
+	must(jobs_run_now(jobs, "sweep"));
+	assert_int_equal(figures_of("sweep").done, 2000);
+	assert_int_equal(figures_of("sweep").backlog, 10007);
+	must(jobs_run_now(jobs, "sweep"));
+	assert_int_equal(figures_of("sweep").backlog, 9500);
+}
+
+static void
+rows_that_somebody_is_at_are_left_and_known(void **state)
+{
+	PGconn *other =
+	    PQsetdbLogin(postgres.socket, NULL, NULL, NULL, fixture.database, "usher_owner", NULL);
+
+	(void)state;
+	handler_sql(&fixture,
+	    "INSERT INTO usher.throttles SELECT 1, i::text::bytea, 1, now() - interval '3 days', "
+	    "now() - interval '1 day' FROM generate_series(1, 5) i");
+	PQclear(PQexec(other, "BEGIN"));
+	PQclear(PQexec(other, "SELECT FROM usher.throttles WHERE subject = '3' FOR UPDATE"));
+	assert_int_equal(PQtransactionStatus(other), PQTRANS_INTRANS);
+	must(jobs_run_now(jobs, "sweep"));
+	assert_int_equal(figures_of("sweep").done, 4);
+	assert_int_equal(figures_of("sweep").backlog, 1);
+	PQclear(PQexec(other, "COMMIT"));
+	PQfinish(other);
+	must(jobs_run_now(jobs, "sweep"));
 	assert_int_equal(figures_of("sweep").backlog, 0);
 }
 
@@ -417,9 +457,37 @@ batches_of_old_receipts_go_on_where_the_last_was_and_leave_none(void **state)
 	    "now() - interval '401 days', 1");
 	standard.retention = (struct retention){.reads_s = 864000};
 	assert_string_equal(run_retention_and_count_reads(), "501");
+	assert_int_equal(figures_of("retention").backlog, 501);
 	assert_string_equal(run_retention_and_count_reads(), "1");
 	assert_string_equal(run_retention_and_count_reads(), "0");
 	assert_true(standard.reads_after_us == 0);
+	assert_int_equal(figures_of("retention").backlog, 0);
+}
+
+static void
+what_retention_left_is_known(void **state)
+{
+	(void)state;
+	handler_sql(&fixture,
+	    "WITH audited AS (INSERT INTO usher.audit (id, actor_kind, action, outcome) "
+	    "SELECT gen_random_uuid(), 0, 'x', 0 FROM generate_series(1, 1013) RETURNING id) "
+	    "INSERT INTO usher.audit_addresses (audit_id, at, client_ip) SELECT id, "
+	    "now() - interval '3 days', '192.0.2.1' FROM audited");
+	handler_sql(&fixture,
+	    "WITH read AS (INSERT INTO usher.users (org_id, id) SELECT id, gen_random_uuid() "
+	    "FROM usher.orgs WHERE slug = 'acme' RETURNING org_id, id) "
+	    "INSERT INTO usher.blocks (org_id, user_id, hash, content, used_at) "
+	    "SELECT org_id, id, i::text::bytea, '', now() - interval '1 year' "
+	    "FROM read, generate_series(1, 1100) i");
+	must(jobs_run_now(jobs, "retention"));
+	assert_int_equal(figures_of("retention").backlog, 0);
+	standard.retention = (struct retention){.addresses_s = 86400, .reads_s = 86400};
+	must(jobs_run_now(jobs, "retention"));
+	assert_int_equal(figures_of("retention").done, 2000);
+	assert_int_equal(figures_of("retention").backlog, 113);
+	must(jobs_run_now(jobs, "retention"));
+	assert_int_equal(figures_of("retention").done, 2113);
+	assert_int_equal(figures_of("retention").backlog, 0);
 }
 
 /* A month of its own, with a receipt in it. */
@@ -459,11 +527,34 @@ a_month_of_receipts_that_is_all_due_goes_whole_and_one_that_is_not_stays(void **
 	assert_string_equal(run_retention_and_count_reads(), "2");
 	assert_false(has_month("199901"));
 	assert_true(has_month("199902"));
+	assert_int_equal(figures_of("retention").backlog, 2);
 	assert_string_equal(run_retention_and_count_reads(), "1");
 	assert_false(has_month("199902"));
 	/* Begun, and not over. */
 	assert_string_equal(run_retention_and_count_reads(), "0");
 	assert_true(has_month("199903"));
+	assert_int_equal(figures_of("retention").done, 3);
+	assert_int_equal(figures_of("retention").backlog, 0);
+}
+
+/* It has no estimate of one that was never analysed. */
+static void
+a_month_that_goes_whole_counts_as_what_postgresql_estimates(void **state)
+{
+	(void)state;
+	standard.retention = (struct retention){.reads_s = 86400};
+	make_month("199901", "1999-01-01 UTC", "1999-02-01 UTC");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.reads SELECT org_id, gen_random_uuid(), key_id, reader_id, user_id, "
+	    "chatbot_id, block_hash, purpose, read_at, reads FROM usher.reads, "
+	    "generate_series(1, 36)");
+	handler_sql(&fixture, "ANALYZE usher.reads_199901");
+	make_month("199902", "1999-02-01 UTC", "1999-03-01 UTC");
+	must(jobs_run_now(jobs, "retention"));
+	assert_int_equal(figures_of("retention").done, 37);
+	must(jobs_run_now(jobs, "retention"));
+	assert_false(has_month("199902"));
+	assert_int_equal(figures_of("retention").done, 38);
 }
 
 static void
@@ -600,6 +691,24 @@ changes_are_removed_in_batches_without_a_pause(void **state)
 		usleep(1000);
 	jobs_stop(jobs);
 	assert_int_equal(figures_of("changes").done, 50001);
+	assert_int_equal(figures_of("changes").backlog, 0);
+}
+
+/* This one has not seen them stand still for a minute, so it removes none yet. */
+static void
+rows_of_nodes_that_are_gone_are_known_while_they_stand(void **state)
+{
+	(void)state;
+	handler_sql(&fixture, "DELETE FROM usher.changes");
+	handler_sql(&fixture,
+	    "INSERT INTO usher.nodes (id, epoch, xmin_passed, version, renewed_at) SELECT "
+	    "gen_random_uuid(), 1, '3', 1, now() - seconds * interval '1 s' FROM "
+	    "unnest(ARRAY[0, 10, 90, 200]) seconds");
+	must(jobs_run_now(jobs, "changes"));
+	assert_int_equal(figures_of("changes").backlog, 2);
+	handler_sql(
+	    &fixture, "DELETE FROM usher.nodes WHERE renewed_at < now() - interval '1 min'");
+	must(jobs_run_now(jobs, "changes"));
 	assert_int_equal(figures_of("changes").backlog, 0);
 }
 
@@ -947,15 +1056,20 @@ main(void)
 	    TEST(a_node_with_another_master_key_touches_no_mail),
 	    TEST(mail_that_opens_and_is_none_goes),
 	    TEST(what_has_expired_is_swept_and_the_rest_stays),
-	    TEST(operations_that_are_left_behind_a_sweep_are_known),
+	    TEST(a_sweep_knows_how_many_rows_it_left),
+	    TEST(what_a_sweep_left_of_a_large_table_is_that_many_at_least),
+	    TEST(rows_that_somebody_is_at_are_left_and_known),
 	    TEST(a_table_that_can_not_be_swept_keeps_no_other_from_it),
 	    TEST(a_part_that_is_broken_does_not_slow_down_one_that_has_more),
 	    TEST(what_is_older_than_it_may_be_goes_and_nothing_goes_that_is_kept_for_ever),
 	    TEST(batches_of_old_receipts_go_on_where_the_last_was_and_leave_none),
+	    TEST(what_retention_left_is_known),
 	    TEST(a_month_of_receipts_that_is_all_due_goes_whole_and_one_that_is_not_stays),
+	    TEST(a_month_that_goes_whole_counts_as_what_postgresql_estimates),
 	    TEST(a_month_that_somebody_has_open_is_emptied_and_keeps_nobody_waiting),
 	    TEST(a_long_job_holds_up_no_brief_one),
 	    TEST(changes_are_removed_in_batches_without_a_pause),
+	    TEST(rows_of_nodes_that_are_gone_are_known_while_they_stand),
 	    TEST(a_job_of_the_cluster_is_done_by_one_node_at_a_time),
 	    TEST(receipts_of_a_killed_process_are_stored_by_the_next),
 	    TEST(receipts_that_could_not_be_stored_are_counted_as_left),

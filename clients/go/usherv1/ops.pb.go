@@ -778,11 +778,16 @@ type JobStatus struct {
 	LastDurationMs float64                `protobuf:"fixed64,3,opt,name=last_duration_ms,json=lastDurationMs,proto3" json:"last_duration_ms,omitempty"`
 	Runs           int64                  `protobuf:"varint,4,opt,name=runs,proto3" json:"runs,omitempty"`
 	Errors         int64                  `protobuf:"varint,5,opt,name=errors,proto3" json:"errors,omitempty"`
-	// What is known to be left, in the job's own unit.
+	// What is known to be left, in the unit of done but for operations. sweep, retention: rows that are due
+	// and still stand. changes: changes that still stand, and rows of nodes not heard of for a minute.
+	// receipts: those of this node's spool; a file of a process that is gone counts as one. mail: what does
+	// not leave. operations: those that have not ended. Rows and mails are counted up to 10,000 of a table,
+	// changes up to 100,000: where so many are said, there are that many at least.
 	Backlog int64 `protobuf:"varint,6,opt,name=backlog,proto3" json:"backlog,omitempty"`
 	// Empty when the last run was good.
 	LastError string `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
-	// What all runs did, in the same unit.
+	// What all runs did: rows (of a month of receipts that goes whole, as many as PostgreSQL estimates,
+	// and one at least), receipts, mails, partitions; steps of operations.
 	Done int64 `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`
 	// How often it runs by itself.
 	PeriodMs float64 `protobuf:"fixed64,9,opt,name=period_ms,json=periodMs,proto3" json:"period_ms,omitempty"`

@@ -221,7 +221,11 @@ struct  Usher__V1__JobStatus
   int64_t runs;
   int64_t errors;
   /*
-   * What is known to be left, in the job's own unit.
+   * What is known to be left, in the unit of done but for operations. sweep, retention: rows that are due
+   * and still stand. changes: changes that still stand, and rows of nodes not heard of for a minute.
+   * receipts: those of this node's spool; a file of a process that is gone counts as one. mail: what does
+   * not leave. operations: those that have not ended. Rows and mails are counted up to 10,000 of a table,
+   * changes up to 100,000: where so many are said, there are that many at least.
    */
   int64_t backlog;
   /*
@@ -229,7 +233,8 @@ struct  Usher__V1__JobStatus
    */
   char *last_error;
   /*
-   * What all runs did, in the same unit.
+   * What all runs did: rows (of a month of receipts that goes whole, as many as PostgreSQL estimates,
+   * and one at least), receipts, mails, partitions; steps of operations.
    */
   int64_t done;
   /*
