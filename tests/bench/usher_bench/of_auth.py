@@ -85,7 +85,7 @@ def floods(bench):
     for peer in peers:
         times = [us / 1000 for us in peer.each("p99_us")]
         least, aim = (5, 1) if peer.beside else (None, None)
-        lines.append(Line(f"p99, ms: {peer.name}", times, least, aim, more_is_better=False))
+        lines.append(Line(f"p99, ms: {peer.name}", times, least, aim, more_is_better=False, unit="ms"))
         if peer.beside:
             refused = peer.other_sum("failed") / max(peer.other_sum("answered"), 1)
             notes.append(
@@ -178,5 +178,6 @@ def restrict(bench):
     for peer in peers:
         times = [us / 1000 for us in peer.each("p99_us")]
         least, aim = (150, 60) if "two nodes" in peer.name else (None, None)
-        lines.append(Line(f"p99, ms: {peer.name}", times, least, aim, "{:.0f}", more_is_better=False))
+        what = f"p99, ms: {peer.name}"
+        lines.append(Line(what, times, least, aim, "{:.0f}", more_is_better=False, unit="ms"))
     return Result(lines, peers, [f"{RESTRICT_CALLERS} callers, one call at a time, {count} calls a round"])

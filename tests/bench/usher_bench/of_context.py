@@ -22,7 +22,7 @@ def start(bench):
     for number in range(bench.options.starts):
         progress(f"start {number + 1} of {bench.options.starts}")
         times.append(system.start() / 1e6)
-    line = Line("start to first answer, ms", times, 200, 50, "{:.0f}", more_is_better=False)
+    line = Line("start to first answer, ms", times, 200, 50, "{:.0f}", more_is_better=False, unit="ms")
     return Result([line])
 
 
@@ -52,6 +52,7 @@ def memory(bench):
                 aim,
                 "{:.1f}",
                 more_is_better=False,
+                unit="MiB",
             )
             for name, process, least, aim in held
         ]
@@ -137,7 +138,8 @@ def batch(bench):
         )
     bench.rounds(peers, "batch", bench.short_rounds())
     best = max(peers, key=lambda peer: peer.median("per_second"))
-    line = Line(f"contexts a second, {best.name}", best.each("per_second"), 300_000, 1_000_000, "{:,.0f}")
+    rates = best.each("per_second")
+    line = Line(f"contexts a second, {best.name}", rates, 300_000, 1_000_000, "{:,.0f}", unit="1/s")
     return Result([line], peers, [f"batches of {items}; calls/s and CPU are of contexts, times of messages"])
 
 

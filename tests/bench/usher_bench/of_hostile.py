@@ -63,7 +63,8 @@ def hostile(bench):
     calm = Victims("Resolve, nobody hostile", bench, system)
     peers = [Hostile(calm, kind) for kind in KINDS]
     bench.rounds(peers, "hostile", bench.short_rounds())
-    calm_ms = Line(f"p99, ms: {calm.name}", [us / 1000 for us in calm.each("p99_us")], more_is_better=False)
+    times = [us / 1000 for us in calm.each("p99_us")]
+    calm_ms = Line(f"p99, ms: {calm.name}", times, more_is_better=False, unit="ms")
     loads: list[Measured] = [calm, *peers]
     return Result(
         [calm_ms, *(peer.ratio() for peer in peers)], loads, [*(peer.note() for peer in peers), NOTE]

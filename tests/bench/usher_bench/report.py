@@ -112,15 +112,25 @@ def markdown_into(path: pathlib.Path, about, options, results):
     path.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}", encoding="utf-8")
 
 
+def unit_of(name):
+    """Of a figure of a load: its name ends in it, or it is a number of something."""
+    by_end = {"per_second": "1/s", "seconds": "s", "_us": "us", "_s": "s", "_bytes": "bytes"}
+    return next((unit for end, unit in by_end.items() if name.endswith(end)), "count")
+
+
 def json_of(about, options, results):
+    rounds = [figures for result in results.values() for load in result.loads for figures in load.rounds]
     return {
         "machine": about,
         "options": {name: str(value) for name, value in vars(options).items()},
+        # Of what stands in loads; CPU time is that of one call.
+        "units": {name: unit_of(name) for name in sorted({name for figures in rounds for name in figures})},
         "rows": {
             name: {
                 "lines": [
                     {
                         "what": line.what,
+                        "unit": line.unit,
                         "measured": line.measured,
                         "values": line.values,
                         "at_least": line.least,

@@ -9,7 +9,7 @@ from usher_bench.load import Measured
 @dataclasses.dataclass
 class Line:
     """One line of the table of targets. values: by round. least and aim may be None: a figure that
-    nothing is asked of."""
+    nothing is asked of. unit: for programs; people find it in what."""
 
     what: str
     values: list
@@ -18,6 +18,7 @@ class Line:
     form: str = "{:.2f}"
     more_is_better: bool = True
     measured: float | None = None  # the median of values, unless it is said
+    unit: str = "ratio"
 
     def __post_init__(self):
         if self.measured is None:
