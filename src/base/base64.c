@@ -3,6 +3,7 @@
 static const char alphabets[][65] = {
     [BASE64_STANDARD] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     [BASE64_URL] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    [BASE64_BARE] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
 };
 
 enum accept {
@@ -102,6 +103,8 @@ base64_decode(struct slice text, enum base64_form form, uint8_t *out, size_t *ou
 {
 	if (form == BASE64_URL)
 		return decode_digits(text, ACCEPT_URL, out, out_bytes);
+	if (form == BASE64_BARE)
+		return decode_digits(text, ACCEPT_STANDARD, out, out_bytes);
 	if (text.bytes % 4 != 0)
 		return false;
 	text.bytes -= padding_bytes(text);

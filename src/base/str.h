@@ -87,6 +87,7 @@ bool hex_decode(struct slice text, uint8_t *out, size_t out_bytes);
 enum base64_form {
 	BASE64_STANDARD, /* RFC 4648 section 4, padded */
 	BASE64_URL,      /* RFC 4648 section 5, not padded */
+	BASE64_BARE,     /* RFC 4648 section 4, not padded, as in PHC strings */
 };
 #define BASE64_TEXT_BYTES(bytes) (((bytes) + 2) / 3 * 4 + 1)
 /* out has room for BASE64_TEXT_BYTES(data.bytes); returns the length without the NUL. */

@@ -59,8 +59,8 @@ take_number(struct slice *rest, const char *name, char end, uint32_t *out)
 	return true;
 }
 
-/* PHC writes base64 without padding. Exactly bytes of it, up to the end or the byte that ends it.
- */
+/* Exactly bytes of it, up to the end or the byte that ends it. Not by libsodium, which takes bytes
+ * above ASCII for digits (1.0.18). */
 static bool
 take_base64(struct slice *rest, bool last, uint8_t *out, size_t bytes)
 {
@@ -70,10 +70,8 @@ take_base64(struct slice *rest, bool last, uint8_t *out, size_t bytes)
 		return false;
 
 	struct slice text = slice_of(rest->data, (size_t)(stop - rest->data));
-	size_t length = 0;
-	if (sodium_base642bin(out, bytes, (const char *)text.data, text.bytes, NULL, &length, NULL,
-		sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0 ||
-	    length != bytes)
+	size_t length = bytes;
+	if (!base64_decode(text, BASE64_BARE, out, &length) || length != bytes)
 		return false;
 	*rest = last ? SLICE_NONE : slice_of(stop + 1, rest->bytes - text.bytes - 1);
 	return true;
@@ -101,10 +99,8 @@ encoded_format(const struct encoded *encoded, char out[PASSWORD_TEXT_BYTES_MAX])
 {
 	char salt[BASE64_TEXT_BYTES(SALT_BYTES)], hash[BASE64_TEXT_BYTES(HASH_BYTES)];
 
-	sodium_bin2base64(salt, sizeof salt, encoded->salt, sizeof encoded->salt,
-	    sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-	sodium_bin2base64(hash, sizeof hash, encoded->hash, sizeof encoded->hash,
-	    sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+	base64_encode(slice_of(encoded->salt, sizeof encoded->salt), BASE64_BARE, salt);
+	base64_encode(slice_of(encoded->hash, sizeof encoded->hash), BASE64_BARE, hash);
 	snprintf(out, PASSWORD_TEXT_BYTES_MAX, PHC_PREFIX "m=%u,t=%u,p=1$%s$%s",
 	    encoded->params.memory_kib, encoded->params.passes, salt, hash);
 }

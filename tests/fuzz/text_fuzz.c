@@ -186,6 +186,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	case 2:
 		read_encoded(text, BASE64_STANDARD);
 		read_encoded(text, BASE64_URL);
+		read_encoded(text, BASE64_BARE);
 		break;
 	case 3:
 		read_time(text);

@@ -167,6 +167,7 @@ stored_text_is_read_strictly_and_its_costs_are_capped(void **state)
 	    "$argon2id$v=19$m=64,t=1,p=1$" SALT "==$" HASH,
 	    "$argon2id$v=19$m=64,t=1,p=1$" SALT "$" HASH "AAAA",
 	    "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$" HASH,
+	    "$argon2id$v=19$m=64,t=1,p=1$c29tZ\xf7NhbHRzb21lc2FsdA$" HASH,
 	    "$argon2id$v=19$m=64,t=1,p=1$" SALT "$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDF",
 	    "$argon2id$v=19$m=64,t=1,p=1$" SALT "$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MD-",
 	    " $argon2id$v=19$m=64,t=1,p=1$" SALT "$" HASH,

@@ -253,7 +253,7 @@ base64_goes_both_ways_at_every_length(void **state)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 151 + 3);
 	for (size_t bytes = 0; bytes <= sizeof(data); bytes++) {
-		for (int form = BASE64_STANDARD; form <= BASE64_URL; form++) {
+		for (int form = BASE64_STANDARD; form <= BASE64_BARE; form++) {
 			size_t length = base64_encode(slice_of(data, bytes), form, text);
 			size_t room = bytes, less = bytes - 1;
 			assert_int_equal(strlen(text), length);
@@ -269,6 +269,8 @@ base64_goes_both_ways_at_every_length(void **state)
 	assert_string_equal(text, "-_8");
 	base64_encode(slice_of("\xfb\xff", 2), BASE64_STANDARD, text);
 	assert_string_equal(text, "+/8=");
+	base64_encode(slice_of("\xfb\xff", 2), BASE64_BARE, text);
+	assert_string_equal(text, "+/8");
 }
 
 static bool
@@ -303,6 +305,16 @@ base64_is_strict_but_for_the_form_that_protobuf_reads(void **state)
 	assert_false(decodes("AA==", BASE64_URL));
 	assert_false(decodes("AB", BASE64_URL));
 	assert_false(decodes("AA+/", BASE64_URL));
+	assert_true(decodes("AA+/AA", BASE64_BARE));
+	assert_false(decodes("AA==", BASE64_BARE));
+	assert_false(decodes("AB", BASE64_BARE));
+	assert_false(decodes("AA-_", BASE64_BARE));
+	for (int c = 0x80; c <= 0xff; c++) {
+		const char above_ascii[] = {'A', 'A', (char)c, 'A', '\0'};
+		for (int form = BASE64_STANDARD; form <= BASE64_BARE; form++)
+			assert_false(decodes(above_ascii, form));
+		assert_false(decodes_any(above_ascii));
+	}
 	assert_true(decodes_any("-_"));
 	assert_true(decodes_any("+/8="));
 	assert_true(decodes_any("AB=="));
