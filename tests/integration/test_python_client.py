@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import importlib.metadata
 import inspect
 import math
 import os
 import pathlib
+import platform
 import re
 import resource
 import signal
@@ -24,6 +26,8 @@ from typing import Any, cast
 
 import pynng
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import usher
 from usher import retry, servers
@@ -985,6 +989,13 @@ def test_a_wheel_can_be_made_and_imported_elsewhere(tmp_path: pathlib.Path):
                 "--target", tmp_path / "there", source])  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "there/usher/py.typed").exists()
+    # Nobody fetched what it asks for; it is what this runs with.
+    [made] = importlib.metadata.distributions(name="usher", path=[str(tmp_path / "there")])
+    wanted = [Requirement(text) for text in made.requires or []]
+    assert {one.name for one in wanted} == {"protobuf", "pynng"}
+    for one in wanted:
+        assert one.specifier.contains(importlib.metadata.version(one.name)), one
+    assert SpecifierSet(made.metadata["Requires-Python"]).contains(platform.python_version())
     program = textwrap.dedent("""
         import usher
         assert "there" in usher.__file__
