@@ -4,14 +4,17 @@ nodes, each in a causal session of its own; and whoever has no session is never 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 import pytest
 
 from usher_testing import Figures, Fleet, Organisation, Statements, System
-from usher_testing.checker import Checker, lateness_noted
+from usher_testing.checker import LATE_MS_MAX, Checker, lateness_noted
+from usher_testing.lacking import lacking
 
 LEASE_MS = 1900
 SECONDS = 10.0  # of each trouble
+RUNS_MAX = 4  # until the machine is in time
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +27,49 @@ def fleet(system: System, org_a: Organisation) -> Fleet:
     return made
 
 
+def check_runs(under: str, run: Callable[[], Checker]) -> None:
+    """No run misses a write. The first one in which the machine is in time is held to the promise;
+    where it never is, the one in which it was least late to what it allows then."""
+    runs: list[Checker] = []
+    while len(runs) < RUNS_MAX:
+        runs.append(run())
+        runs[-1].report(under)
+        assert not runs[-1].missed, runs[-1].missed[:10]
+        assert runs[-1].from_memory and runs[-1].written
+        if runs[-1].machine_is_in_time():
+            runs[-1].check_that_none_is_old()
+            return
+    best = min(runs, key=lambda one: one.late.at(0.99))
+    best.check_that_none_is_old()
+    lacking(
+        f"{under}: in {len(runs)} runs the machine was late by {best.late.at(0.99):.1f} ms (p99) and"
+        f" more, and more than {LATE_MS_MAX} ms hide how old reads are"
+    )
+
+
 def test_no_read_misses_an_own_write_and_none_is_old(fleet: Fleet, org_a: Organisation):
-    checker = Checker(fleet.clients(), org_a)
-    with checker.running():
-        checker.wait(SECONDS)
-    checker.report("quiet")
-    assert not checker.missed, checker.missed[:10]
-    assert checker.from_memory and checker.written
-    assert checker.stale.at(0.99) <= checker.allowed_ms(), (str(checker.stale), str(checker.late))
+    def run() -> Checker:
+        checker = Checker(fleet.clients(), org_a)
+        with checker.running():
+            checker.wait(SECONDS)
+        return checker
+
+    check_runs("quiet", run)
 
 
 def test_nor_under_an_open_transaction(fleet: Fleet, org_a: Organisation, system: System):
     """Revisions then go to the database; readers without one stay as fresh as ever."""
-    checker = Checker(fleet.clients(), org_a)
-    with Statements(system.database) as old:
-        old.run("BEGIN; SELECT pg_current_xact_id()")
-        with checker.running():
-            checker.wait(SECONDS)
-        old.run("COMMIT")
-    checker.report("open write transaction")
-    assert not checker.missed, checker.missed[:10]
-    assert checker.stale.at(0.99) <= checker.allowed_ms(), (str(checker.stale), str(checker.late))
+
+    def run() -> Checker:
+        checker = Checker(fleet.clients(), org_a)
+        with Statements(system.database) as old:
+            old.run("BEGIN; SELECT pg_current_xact_id()")
+            with checker.running():
+                checker.wait(SECONDS)
+            old.run("COMMIT")
+        return checker
+
+    check_runs("open write transaction", run)
 
 
 def test_nor_while_a_node_is_parted_from_its_database(fleet: Fleet, org_a: Organisation):

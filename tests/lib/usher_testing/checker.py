@@ -23,6 +23,8 @@ WRITERS = 6
 READERS = 3
 USERS = 3  # of each writer
 STALE_MS_MAX = 100
+# At rest it is 2 to 9 ms. Beyond it the machine, too, keeps everybody waiting.
+LATE_MS_MAX = 10
 AGAIN = (
     usher.Unavailable,
     usher.DeadlineExceeded,
@@ -202,6 +204,11 @@ class Checker:
             print(*(f"    {count} x {reason}" for reason, count in self.repeats.items()), sep="\n")
         print(self.stale, self.late, sep="\n")
 
-    def allowed_ms(self) -> float:
-        """How old a read may be: where the machine itself was late, so was everything else."""
-        return STALE_MS_MAX + 4 * self.late.at(0.99)
+    def machine_is_in_time(self) -> bool:
+        """So that the promise can be held to its figure."""
+        return self.late.at(0.99) <= LATE_MS_MAX
+
+    def check_that_none_is_old(self) -> None:
+        """Where the machine itself was late, so was everything else."""
+        more_ms = 0.0 if self.machine_is_in_time() else 4 * self.late.at(0.99)
+        assert self.stale.at(0.99) <= STALE_MS_MAX + more_ms, (str(self.stale), str(self.late))
