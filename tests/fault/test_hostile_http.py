@@ -4,7 +4,6 @@ others are answered meanwhile, and the memory that they cost comes back."""
 from __future__ import annotations
 
 import functools
-import resource
 import select
 import signal
 import socket
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from usher_testing import SLOWER, Bridge, Node, Organisation, RawConnection, System, wait_until
+from usher_testing.files import open_files
 from usher_testing.process import SANITIZED
 
 MIB = 1 << 20
@@ -27,18 +27,11 @@ HEAD = b"POST /v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/js
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def many_files(request: pytest.FixtureRequest) -> Iterator[int]:
-    """As many connections as this process may have open, 10,000 if it may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CROWD + 500
-    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
-    crowd = min(CROWD, max(soft, raised) - 500)
-    if crowd < CROWD:
-        print(f"RLIMIT_NOFILE allows {hard}: a crowd is {crowd} instead of {CROWD}")
-    yield crowd
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """For a crowd's connections, and what else is open."""
+    with open_files(CROWD + 500):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -242,18 +235,18 @@ def test_who_does_not_read_is_cut_off(pace: str, hasty: Bridge, org_a: Organisat
 
 
 def test_a_crowd_from_one_address_gets_its_part_alone(
-    bridge: Bridge, others: Others, many_files: int
+    bridge: Bridge, others: Others, many_files: None
 ) -> None:
     refused = figure(bridge, "usher_bridge_connections_refused_total")
     displaced = figure(bridge, "usher_bridge_connections_displaced_total")
     with Crowd(bridge) as crowd:
-        for at in range(many_files):
+        for at in range(CROWD):
             crowd.join("127.0.0.1")
             if at % 500 == 0:
                 others.are_answered()
         wait_until(lambda: crowd.count() <= CONNECTIONS_PER_ADDRESS, "the rest is cut off")
         refused = figure(bridge, "usher_bridge_connections_refused_total") - refused
-        assert refused == many_files - CONNECTIONS_PER_ADDRESS
+        assert refused == CROWD - CONNECTIONS_PER_ADDRESS
     assert figure(bridge, "usher_bridge_connections_displaced_total") == displaced
     wait_until(all_are_gone(bridge), "all are gone")
     with RawConnection(bridge.port) as connection:
@@ -263,11 +256,11 @@ def test_a_crowd_from_one_address_gets_its_part_alone(
 
 @pytest.mark.parametrize("said", [b"", HEAD, HEALTH], ids=["silent", "half said", "idle"])
 def test_a_crowd_from_many_addresses_makes_room(
-    said: bytes, bridge: Bridge, others: Others, many_files: int
+    said: bytes, bridge: Bridge, others: Others, many_files: None
 ) -> None:
     displaced = figure(bridge, "usher_bridge_connections_displaced_total")
     with Crowd(bridge) as crowd:
-        for at in range(many_files):
+        for at in range(CROWD):
             crowd.join(f"127.5.{at % 40}.{1 + at // 40 % 250}", said)
             if at % 500 == 0:
                 others.are_answered()
@@ -327,7 +320,7 @@ def test_replies_that_nobody_reads_take_no_more_than_their_part(
 
 
 def test_who_waits_for_an_answer_makes_no_room(
-    node: Node, bridge: Bridge, others: Others, many_files: int
+    node: Node, bridge: Bridge, others: Others, many_files: None
 ) -> None:
     """Only those go that the bridge waits for: the database is slow, and a crowd comes."""
     body = b'{"email":"nobody@example.com","password":"wrong password"}'
@@ -340,7 +333,7 @@ def test_who_waits_for_an_answer_makes_no_room(
         in_flight = "usher_bridge_requests_in_flight"
         wait_until(lambda: figure(bridge, in_flight) > 50, "all wait")
         with Crowd(bridge) as crowd:
-            for at in range(min(many_files, 3 * CONNECTIONS)):
+            for at in range(3 * CONNECTIONS):
                 crowd.join(f"127.7.{at % 40}.{1 + at // 40}")
         node.signal(signal.SIGCONT)
         for connection in waiting:
