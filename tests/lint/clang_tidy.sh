@@ -5,9 +5,15 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# It takes expressions, and a clone may stand in "usher (1)".
+here=$(printf '%s' "$PWD" | sed 's/[][\.*^$+?(){}|]/\\&/g')
 run-clang-tidy -p "${1:?the build folder}" -quiet -j "$(nproc)" \
-	-extra-arg=-Wno-unknown-warning-option "^$PWD/src/.*\.c\$" >"$log" 2>/dev/null || {
+	-extra-arg=-Wno-unknown-warning-option "^$here/src/.*\.c\$" >"$log" 2>/dev/null || {
 	grep -vE '^clang-tidy|^[0-9]+ warnings' "$log"
 	exit 1
 }
-printf '%s files read\n' "$(grep -c '^clang-tidy' "$log")"
+files=$(grep -c '^clang-tidy' "$log") || {
+	printf 'no source of %s/src is in %s/compile_commands.json\n' "$PWD" "$1"
+	exit 1
+}
+printf '%s files read\n' "$files"
