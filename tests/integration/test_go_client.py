@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import signal
 
 from usher_testing import SOURCE, Organisation, System
 from usher_testing.process import run
@@ -25,7 +26,7 @@ def test_the_go_client_does_the_main_job_fails_over_and_repeats(
         timeout_s=220,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    victim.kill()
+    victim.bury(signal.SIGKILL)
     print(done.stdout)
 
 

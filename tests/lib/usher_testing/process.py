@@ -109,11 +109,25 @@ class Process:
         assert code == 0, f"{self.name} ended with {code}; {self.tail()}"
 
     def kill(self) -> None:
+        """What ended by itself before that is told from what is killed."""
         self.stopped_on_purpose = True
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if not self._process:
+            return
+        code = self._process.poll()
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        self.check_log()
+        assert code is None, f"{self.name} had ended with {code} before; {self.tail()}"
+
+    def bury(self, number: signal.Signals) -> None:
+        """It was to end by that signal of somebody else's."""
+        assert self._process, f"{self.name} was not started"
+        self.stopped_on_purpose = True
+        code = self._process.wait(10.0 * SLOWER)
+        self._process = None
+        self.check_log()
+        assert code == -number, f"{self.name} ended with {code}; {self.tail()}"
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
