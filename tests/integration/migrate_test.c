@@ -105,7 +105,7 @@ the_checksum_is_the_files(void **state)
 		FILE *pipe;
 
 		snprintf(command, sizeof(command),
-		    "sha256sum < %s/src/store/migrations/%04d_%s.sql", USHER_SOURCE_DIR,
+		    "sha256sum < '%s/src/store/migrations/%04d_%s.sql'", USHER_SOURCE_DIR,
 		    migrations[i].version, migrations[i].name);
 		pipe = popen(command, "r");
 		assert_non_null(pipe);

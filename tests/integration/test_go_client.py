@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import shlex
 import signal
 
 from usher_testing import SOURCE, Organisation, System
@@ -42,12 +43,13 @@ def test_the_readme_s_program_runs_as_the_readme_says(
     (tmp_path / "main.go").write_text(program.replace("tcp://127.0.0.1:7700", node.url))
     # The go that is typed is the one that the tests use.
     (tmp_path / "go").write_text(
-        f'#!/bin/sh\nPATH={os.environ["PATH"]} USHER_GO_FOLDER=$PWD exec {SOURCE}/tests/lib/go "$@"\n'
+        f'#!/bin/sh\nPATH={shlex.quote(os.environ["PATH"])} USHER_GO_FOLDER=$PWD'
+        f' exec {shlex.quote(str(SOURCE / "tests/lib/go"))} "$@"\n'
     )
     (tmp_path / "go").chmod(0o755)
     typed = "\n".join(
         (
-            setup.replace("/path/to/usher", str(SOURCE)),
+            setup.replace("/path/to/usher", shlex.quote(str(SOURCE))),
             "mv ../main.go .",
             start.replace("ush_live_...", org_a.api_key),
         )
@@ -55,7 +57,7 @@ def test_the_readme_s_program_runs_as_the_readme_says(
     # Fetches the modules where that has not been done.
     run([SOURCE / "tests/lib/go", "mod", "download"], timeout_s=220)
     done = run(
-        ["bash", "-euc", f"cd {tmp_path}\n{typed}"],
+        ["bash", "-euc", f"cd {shlex.quote(str(tmp_path))}\n{typed}"],
         env={
             **os.environ,
             "PATH": f"{tmp_path}:{os.environ['PATH']}",

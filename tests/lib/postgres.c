@@ -32,8 +32,8 @@ run_cluster(const char *verb, const char *dir, const char *options, char *out, s
 	char command[512], line[256] = "";
 	FILE *pipe;
 
-	snprintf(command, sizeof(command), "%s/tests/lib/cluster %s %s %s", USHER_SOURCE_DIR, verb,
-	    dir, options);
+	snprintf(command, sizeof(command), "'%s/tests/lib/cluster' %s '%s' %s", USHER_SOURCE_DIR,
+	    verb, dir, options);
 	pipe = popen(command, "r");
 	if (!pipe)
 		fail(command, "cannot be run");
@@ -57,7 +57,7 @@ keep(const char *dir, int fd)
 	signal(SIGTERM, SIG_IGN);
 	while (read(fd, &c, 1) < 0)
 		;
-	snprintf(command, sizeof(command), "%s/tests/lib/cluster remove %s && rm -rf %s",
+	snprintf(command, sizeof(command), "'%s/tests/lib/cluster' remove '%s' && rm -rf '%s'",
 	    USHER_SOURCE_DIR, dir, dir);
 	_exit(system(command) == 0 ? 0 : 1);
 }
