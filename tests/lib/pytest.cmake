@@ -25,7 +25,7 @@ function(usher_pytest kind)
       ENVIRONMENT
       "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE};LSAN_OPTIONS=suppressions='${CMAKE_SOURCE_DIR}/tests/lib/lsan.supp':print_suppressions=0")
     if(short IN_LIST ARG_LONGER)
-      set_tests_properties(${kind}/${short} PROPERTIES TIMEOUT 3000)
+      set_tests_properties(${kind}/${short} PROPERTIES TIMEOUT 1200)
     endif()
     if(short IN_LIST ARG_ALONE)
       set_tests_properties(${kind}/${short} PROPERTIES RUN_SERIAL ON)
