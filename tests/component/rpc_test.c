@@ -3312,33 +3312,59 @@ many_replies_wait_for_a_slow_reader_and_each_arrives_once(void **state)
 	fake_stop(fake);
 }
 
-/* Each is read when the one before it has had its time. */
-static void
-read_at_leisure(int fd, int count, size_t reply_bytes, int64_t each_us)
+struct leisure {
+	int count;
+	const char *bytes;
+	int64_t each_us, send_timeout_us;
+};
+
+/* Each is read when the one before it has had its time. false: it was cut off. */
+static bool
+read_at_leisure(int fd, const struct leisure *leisure)
 {
 	static char reply[4100000];
 	int64_t due_us = clock_boot_us(&clock_system);
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < leisure->count; i++) {
 		uint64_t frame;
-		assert_int_equal(recv(fd, &frame, 8, MSG_WAITALL), 8);
+		if (recv(fd, &frame, 8, MSG_WAITALL) != 8)
+			return false;
 		const size_t bytes = be64toh(frame);
-		assert_in_range(bytes, reply_bytes, sizeof(reply));
-		assert_int_equal(recv(fd, reply, bytes, MSG_WAITALL), bytes);
-		due_us += each_us;
+		assert_in_range(bytes, atoi(leisure->bytes), sizeof(reply));
+		if (recv(fd, reply, bytes, MSG_WAITALL) != (ssize_t)bytes)
+			return false;
+		due_us += leisure->each_us;
 		WAIT_FOR(clock_boot_us(&clock_system) >= due_us);
 	}
+	return true;
 }
 
-/* All of them together take several times what one is given; and a large one takes twice that. */
+static bool
+reader_is_served(const struct leisure *leisure)
+{
+	struct rpc_settings settings;
+	int64_t calls, pipes;
+
+	rpc_settings_default(&settings);
+	settings.send_timeout_us = leisure->send_timeout_us;
+	struct fake *fake = fake_start(&settings);
+	const int fd = deaf_client_with(fake, 64 << 10);
+	deaf_calls(fd, leisure->count, leisure->bytes);
+	const bool has_all = read_at_leisure(fd, leisure);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
+	const bool is_there = pipes == 2;
+	(void)close(fd);
+	fake_stop(fake);
+	return has_all && is_there;
+}
+
+/* All of them together take several times what one is given; and a large one takes twice that. It
+ * has a few tries: on a machine that does something else meanwhile it may read slower than allowed.
+ */
 static void
 a_reader_who_takes_a_while_for_its_replies_is_not_cut_off(void **state)
 {
-	static const struct {
-		int count;
-		const char *bytes;
-		int64_t each_us, send_timeout_us;
-	} table[] = {
+	static const struct leisure table[] = {
 	    {20, "1000000", 200 * US_PER_MS, US_PER_S},
 	    {5, "4000000", 1200 * US_PER_MS, 600 * US_PER_MS},
 	};
@@ -3346,20 +3372,10 @@ a_reader_who_takes_a_while_for_its_replies_is_not_cut_off(void **state)
 	(void)state;
 	methods_name();
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		struct rpc_settings settings;
-		int64_t calls, pipes;
-
-		rpc_settings_default(&settings);
-		settings.send_timeout_us = table[i].send_timeout_us;
-		struct fake *fake = fake_start(&settings);
-		const int fd = deaf_client_with(fake, 64 << 10);
-		deaf_calls(fd, table[i].count, table[i].bytes);
-		WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 1));
-		read_at_leisure(fd, table[i].count, (size_t)atoi(table[i].bytes), table[i].each_us);
-		WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0));
-		assert_int_equal(pipes, 2);
-		(void)close(fd);
-		fake_stop(fake);
+		bool is_served = false;
+		for (int tries = 0; tries < 4 && !is_served; tries++)
+			is_served = reader_is_served(&table[i]);
+		assert_true(is_served);
 	}
 }
 

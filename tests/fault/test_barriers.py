@@ -19,6 +19,7 @@ import pytest
 import usher
 from usher.v1 import options_pb2
 from usher_testing import SLOWER, Figures, Fleet, FleetNode, Organisation, System, rounds, wait_until
+from usher_testing.checker import lateness_noted
 from usher_testing.process import SANITIZED
 
 # What a caller repeats: a repeat while the first is under way, and a reply that did not come in time
@@ -359,22 +360,25 @@ def test_a_node_that_was_killed_delays_the_acknowledgement_by_2_s_at_most(
 ):
     victim: FleetNode = fleet.nodes[2]
     figures = Figures("one node killed just before")
+    late = Figures("how late the machine itself was")
     for number in range(3):
         fleet.settle()
         taken = _key(clients, org_a)
         _prepare(taken, clients)
         threading.Event().wait(random.random() * 0.5)  # anywhere between two renewals
-        victim.kill()
-        with figures.timed():
-            taken.take(clients[number % 2])
+        with lateness_noted(late):
+            victim.kill()
+            with figures.timed():
+                taken.take(clients[number % 2])
         for client in clients[:2]:
             with pytest.raises(usher.Unauthenticated):
                 taken.use(client)
         victim.start()
     fleet.settle()
-    print(figures)
+    print(figures, late, sep="\n")
     # 2 s is the promise; the rest is what a call takes on a machine that does other things too.
-    assert max(figures.ms) < 2000 + 300 * SLOWER, figures
+    most_ms = 2000 + 300 * SLOWER + 4 * max(late.ms)
+    assert max(figures.ms) < most_ms, (str(figures), str(late))
 
 
 @pytest.mark.skipif(SANITIZED, reason="no clock can be moved under sanitizers")
