@@ -1065,11 +1065,13 @@ static _Atomic int relays_left;
 static void
 relay_ended(void *arg, struct client_result *result)
 {
-	if (result->status.code == ST_OK && atomic_fetch_sub(&relays_left, 1) > 0)
-		client_call_raw_async(
-		    pair.client, &read_method, &patient, slice_text("\x0a\x01x"), relay_ended, arg);
-	else
+	if (result->status.code != ST_OK || atomic_fetch_sub(&relays_left, 1) <= 0) {
 		call_ended(arg, result);
+		return;
+	}
+	client_result_done(result);
+	client_call_raw_async(
+	    pair.client, &read_method, &patient, slice_text("\x0a\x01x"), relay_ended, arg);
 }
 
 static void
