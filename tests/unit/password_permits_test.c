@@ -167,12 +167,12 @@ is_warm_alone(struct password_hasher *hasher, uint32_t memory_kib)
 static void
 memory_is_handed_on_while_somebody_waits_and_unmapped_then(void **state)
 {
-	struct password_hasher *hasher = hasher_make();
 	const time_t until = time(NULL) + WAIT_S;
 
 	(void)state;
 	if (!hash_memory_is_kept())
 		skip();
+	struct password_hasher *hasher = hasher_make();
 	for (int warm = 0; warm == 0; warm = hashing.warm) {
 		assert_true(time(NULL) < until);
 		hashing_reset();
