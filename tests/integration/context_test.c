@@ -5,6 +5,7 @@
 #include "svc/common/page.h"
 #include "svc/context/env.h"
 #include "svc/context/memory.h"
+#include "tests/lib/fake_call.h"
 #include "tests/lib/handler_fixture.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/until.h"
@@ -386,6 +387,35 @@ a_name_that_moves_to_another_user_leads_to_that_ones_block(void **state)
 	assert_string_equal(reply.user->user_id, GUEST_2);
 	assert_string_equal(dangling_receipts(), "0");
 	assert_string_equal(handler_sql(&fixture, "SELECT count(*) FROM usher.blocks"), "2");
+}
+
+/* As one who writes profiles by the billion would find them: alike but for their end. */
+static void
+blocks_whose_hashes_begin_alike_are_each_stored(void **state)
+{
+	static const char count[] = "SELECT count(DISTINCT hash) FROM usher.blocks";
+	const struct context_ask ask = {.org_id = fixture.org_id, .user_id = id_of(ANN)};
+	const struct context_ask asks[] = {ask, ask, ask};
+	struct context_entry *entries[3];
+	struct fake_call fake;
+
+	(void)state;
+	fake_call_init(&fake, NULL);
+	must(store_lease(fixture.store, fake.call.deadline_us, &fake.call.conn));
+	must(context_memory_read(memory, &fake.call, asks, 3, entries));
+	for (size_t i = 0; i < 3; i++) {
+		memset(entries[i]->block.hash, 7, BLOCK_HASH_BYTES);
+		entries[i]->block.hash[8 + i] = 8;
+	}
+	/* In one statement, and behind one that was stored before. */
+	must(context_memory_store(memory, &fake.call, &fixture.org_id, entries, 2));
+	assert_string_equal(handler_sql(&fixture, count), "2");
+	must(context_memory_store(memory, &fake.call, &fixture.org_id, entries + 2, 1));
+	assert_string_equal(handler_sql(&fixture, count), "3");
+	for (size_t i = 0; i < 3; i++)
+		context_entry_release(&entries[i]);
+	store_return(&fake.call.conn);
+	fake_call_done(&fake);
 }
 
 /* Somebody's transaction, which holds what sql takes until it is finished. */
@@ -1389,6 +1419,7 @@ main(void)
 	    TEST(a_change_of_no_organisation_empties_memory_of_all_of_them),
 	    TEST(every_read_leaves_a_receipt_once),
 	    TEST(a_name_that_moves_to_another_user_leads_to_that_ones_block),
+	    TEST(blocks_whose_hashes_begin_alike_are_each_stored),
 	    TEST(what_is_stored_while_all_is_forgotten_is_stored_again),
 	    TEST(that_a_block_is_in_use_is_said_each_day),
 	    TEST(a_batch_that_was_stored_before_is_not_stored_again),

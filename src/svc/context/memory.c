@@ -447,15 +447,19 @@ make_entry(struct context_memory *memory, struct rpc_call *call, const struct co
 }
 
 /* Of the block's row: the same block is another one in another organisation, and of another user,
- * whatever name they were asked for by. */
+ * whatever name they were asked for by. All of its hash goes in, under the seed: who writes a
+ * profile can make blocks whose hashes begin alike, and a receipt would name one that was never
+ * stored. */
 static uint64_t
 stored_mark(const struct uuid *org_id, const struct context_entry *entry)
 {
-	const struct uuid ids[] = {*org_id, entry->user_id};
-	uint64_t mark;
+	struct {
+		struct uuid org_id, user_id;
+		uint8_t hash[BLOCK_HASH_BYTES];
+	} row = {.org_id = *org_id, .user_id = entry->user_id};
 
-	memcpy(&mark, entry->block.hash, sizeof(mark));
-	return mark ^ hash_bytes(slice_of(ids, sizeof(ids)), rand_hash_seed());
+	memcpy(row.hash, entry->block.hash, sizeof(row.hash));
+	return hash_bytes(slice_of(&row, sizeof(row)), rand_hash_seed());
 }
 
 static _Atomic uint64_t *
