@@ -145,6 +145,7 @@ open_memory(struct node *node)
 	TRY(feed_new(node->feed_store, &clock_system, node->lease, node->barrier, &node->feed));
 	cluster_clock_init(&node->clock, &clock_system);
 	feed_set_cluster_clock(node->feed, &node->clock);
+	feed_set_pool(node->feed, node->store);
 	TRY(keyring_new(&keyring, &node->keyring));
 	/* Half for who is who, half for contexts (open_services). */
 	TRY(credentials_new(

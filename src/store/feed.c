@@ -25,6 +25,7 @@
 
 struct feed {
 	struct store *store;
+	struct store *pool; /* NULL: nobody is led */
 	const struct clock *clock;
 	struct lease *lease;
 	struct barrier *barrier;
@@ -144,6 +145,13 @@ feed_set_moved(struct feed *feed, void (*moved)(void *env), void *env)
 	assert(!feed->is_running);
 	feed->moved.call = moved;
 	feed->moved.env = env;
+}
+
+void
+feed_set_pool(struct feed *feed, struct store *pool)
+{
+	assert(!feed->is_running);
+	feed->pool = pool;
 }
 
 bool
@@ -312,16 +320,25 @@ has_unknown_kind(const struct rows *rows)
 	return false;
 }
 
+/* Before anything is emptied: what calls read on another server until now they asked for before
+ * that, and it is kept nowhere. */
+static bool
+lead_pool(struct feed *feed, const struct place *place)
+{
+	return feed->pool && store_follow(feed->pool, place->epoch, feed->conn);
+}
+
 /* Let the subscribers obey what was read. Without a change there is one row, of the snapshot. */
 static void
 obey(struct feed *feed, const struct rows *rows, const struct place *place)
 {
 	bool has_changes = !row_is_null(rows, 0, FEED_READ_KIND);
 	bool has_moved = is_elsewhere(feed, place);
+	bool has_strayed = lead_pool(feed, place);
 
 	if (!feed->has_position) {
 		empty_everything(feed, "first read");
-		if (has_moved)
+		if (has_moved || has_strayed)
 			tell_of_move(feed);
 		feed->must_show = true;
 		return;
@@ -333,6 +350,12 @@ obey(struct feed *feed, const struct rows *rows, const struct place *place)
 		feed->has_moved = true;
 		lease_drop(feed->lease);
 		feed->renew_at_us = 0;
+		feed->must_show = true;
+		return;
+	}
+	if (has_strayed) {
+		empty_everything(feed, "calls have been to another server meanwhile");
+		tell_of_move(feed);
 		feed->must_show = true;
 		return;
 	}
@@ -499,6 +522,8 @@ lose_connection(struct feed *feed, status why)
 	if (feed->was_connected)
 		barrier_hold(feed->barrier);
 	feed->was_connected = false;
+	if (feed->pool)
+		store_follow_nobody(feed->pool);
 	if (feed->conn)
 		store_return(&feed->conn);
 	feed->retry_at_us = clock_boot_us(feed->clock) + RETRY_US;

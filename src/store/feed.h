@@ -57,6 +57,9 @@ void feed_set_cluster_clock(struct feed *feed, struct cluster_clock *cluster_clo
  * the one before gave away may not be known to this one. The first server is another one. Runs on
  * the feed's thread. Before feed_start(). */
 void feed_set_moved(struct feed *feed, void (*moved)(void *env), void *env);
+/* The pool that subscribers' memory is filled from. It follows the feed to another server, before
+ * anything is emptied (store_follow()). Borrowed; not the feed's own. Before feed_start(). */
+void feed_set_pool(struct feed *feed, struct store *pool);
 /* Errors: RESOURCE_EXHAUSTED (too many subscribers). */
 MUST_USE status feed_subscribe(struct feed *feed, feed_callback *callback, void *env);
 

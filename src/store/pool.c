@@ -57,6 +57,11 @@ struct store {
 	bool opening; /* one of open is still to come about */
 	unsigned cuts;
 	bool stopping;
+	uint64_t epoch;   /* of the server that is to be believed; 0: nobody knows yet */
+	bool is_led;      /* to that one alone */
+	bool has_strayed; /* to another since the feed was there last */
+	bool has_way;     /* way is where it is, for the keeper to go */
+	struct hosts way;
 	struct aside *connecting; /* the keeper's; set and cleared with the lock */
 	int64_t retry_us;         /* the pause after the next failure */
 	int64_t retry_at_us;      /* monotonic: no attempt before */
@@ -172,6 +177,29 @@ connect_for_a_while(struct store *store, struct strbuf *message, struct store_co
 	return conn_open(pg, store->info.prepared, store->clock, message, out);
 }
 
+/* With the lock. Behind a pooler nobody can tell. */
+static bool
+is_astray(const struct store *store, const struct store_conn *conn)
+{
+	return store->epoch && conn->epoch && conn->epoch != store->epoch;
+}
+
+/* Errors: UNAVAILABLE (a server is there, and is not the one to be believed). */
+static status
+check_place(struct store *store, const struct store_conn *conn, struct strbuf *why)
+{
+	bool is_wrong;
+
+	pthread_mutex_lock(&store->lock);
+	is_wrong = store->is_led && is_astray(store, conn);
+	pthread_mutex_unlock(&store->lock);
+	if (!is_wrong)
+		return STATUS_OK;
+	strbuf_add_format(
+	    why, "%s is not the server that the change feed reads", store_conn_host(conn));
+	return REFUSE_FOR(ST_UNAVAILABLE, "DATABASE_AWAY", "the database is away");
+}
+
 /* Open one and find out what stands behind it; why not is for people. Blocks; without the lock. */
 static status
 open_checked(
@@ -184,6 +212,8 @@ open_checked(
 		st = ask_server(conn);
 	if (st.code == ST_OK)
 		st = ask_schema(conn, health);
+	if (st.code == ST_OK)
+		st = check_place(store, conn, why);
 	if (st.code == ST_OK) {
 		/* A host that is gone without a word costs each connection its timeout otherwise.
 		 */
@@ -327,6 +357,37 @@ note_failure(struct store *store, const struct store_health *health, const char 
 	close_all(store, take_idle(store, NULL));
 }
 
+/* Nothing goes through it any more, whoever has it; whoever takes it next finds that out. */
+static void
+cut(const struct store_conn *conn)
+{
+	(void)shutdown(conn->socket, SHUT_RDWR);
+}
+
+/* The feed may have come, or come back, while it was being opened. */
+static void
+note_place(struct store *store, const struct store_conn *conn)
+{
+	if (!is_astray(store, conn))
+		return;
+	if (store->is_led)
+		cut(conn);
+	else
+		store->has_strayed = true;
+}
+
+/* Where the feed is, if it has gone elsewhere. */
+static void
+take_way(struct store *store)
+{
+	if (!store->has_way)
+		return;
+	hosts_done(&store->hosts);
+	store->hosts = store->way;
+	store->way = (struct hosts){0};
+	store->has_way = false;
+}
+
 static void
 keeper_open(struct store *store)
 {
@@ -337,6 +398,7 @@ keeper_open(struct store *store)
 
 	store->open++;
 	store->opening = true;
+	take_way(store);
 	pthread_mutex_unlock(&store->lock);
 	/* Room for all that libpq says: what does not fit is not there at all. */
 	strbuf_init(&why, WHY_BYTES_MAX);
@@ -346,6 +408,7 @@ keeper_open(struct store *store)
 	if (st.code == ST_OK) {
 		note_success(store, &health);
 		list_add_last(&store->all, &conn->node);
+		note_place(store, conn);
 		conn->next = store->idle;
 		store->idle = conn;
 	} else {
@@ -444,6 +507,7 @@ free_parts(struct store **store)
 	pthread_cond_destroy(&(*store)->freed);
 	pthread_mutex_destroy(&(*store)->lock);
 	hosts_done(&(*store)->hosts);
+	hosts_done(&(*store)->way);
 	arena_done(&(*store)->arena);
 	free(*store);
 	*store = NULL;
@@ -516,7 +580,7 @@ store_cut(struct store *store)
 {
 	pthread_mutex_lock(&store->lock);
 	list_for_each (node, &store->all)
-		(void)shutdown(container_of(node, struct store_conn, node)->socket, SHUT_RDWR);
+		cut(container_of(node, struct store_conn, node));
 	store->cuts++;
 	pthread_cond_broadcast(&store->freed);
 	pthread_mutex_unlock(&store->lock);
@@ -530,6 +594,44 @@ store_cut_if_away(struct store *store)
 	store_health(store, &health);
 	if (!health.reachable)
 		store_cut(store);
+}
+
+bool
+store_follow(struct store *store, uint64_t epoch, const struct store_conn *leader)
+{
+	struct hosts way = {0};
+	bool is_led_there, has_strayed;
+
+	pthread_mutex_lock(&store->lock);
+	is_led_there = store->is_led && store->epoch == epoch;
+	pthread_mutex_unlock(&store->lock);
+	if (is_led_there)
+		return false;
+	hosts_learn(&way, leader->pg);
+	pthread_mutex_lock(&store->lock);
+	hosts_done(&store->way);
+	store->way = way;
+	store->has_way = true;
+	store->epoch = epoch;
+	store->is_led = true;
+	has_strayed = store->has_strayed;
+	store->has_strayed = false;
+	list_for_each (node, &store->all) {
+		const struct store_conn *conn = container_of(node, struct store_conn, node);
+
+		if (is_astray(store, conn))
+			cut(conn);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return has_strayed;
+}
+
+void
+store_follow_nobody(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	store->is_led = false;
+	pthread_mutex_unlock(&store->lock);
 }
 
 /* Why there is no connection to be had now; OK when there may be one. */

@@ -288,6 +288,42 @@ def test_a_replica_is_promoted(scene: Scene):
     scene.check_that_all_is_well()
 
 
+def test_the_old_primary_lives_on(scene: Scene):
+    """Nobody fenced it, and it answers whoever is still connected: who has left it believes it nothing."""
+    first = scene.clusters[0]
+    allow_copies(first)
+    replica = Replica(scene.folder / "replica", first, SETTINGS)
+    scene.clusters.append(replica)
+    scene.write("On the first")
+    key, key_id = scene.new_key()
+    scene.remember("On the first")
+    wait_until(lambda: replica.has_all_of(first), "the replica follows", 20)
+    replica.promote()
+    # Connections that stand go on standing, but for those of the feeds.
+    for node in scene.fleet.nodes:
+        assert node.link
+        node.link.lead_to(replica.socket)
+    before = scene.emptied_each()
+    feeds = "query LIKE '%FROM usher.nodes%' AND pid <> pg_backend_pid()"
+    first.sql("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {feeds}")
+    wait_until(
+        lambda: all(now > then for now, then in zip(scene.emptied_each(), before, strict=True)),
+        "each feed reads the new one",
+        20,
+    )
+    scene.system.database.cluster = replica
+    scene.fleet.settle(30)
+    scene.write("On the second")
+    scene.revoke(0, key_id)
+    for node in range(2):
+        assert not scene.accepts(node, key)
+        assert "On the second" in scene.read(node)[0]
+    count = f"SELECT count(*) FROM usher.api_keys WHERE id = '{key_id}' AND revoked_at IS NOT NULL"
+    assert first.sql("usher", count) == "0"
+    assert replica.sql("usher", count) == "1"
+    scene.check_that_all_is_well()
+
+
 def test_commits_out_of_order(scene: Scene):
     """Transactions that began in one order end in another; each is heard as it ends."""
     figures = Figures("from a late commit until every node obeys")

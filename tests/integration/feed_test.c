@@ -30,15 +30,18 @@ struct node {
 	struct feed_change seen[SEEN_MAX];
 	size_t seen_count, emptied, moved;
 	bool held_while_obeying;
+	struct store_conn *asks; /* asked when all is emptied, if there is one */
+	status heard;
 };
 
 struct fixture {
 	char database[POSTGRES_NAME_BYTES];
 	struct config *config;
 	struct node nodes[2];
+	struct store *pool; /* of calls, where there are two servers */
 };
 
-static struct postgres postgres;
+static struct postgres postgres, other_server;
 
 static int64_t
 node_realtime(void *self)
@@ -66,6 +69,8 @@ node_obey(void *env, const struct feed_change *change)
 	struct node *node = env;
 
 	node->held_while_obeying = node->held_while_obeying || lease_is_held(node->lease);
+	if (!change && node->asks)
+		node->heard = store_query(node->asks, STMT_STORE_SCHEMA, NULL, 0, NULL);
 	if (!change) {
 		node->emptied++;
 		node->seen_count = 0;
@@ -158,7 +163,31 @@ tear_down(void **state)
 
 	for (int i = 0; i < 2; i++)
 		node_done(&f->nodes[i]);
+	store_free(&f->pool);
 	config_free(&f->config);
+	return 0;
+}
+
+/* The first node may be led to another server, and a pool with it. */
+static int
+set_up_two_servers(void **state)
+{
+	char own[POSTGRES_NAME_BYTES], sql[128], hosts[300];
+	struct fixture *f;
+
+	set_up(state);
+	f = *state;
+	postgres_database(&other_server, own);
+	snprintf(sql, sizeof sql, "ALTER DATABASE %s RENAME TO \"%s\"", own, f->database);
+	free(postgres_query(&other_server, "postgres", sql));
+	node_done(&f->nodes[0]);
+	config_free(&f->config);
+	snprintf(
+	    hosts, sizeof hosts, "--database.host=%s,%s", postgres.socket, other_server.socket);
+	f->config = postgres_config(&postgres, f->database, "usher_app", hosts, NULL);
+	node_init(f, &f->nodes[0]);
+	assert_ok(store_new(f->config, &clock_system, &f->pool));
+	feed_set_pool(f->nodes[0].feed, f->pool);
 	return 0;
 }
 
@@ -837,11 +866,165 @@ running_nodes_answer_a_barrier_within_the_time_that_was_promised(void **state)
 	PQfinish(pg);
 }
 
+/* From whoever comes; who is connected goes on as before. */
+static void
+take_writes(const struct fixture *f, const struct postgres *server, bool takes_them)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof sql, "ALTER DATABASE \"%s\" SET default_transaction_read_only = %s",
+	    f->database, takes_them ? "off" : "on");
+	free(postgres_query(server, "postgres", sql));
+}
+
+static void
+turn_until_moved(struct node *node, size_t moved)
+{
+	for (int i = 0; i < 2000 && node->moved < moved; i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		turn(node);
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(node->moved, moved);
+}
+
+static struct store_conn *
+lease_one(struct store *pool)
+{
+	struct store_conn *conn;
+
+	assert_ok(store_lease(pool, clock_boot_us(&clock_system) + 20 * US_PER_S, &conn));
+	return conn;
+}
+
+static uint64_t
+epoch_behind(struct store_conn *conn)
+{
+	struct revision revision = {0};
+
+	assert_ok(store_begin(conn));
+	assert_ok(store_change(conn, CHANGE_NOTHING, NULL, NULL, false));
+	assert_ok(store_commit(conn, &revision));
+	return revision.epoch;
+}
+
+static uint64_t
+epoch_of_feed(const struct node *node)
+{
+	struct feed_figures figures;
+
+	feed_get_figures(node->feed, &figures);
+	return figures.epoch;
+}
+
+/* One that is fenced by nobody: it answers whoever is connected, for ever. */
+static void
+the_pool_leaves_a_server_that_lives_on_with_the_feed(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *idle;
+
+	begin(node);
+	const uint64_t before = epoch_of_feed(node);
+	node->asks = lease_one(f->pool);
+	idle = lease_one(f->pool);
+	assert_true(epoch_behind(node->asks) == before);
+	assert_true(epoch_behind(idle) == before);
+	store_return(&idle);
+	take_writes(f, &postgres, false);
+	store_cut(node->store);
+	turn_until_moved(node, 2);
+	assert_true(epoch_of_feed(node) != before);
+	/* When memory was emptied nothing came from there any more. */
+	assert_int_equal(node->heard.code, ST_UNAVAILABLE);
+	store_return(&node->asks);
+	for (int i = 0; i < 3; i++) {
+		idle = lease_one(f->pool);
+		assert_true(epoch_behind(idle) == epoch_of_feed(node));
+		store_return(&idle);
+	}
+}
+
+static void
+what_calls_read_elsewhere_while_the_feed_was_away_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn;
+
+	begin(node);
+	const uint64_t here = epoch_of_feed(node);
+	take_writes(f, &postgres, false);
+	store_cut(node->store);
+	turn(node);
+	store_cut(f->pool);
+	conn = lease_one(f->pool);
+	assert_true(epoch_behind(conn) != here);
+	store_return(&conn);
+
+	take_writes(f, &other_server, false);
+	take_writes(f, &postgres, true);
+	store_cut(node->store);
+	const size_t emptied = node->emptied;
+	turn_until_moved(node, 2);
+	assert_true(epoch_of_feed(node) == here);
+	assert_int_equal(node->emptied, emptied + 1);
+	conn = lease_one(f->pool);
+	assert_true(epoch_behind(conn) == here);
+	store_return(&conn);
+	turn(node);
+	assert_int_equal(node->emptied, emptied + 1);
+}
+
+static bool
+is_refused_as_another(struct store *pool)
+{
+	struct store_health health;
+
+	store_health(pool, &health);
+	return !health.reachable && strstr(health.message, "not the server that the change feed");
+}
+
+static void
+no_other_server_will_do_while_the_feed_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	struct store_conn *conn = NULL;
+
+	begin(node);
+	const uint64_t here = epoch_of_feed(node);
+	conn = lease_one(f->pool);
+	assert_true(epoch_behind(conn) == here);
+	store_return(&conn);
+	take_writes(f, &postgres, false);
+	store_cut(f->pool);
+	for (int i = 0; i < 2000 && !is_refused_as_another(f->pool); i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		nanosleep(&pause, NULL);
+	}
+	assert_true(is_refused_as_another(f->pool));
+	assert_int_equal(store_lease(f->pool, clock_boot_us(&clock_system) + US_PER_S, &conn).code,
+	    ST_UNAVAILABLE);
+	/* Then it will. */
+	store_cut(node->store);
+	turn(node);
+	for (int i = 0; i < 2000 && is_refused_as_another(f->pool); i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		nanosleep(&pause, NULL);
+	}
+	conn = lease_one(f->pool);
+	assert_true(epoch_behind(conn) != here);
+	store_return(&conn);
+}
+
 static int
 group_set_up(void **state)
 {
 	(void)state;
 	postgres_start(&postgres);
+	postgres_start(&other_server);
 	return 0;
 }
 
@@ -849,11 +1032,13 @@ static int
 group_tear_down(void **state)
 {
 	(void)state;
+	postgres_stop(&other_server);
 	postgres_stop(&postgres);
 	return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_TWO_SERVERS(name) cmocka_unit_test_setup_teardown(name, set_up_two_servers, tear_down)
 
 int
 main(void)
@@ -879,6 +1064,9 @@ main(void)
 	    TEST(more_dead_nodes_than_a_barrier_can_watch_hold_it_up_only_until_they_are_pruned),
 	    TEST(after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last),
 	    TEST(running_nodes_answer_a_barrier_within_the_time_that_was_promised),
+	    TEST_TWO_SERVERS(the_pool_leaves_a_server_that_lives_on_with_the_feed),
+	    TEST_TWO_SERVERS(what_calls_read_elsewhere_while_the_feed_was_away_is_forgotten),
+	    TEST_TWO_SERVERS(no_other_server_will_do_while_the_feed_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);

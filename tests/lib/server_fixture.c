@@ -28,6 +28,7 @@ feed_begin(struct server_fixture *fx)
 	need(lease_new(&clock_system, &rand_system, "", &fx->lease), "lease");
 	need(barrier_new(&clock_system, &fx->barrier), "barrier");
 	need(feed_new(fx->feed_store, &clock_system, fx->lease, fx->barrier, &fx->feed), "feed");
+	feed_set_pool(fx->feed, fx->services.store);
 	need(feed_subscribe(fx->feed, keyring_obey, fx->services.keyring), "subscribe");
 	need(feed_subscribe(fx->feed, credentials_obey, fx->services.credentials), "subscribe");
 	need(feed_start(fx->feed), "feed_start");
