@@ -19,6 +19,8 @@
 #define RETRY_US (50 * US_PER_MS)
 /* While somebody waits at a barrier. */
 #define WATCH_PERIOD_US (5 * US_PER_MS)
+/* While nobody does: to know who is dead before somebody has to wait. */
+#define LOOK_PERIOD_US (400 * US_PER_MS)
 #define DEAD_NODES_MAX 64
 #define READ_ARENA_BYTES_FIRST (16u << 10)
 #define READ_ARENA_BYTES_MAX (4u << 20)
@@ -51,7 +53,7 @@ struct feed {
 	struct snapshot last;
 	struct strbuf last_text;
 	struct arena arena;
-	int64_t renew_at_us, read_at_us, retry_at_us;
+	int64_t renew_at_us, read_at_us, look_at_us, retry_at_us;
 
 	/* Published: changes of epoch pass through an xmin of 0. */
 	atomic_uint_fast64_t epoch, xmin;
@@ -93,7 +95,7 @@ feed_new(struct store *store, const struct clock *clock, struct lease *lease,
 	feed->barrier = barrier;
 	strbuf_init(&feed->last_text, SNAPSHOT_TEXT_BYTES_MAX);
 	atomic_init(&feed->read_at_published_us, INT64_MIN);
-	feed->renew_at_us = feed->read_at_us = feed->retry_at_us = INT64_MIN;
+	feed->renew_at_us = feed->read_at_us = feed->look_at_us = feed->retry_at_us = INT64_MIN;
 	pthread_mutex_init(&feed->lock, NULL);
 	wait_cond_init(&feed->wake);
 	barrier_set_wake(barrier, feed_wake, feed);
@@ -489,9 +491,10 @@ turn(struct feed *feed)
 		    strbuf_text(&feed->last_text)));
 		feed->must_show = false;
 	}
-	/* Now and then without waiters too, to know who is dead before somebody has to wait. */
-	if (has_renewed || is_watching)
+	if (is_watching || now_us >= feed->look_at_us) {
 		TRY(barrier_read(feed->barrier, conn_for_statement(feed), feed->last_epoch));
+		feed->look_at_us = now_us + LOOK_PERIOD_US;
+	}
 	return STATUS_OK;
 }
 

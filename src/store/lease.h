@@ -15,11 +15,13 @@
 #include "base/uuid.h"
 #include "store/store.h"
 
-/* With LEASE_DEAD_US and the time that a call takes, a dead node delays nobody by more than 2 s. */
-#define LEASE_US (1900 * US_PER_MS)
-#define LEASE_RENEW_US (400 * US_PER_MS)
-/* A little longer than the lease: two machines' clocks do not run at quite the same speed. */
-#define LEASE_DEAD_US (LEASE_US + 50 * US_PER_MS)
+/* By the slowest clock a lease has to be over before the fastest counts its node as dead. chrony
+ * slews by up to a twelfth: 13/11 is 1.18, and 1.95/1.6 is 1.22. */
+#define LEASE_US (1600 * US_PER_MS)
+/* With the time that a call takes, a dead node delays nobody by more than 2 s. */
+#define LEASE_DEAD_US (1950 * US_PER_MS)
+/* A database that stands still for less than LEASE_US without this, 1.5 s, ends no lease. */
+#define LEASE_RENEW_US (100 * US_PER_MS)
 
 struct lease;
 

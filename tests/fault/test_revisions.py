@@ -11,7 +11,7 @@ import pytest
 from usher_testing import Figures, Fleet, Organisation, Statements, System
 from usher_testing.checker import LATE_MS_MAX, Checker, lateness_noted
 
-LEASE_MS = 1900
+LEASE_MS = 1600
 SECONDS = 10.0  # of each trouble
 RUNS_MAX = 4  # until the machine is in time
 

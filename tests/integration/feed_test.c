@@ -471,7 +471,7 @@ pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty(void **s
 }
 
 static void
-a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read(void **state)
+a_lease_ends_in_its_time_from_before_its_renewal_and_comes_back_behind_a_read(void **state)
 {
 	struct fixture *f = *state;
 	struct node *node = &f->nodes[0];
@@ -484,9 +484,9 @@ a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read(vo
 	assert_true(until_us <= clock_boot_us(&node->clock) + LEASE_US);
 
 	/* Stopped and continued: the clock went on. */
-	atomic_fetch_add(&node->ahead_us, until_us - clock_boot_us(&node->clock) - US_PER_S);
+	atomic_fetch_add(&node->ahead_us, until_us - clock_boot_us(&node->clock) - US_PER_S / 2);
 	assert_true(lease_is_held(node->lease));
-	atomic_fetch_add(&node->ahead_us, US_PER_S);
+	atomic_fetch_add(&node->ahead_us, US_PER_S / 2);
 	assert_false(lease_is_held(node->lease));
 	assert_false(feed_may_trust_memory(node->feed, NULL));
 	change(pg, 1, true);
@@ -496,6 +496,25 @@ a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read(vo
 	assert_false(node->held_while_obeying);
 	assert_true(feed_may_trust_memory(node->feed, NULL));
 	PQfinish(pg);
+}
+
+/* Renewed so often that this much of it is left at any time. */
+static void
+a_database_that_stands_still_for_a_second_and_a_half_ends_no_lease(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+
+	begin_and_stand_still(node);
+	/* To the first renewal that a turn is just in time for. */
+	for (int i = 0; i < LEASE_RENEW_US / FEED_PERIOD_US; i++)
+		turn(node);
+	for (int i = 0; i < 100; i++) {
+		const int64_t due_us = clock_boot_us(&node->clock) + FEED_PERIOD_US;
+
+		assert_true(lease_held_until_us(node->lease) - due_us >= 1500 * US_PER_MS);
+		turn(node);
+	}
 }
 
 /* The server goes and comes back; one change follows. */
@@ -673,6 +692,32 @@ a_dead_node_is_waited_for_as_long_as_its_lease_may_last(void **state)
 	turn(dead);
 	turn(here);
 	assert_int_equal(waiting.answers, 1);
+	PQfinish(pg);
+}
+
+/* A clock that is led back to the right time is slewed by up to a twelfth. */
+static void
+a_slow_clock_ends_its_lease_before_a_fast_one_counts_its_node_as_dead(void **state)
+{
+	struct fixture *f = *state;
+	struct node *fast = &f->nodes[0], *slow = &f->nodes[1];
+	PGconn *pg = session(f);
+	static struct waiting waiting;
+	int passed_ms = 0;
+
+	begin_and_stand_still(fast);
+	begin_and_stand_still(slow);
+	wait_for(&waiting, fast, change(pg, 1, true));
+	feed_turn(fast->feed);
+	assert_true(lease_is_held(slow->lease));
+	for (; waiting.answers == 0 && passed_ms < 3000; passed_ms++) {
+		atomic_fetch_add(&fast->ahead_us, 1080);
+		atomic_fetch_add(&slow->ahead_us, 920);
+		feed_turn(fast->feed);
+	}
+	print_message("dead after %d ms\n", passed_ms);
+	assert_int_equal(waiting.answers, 1);
+	assert_false(lease_is_held(slow->lease));
 	PQfinish(pg);
 }
 
@@ -1050,13 +1095,15 @@ main(void)
 	    TEST(a_change_of_a_kind_that_nobody_here_knows_empties_everything),
 	    TEST(two_feeds_under_racing_writers_each_see_every_commit_once),
 	    TEST(pruning_keeps_what_a_live_node_has_not_read_and_a_dead_one_starts_empty),
-	    TEST(a_lease_ends_two_seconds_after_its_renewal_began_and_comes_back_behind_a_read),
+	    TEST(a_lease_ends_in_its_time_from_before_its_renewal_and_comes_back_behind_a_read),
+	    TEST(a_database_that_stands_still_for_a_second_and_a_half_ends_no_lease),
 	    TEST(a_server_that_was_restarted_empties_everything),
 	    TEST(a_server_that_crashed_empties_everything),
 	    TEST(a_clean_stop_leaves_no_row_and_no_lease),
 	    TEST(a_barrier_answers_when_every_node_has_obeyed),
 	    TEST(an_older_transaction_that_stays_open_holds_no_barrier_up),
 	    TEST(a_dead_node_is_waited_for_as_long_as_its_lease_may_last),
+	    TEST(a_slow_clock_ends_its_lease_before_a_fast_one_counts_its_node_as_dead),
 	    TEST(who_waits_no_longer_cancels_and_hears_nothing),
 	    TEST(a_change_on_another_server_passes_no_barrier),
 	    TEST(changes_of_another_server_are_no_news_and_are_removed),
