@@ -872,6 +872,39 @@ a_profile_is_stamped_with_who_wrote_each_field(void **state)
 	expect(put(&ann, "profile_data", &profile, 0, &reply), ST_INVALID_ARGUMENT, NULL);
 }
 
+/* 1 is 1.000 to jsonb, and another text to whoever reads it. */
+static void
+another_text_of_the_same_number_is_another_version(void **state)
+{
+	static const char trust[] = "SELECT trust FROM usher.profiles";
+	Usher__V1__Profile profile = USHER__V1__PROFILE__INIT;
+	Usher__V1__GetProfileReply reply;
+
+	(void)state;
+	profile.preferences = profile.profile_data = (char *)"{\"a\":1}";
+	assert_ok(put(&admin, NULL, &profile, 0, &reply));
+	assert_ok(put(&ann, NULL, &profile, 0, &reply));
+	assert_int_equal(reply.profile->version, 1);
+	handler_sql(&fixture, "UPDATE usher.profiles SET updated_at = '2020-01-01Z'");
+	profile.preferences = (char *)"{\"a\":1.000}";
+	assert_ok(put(&ann, "preferences", &profile, 0, &reply));
+	assert_string_equal(reply.profile->preferences, "{\"a\": 1.000}");
+	assert_int_equal(reply.profile->version, 2);
+	assert_string_equal(
+	    handler_sql(&fixture, trust), "{\"preferences\": 1, \"profile_data\": 3}");
+	assert_string_equal(
+	    handler_sql(&fixture, "SELECT updated_at > '2020-01-01Z' FROM usher.profiles"), "t");
+	profile.profile_data = (char *)"{\"a\":1.0}";
+	assert_ok(put(&ann, "profile_data", &profile, 2, &reply));
+	assert_int_equal(reply.profile->version, 3);
+	assert_string_equal(
+	    handler_sql(&fixture, trust), "{\"preferences\": 1, \"profile_data\": 1}");
+	/* Blanks are no part of it. */
+	profile.preferences = (char *)" { \"a\" : 1.000 } ";
+	assert_ok(put(&admin, "preferences", &profile, 0, &reply));
+	assert_int_equal(reply.profile->version, 3);
+}
+
 /* What somebody was told, by their receipt. */
 static Usher__V1__ContextBlock *
 replay(const char *read_id)
@@ -1435,6 +1468,7 @@ main(void)
 	    TEST(a_key_is_made_shown_once_listed_and_revoked),
 	    TEST(nobody_gives_a_key_what_they_have_not),
 	    TEST(a_profile_is_stamped_with_who_wrote_each_field),
+	    TEST(another_text_of_the_same_number_is_another_version),
 	    TEST(a_receipt_leads_to_the_items_that_were_answered),
 	    TEST(twenty_that_append_at_once_leave_one_conversation_without_gaps),
 	    TEST(turns_are_listed_from_the_newest_back),
