@@ -5,9 +5,11 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +37,20 @@ is_out_of_room(int error)
 	return error == ENOSPC || error == EDQUOT;
 }
 
+/* Where what is written again goes to other blocks (btrfs), those that were taken are no promise.
+ * An empty file can be told to stay in its place; a compressed one could not. Where that means
+ * nothing it is refused. */
+static void
+stay_in_place(int fd)
+{
+	int flags = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0)
+		return;
+	flags = (flags | FS_NOCOW_FL) & ~FS_COMPR_FL;
+	(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 /* Its blocks are taken now: a full disk would be a SIGBUS later. */
 static status
 take_blocks(struct spool_file *file)
@@ -43,6 +59,7 @@ take_blocks(struct spool_file *file)
 
 	if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
 		return SPOOL_FAILED;
+	stay_in_place(file->fd);
 	error = posix_fallocate(file->fd, 0, (off_t)file->bytes);
 	if (error)
 		return is_out_of_room(error) ? SPOOL_FULL : SPOOL_FAILED;

@@ -4,12 +4,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +26,33 @@
 #define CANCELLED 5000
 
 static char directory[SCRATCH_PATH_BYTES];
+
+/* A file system that compresses, and writes elsewhere what is written again. */
+static struct {
+	bool is_there, was_empty;
+	int flags;
+} copying;
+
+int __real_ioctl(int fd, unsigned long request, int *flags);
+int __wrap_ioctl(int fd, unsigned long request, int *flags);
+
+int
+__wrap_ioctl(int fd, unsigned long request, int *flags)
+{
+	struct stat stat;
+
+	if (!copying.is_there)
+		return __real_ioctl(fd, request, flags);
+	if (request == FS_IOC_GETFLAGS) {
+		*flags = copying.flags;
+		return 0;
+	}
+	assert_int_equal(request, FS_IOC_SETFLAGS);
+	assert_int_equal(fstat(fd, &stat), 0);
+	copying.was_empty = stat.st_size == 0 && stat.st_blocks == 0;
+	copying.flags = *flags;
+	return 0;
+}
 
 static int
 set_up(void **state)
@@ -392,6 +421,22 @@ what_was_never_finished_goes_unless_its_maker_lives(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Or a disk that fills up would be met by whoever counts a read. */
+static void
+an_empty_file_is_told_to_be_written_in_place(void **state)
+{
+	struct spool *spool;
+
+	(void)state;
+	copying.is_there = true;
+	copying.flags = FS_COMPR_FL | FS_NOATIME_FL;
+	spool = spool_open(SPOOL_BYTES_MIN);
+	copying.is_there = false;
+	assert_int_equal(copying.flags, FS_NOCOW_FL | FS_NOATIME_FL);
+	assert_true(copying.was_empty);
+	spool_free(&spool);
+}
+
 static void
 a_folder_that_is_not_there_is_said(void **state)
 {
@@ -428,6 +473,8 @@ main(void)
 		a_file_of_a_newer_layout_is_left_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		what_was_never_finished_goes_unless_its_maker_lives, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		an_empty_file_is_told_to_be_written_in_place, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_is_said, set_up, tear_down),
 	};
 
