@@ -5,8 +5,10 @@
  * renewed it, and is given out only when a read of the change feed that began after that statement
  * has been obeyed. So whoever sees the counter stand still for LEASE_DEAD_US on its own clock knows
  * that this node trusts nothing that it remembers (barrier.h), even if it was stopped and
- * continued. Who holds no lease asks the database, or fails closed. Threads: lease_is_held() and
- * the getters from any; the rest belongs to the feed's thread. */
+ * continued. Who holds no lease asks the database, or fails closed.
+ * What can't be noticed from inside: a guest whose machine the hypervisor stops may find boottime
+ * where it was when it goes on, and its lease with it (docs/operations.md, Failover).
+ * Threads: lease_is_held() and the getters from any; the rest belongs to the feed's thread. */
 #ifndef USHER_STORE_LEASE_H
 #define USHER_STORE_LEASE_H
 
