@@ -22,8 +22,9 @@
 #define LEASE_US (1600 * US_PER_MS)
 /* With the time that a call takes, a dead node delays nobody by more than 2 s. */
 #define LEASE_DEAD_US (1950 * US_PER_MS)
-/* A database that stands still for less than LEASE_US without this, 1.5 s, ends no lease. */
-#define LEASE_RENEW_US (100 * US_PER_MS)
+/* A database that stands still for less than LEASE_US without this, 1.4 s, ends no lease. Each
+ * takes a transaction number. */
+#define LEASE_RENEW_US (200 * US_PER_MS)
 
 struct lease;
 
