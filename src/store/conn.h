@@ -49,9 +49,10 @@ struct store_conn {
 	/* The server's statement_timeout: now, and when the transaction has been committed.
 	 * 0: none; TIMEOUT_UNKNOWN: it is said before the next statement. */
 	int64_t timeout_ms, timeout_after_ms;
-	uint64_t epoch; /* 0: ask with each commit (a pooler stands between) */
-	bool prepares;  /* database.prepared */
-	bool is_dead;   /* not to be used again */
+	uint64_t epoch;               /* 0: ask with each commit (a pooler stands between) */
+	int64_t server_started_at_us; /* copies of one server have its epoch */
+	bool prepares;                /* database.prepared */
+	bool is_dead;                 /* not to be used again */
 	bool in_transaction;
 	bool begin_sent;
 	bool has_failed; /* the transaction: only a rollback ends it */

@@ -187,14 +187,11 @@ copy_with_first(const char *list, size_t number, char **out)
 	return true;
 }
 
-bool
-hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out)
+static bool
+copy_hosts(const struct hosts *hosts, size_t number, struct hosts *out)
 {
 	struct hosts made = {0};
-	size_t number = 0;
 
-	if (!find_host(hosts, chosen, &number) || number == 0)
-		return false;
 	if (!copy_with_first(hosts->host, number, &made.host) ||
 	    !copy_with_first(hosts->hostaddr, number, &made.hostaddr) ||
 	    !copy_with_first(port_list(hosts), number, &made.port)) {
@@ -205,11 +202,20 @@ hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct ho
 	return true;
 }
 
-void
-hosts_learn(struct hosts *hosts, PGconn *pg)
+bool
+hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out)
+{
+	size_t number = 0;
+
+	return find_host(hosts, chosen, &number) && number > 0 && copy_hosts(hosts, number, out);
+}
+
+/* number: of the one that it was made to, before it was put first. */
+static bool
+read_hosts(PGconn *pg, size_t *number, struct hosts *out)
 {
 	const struct hosts chosen = {PQhost(pg), PQhostaddr(pg), PQport(pg)};
-	struct hosts all = {0}, made;
+	struct hosts all = {0};
 	PQconninfoOption *options = PQconninfo(pg);
 
 	for (PQconninfoOption *option = options; option && option->keyword; option++) {
@@ -222,11 +228,33 @@ hosts_learn(struct hosts *hosts, PGconn *pg)
 		else if (option->dispchar[0] == '*' && option->val)
 			explicit_bzero(option->val, strlen(option->val));
 	}
-	if (hosts_put_first(&all, &chosen, &made)) {
-		hosts_done(hosts);
-		*hosts = made;
-	}
+	const bool is_told = find_host(&all, &chosen, number) && copy_hosts(&all, *number, out);
 	PQconninfoFree(options);
+	return is_told;
+}
+
+bool
+hosts_of(PGconn *pg, struct hosts *out)
+{
+	size_t number = 0;
+
+	return read_hosts(pg, &number, out);
+}
+
+void
+hosts_learn(struct hosts *hosts, PGconn *pg)
+{
+	struct hosts made;
+	size_t number = 0;
+
+	if (!read_hosts(pg, &number, &made))
+		return;
+	if (number == 0) {
+		hosts_done(&made);
+		return;
+	}
+	hosts_done(hosts);
+	*hosts = made;
 }
 
 void

@@ -38,9 +38,10 @@ void hosts_done(struct hosts *hosts);
  * empty stands for a default of libpq's), or there is no memory; then out is untouched. */
 MUST_USE bool
 hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out);
-/* Hosts is all that this connection could have been made to, with what it was made to first. They
- * may come from the settings, the environment or a service file. Stays as it is where there is
- * nothing to change. */
+/* All that this connection could have been made to, with what it was made to first. They may come
+ * from the settings, the environment or a service file. false: as above, and out is untouched. */
+MUST_USE bool hosts_of(PGconn *pg, struct hosts *out);
+/* Hosts is that from now on, where it can be told and is another order than it was made with. */
 void hosts_learn(struct hosts *hosts, PGconn *pg);
 /* Borrowed by info. */
 void conninfo_set_hosts(struct conninfo *info, const struct hosts *hosts);

@@ -327,7 +327,9 @@ has_unknown_kind(const struct rows *rows)
 static bool
 lead_pool(struct feed *feed, const struct place *place)
 {
-	return feed->pool && store_follow(feed->pool, place->epoch, feed->conn);
+	const struct store_place server = {place->epoch, place->server.started_at_us};
+
+	return feed->pool && store_follow(feed->pool, &server, feed->conn);
 }
 
 /* Let the subscribers obey what was read. Without a change there is one row, of the snapshot. */

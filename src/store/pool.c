@@ -57,10 +57,10 @@ struct store {
 	bool opening; /* one of open is still to come about */
 	unsigned cuts;
 	bool stopping;
-	uint64_t epoch;   /* of the server that is to be believed; 0: nobody knows yet */
-	bool is_led;      /* to that one alone */
-	bool has_strayed; /* to another since the feed was there last */
-	bool has_way;     /* way is where it is, for the keeper to go */
+	struct store_place place; /* that is to be believed; its epoch is 0: nobody knows yet */
+	bool is_led;              /* to that one alone */
+	bool has_strayed;         /* to another since the feed was there last */
+	bool has_way;             /* way is where it is, for the keeper to go */
 	struct hosts way;
 	struct aside *connecting; /* the keeper's; set and cleared with the lock */
 	int64_t retry_us;         /* the pause after the next failure */
@@ -101,6 +101,7 @@ ask_server(struct store_conn *conn)
 		conn->epoch =
 		    revision_epoch((uint64_t)row_int(&rows, 0, STORE_SERVER_SYSTEM_IDENTIFIER),
 			(uint32_t)row_int(&rows, 0, STORE_SERVER_TIMELINE));
+	conn->server_started_at_us = row_time_us(&rows, 0, STORE_SERVER_STARTED_AT);
 	return STATUS_OK;
 }
 
@@ -181,7 +182,9 @@ connect_for_a_while(struct store *store, struct strbuf *message, struct store_co
 static bool
 is_astray(const struct store *store, const struct store_conn *conn)
 {
-	return store->epoch && conn->epoch && conn->epoch != store->epoch;
+	return store->place.epoch && conn->epoch &&
+	       (conn->epoch != store->place.epoch ||
+		   conn->server_started_at_us != store->place.started_at_us);
 }
 
 /* Errors: UNAVAILABLE (a server is there, and is not the one to be believed). */
@@ -306,6 +309,12 @@ has_live_connection(const struct store *store)
 	return false;
 }
 
+static void
+failure_text(const char *why, char out[STORE_MESSAGE_BYTES])
+{
+	snprintf(out, STORE_MESSAGE_BYTES, "no further connection comes about: %s", why);
+}
+
 /* Those that are open serve on, so the state says nothing of it, and callers only that they waited.
  */
 static void
@@ -314,7 +323,7 @@ tell_failure(struct store *store, const char *why)
 	const int64_t now_us = wait_now_us();
 	char message[STORE_MESSAGE_BYTES];
 
-	snprintf(message, sizeof(message), "no further connection comes about: %s", why);
+	failure_text(why, message);
 	if (strcmp(message, store->told) == 0 || now_us < store->tell_at_us)
 		return;
 	log_event(
@@ -326,7 +335,7 @@ tell_failure(struct store *store, const char *why)
 static void
 note_success(struct store *store, const struct store_health *health)
 {
-	const bool had_told = store->told[0] != '\0';
+	const bool had_told = store->state != STATE_AWAY && store->told[0] != '\0';
 
 	store->told[0] = '\0';
 	if (had_told)
@@ -352,7 +361,11 @@ note_failure(struct store *store, const struct store_health *health, const char 
 		tell_failure(store, why);
 		return;
 	}
-	store->told[0] = '\0';
+	/* Away for another reason than at first. */
+	if (store->state == STATE_AWAY)
+		tell_failure(store, why);
+	else
+		failure_text(why, store->told);
 	set_state(store, STATE_AWAY, health);
 	close_all(store, take_idle(store, NULL));
 }
@@ -596,23 +609,43 @@ store_cut_if_away(struct store *store)
 		store_cut(store);
 }
 
+/* The next attempt may do what the last ones did not: the keeper is to make it now. With the lock.
+ */
+static void
+end_pause(struct store *store)
+{
+	store->retry_us = RETRY_US_FIRST;
+	store->retry_at_us = 0;
+	pthread_cond_signal(&store->work);
+}
+
+/* With the lock. */
+static bool
+is_led_to(const struct store *store, const struct store_place *place)
+{
+	return store->is_led && store->place.epoch == place->epoch &&
+	       store->place.started_at_us == place->started_at_us;
+}
+
 bool
-store_follow(struct store *store, uint64_t epoch, const struct store_conn *leader)
+store_follow(struct store *store, const struct store_place *place, const struct store_conn *leader)
 {
 	struct hosts way = {0};
-	bool is_led_there, has_strayed;
+	bool is_there, has_strayed;
 
 	pthread_mutex_lock(&store->lock);
-	is_led_there = store->is_led && store->epoch == epoch;
+	is_there = is_led_to(store, place);
 	pthread_mutex_unlock(&store->lock);
-	if (is_led_there)
+	if (is_there)
 		return false;
-	hosts_learn(&way, leader->pg);
+	const bool has_way = hosts_of(leader->pg, &way);
 	pthread_mutex_lock(&store->lock);
-	hosts_done(&store->way);
-	store->way = way;
-	store->has_way = true;
-	store->epoch = epoch;
+	if (has_way) {
+		hosts_done(&store->way);
+		store->way = way;
+		store->has_way = true;
+	}
+	store->place = *place;
 	store->is_led = true;
 	has_strayed = store->has_strayed;
 	store->has_strayed = false;
@@ -622,6 +655,7 @@ store_follow(struct store *store, uint64_t epoch, const struct store_conn *leade
 		if (is_astray(store, conn))
 			cut(conn);
 	}
+	end_pause(store);
 	pthread_mutex_unlock(&store->lock);
 	return has_strayed;
 }
@@ -630,6 +664,8 @@ void
 store_follow_nobody(struct store *store)
 {
 	pthread_mutex_lock(&store->lock);
+	if (store->is_led)
+		end_pause(store);
 	store->is_led = false;
 	pthread_mutex_unlock(&store->lock);
 }

@@ -31,15 +31,23 @@ void store_cut(struct store *store);
 /* The same, if the database is not known to answer: nobody has to wait for it to end. */
 void store_cut_if_away(struct store *store);
 
+/* A server: two that were promoted from the same one, or a copy of its files, have the same epoch.
+ */
+struct store_place {
+	uint64_t epoch;
+	int64_t started_at_us;
+};
+
 /* There may be two primaries: one was promoted, and the other does not know it yet. The one to be
- * believed is the one that the change feed reads (feed.h): epoch's, which leader goes to. From here
+ * believed is the one that the change feed reads (feed.h), which leader goes to. From here
  * on connections to another one are cut, with whatever is under way on them, and none is opened;
  * behind a pooler (database.prepared is off) nobody can tell them apart. What was read on another
  * one was asked for before this returns: whoever empties memory behind it is rid of all that.
  * true: that is needed though the epoch is the same, for calls may have been to another server
  * since store_follow_nobody(). For the feed, with each read: cheap when nothing is new. Threads:
  * leader's. Doesn't block. */
-bool store_follow(struct store *store, uint64_t epoch, const struct store_conn *leader);
+bool
+store_follow(struct store *store, const struct store_place *place, const struct store_conn *leader);
 /* The feed has lost it: until it is back, connections to any server will do. */
 void store_follow_nobody(struct store *store);
 
