@@ -100,14 +100,22 @@ class Watch(LightClient):
         super().compare(what, beside, floor_ms, is_heavy=is_heavy)
         if SANITIZED:
             return
+        more = self._again(connections, beside)
+        if self._more_bytes + more >= AGAIN_BYTES_MAX:
+            # What was kept for the next time, or seen too early, does not come again; a leak does.
+            more = min(more, self._again(connections, beside))
+        self._more_bytes += more
+        assert self._more_bytes < AGAIN_BYTES_MAX
+
+    def _again(self, connections: float, beside: Callable[[], AbstractContextManager[Any]]) -> int:
+        """What the same storm costs when it comes back."""
         before = self._resident_at_rest(connections)
         for _ in range(ROUNDS_AGAIN):
             with beside():
                 threading.Event().wait(self.SECONDS)
         more = self._resident_at_rest(connections) - before
         print(f"    memory: {before / MIB:.1f} MiB, once more {more / MIB:+.1f} MiB")
-        self._more_bytes += max(0, more)
-        assert self._more_bytes < AGAIN_BYTES_MAX
+        return max(0, more)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from usher import METHODS, Code, Method
 from usher.v1 import envelope_pb2
 from usher_testing import SOURCE, Bridge, Organisation, System, unverified_token, wait_until
 from usher_testing.disabling import disable
+from usher_testing.process import SLOWER
 from usher_testing.samples import sample
 from usher_testing.tokens import SigningKey
 
@@ -208,7 +209,9 @@ class Scene(NamedTuple):
         """It is good, and in memory, until that happens and the server hears of it."""
         assert self.knows(credential)
         how()
-        wait_until(lambda: not self.knows(credential), "it is refused, in memory too", 5)
+        wait_until(
+            lambda: not self.knows(credential), "it is refused, in memory too", 5 + 2 * SLOWER
+        )
         return credential
 
     def key(self, org: Organisation, **fields: Any) -> Any:
@@ -229,7 +232,7 @@ def expired_token(scene: Scene) -> str:
 def expired_key(scene: Scene) -> str:
     """It was good until just now."""
     soon = timestamp_pb2.Timestamp()
-    soon.FromMilliseconds(int((time.time() + 1) * 1000))
+    soon.FromMilliseconds(int((time.time() + 2 * SLOWER) * 1000))
     return scene.spoil(scene.key(scene.org, expires_at=soon).api_key, lambda: None)
 
 

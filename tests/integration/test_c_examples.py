@@ -79,8 +79,8 @@ def test_the_readme_s_commands_build_and_run_programs_here_and_outside_of_the_tr
     for name in ("resolve", "failover"):
         source = SOURCE / "clients/c/examples" / f"{name}.c"
         done = run(
-            ["sh", "-c", f"cc -Wall -Wextra -Werror {source} -o {name}"
-             " $(pkg-config --cflags --libs usher-client)"],
+            ["sh", "-c", f'cc -Wall -Wextra -Werror "$0" -o {name}'
+             " $(pkg-config --cflags --libs usher-client)", source],
             cwd=tmp_path, env=environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

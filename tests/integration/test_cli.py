@@ -140,7 +140,7 @@ def test_output_that_is_lost_is_a_failure(system: System, node: Node):
     )
     os.close(writer)
     assert done.returncode == OK and done.stderr == "", done
-    done = run(["sh", "-c", f"exec {CLI} --version >&-"])
+    done = run(["sh", "-c", 'exec "$0" --version >&-', CLI])
     assert done.returncode == FAILED and "could be written" in done.stderr, done
 
 

@@ -2,7 +2,7 @@
 # C sources look as .clang-format says. Generated ones are not looked at.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-mapfile -t sources < <(git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'clients/c/*.[ch]')
+mapfile -t sources < <(git -c safe.directory="$PWD" ls-files 'src/*.[ch]' 'tests/*.[ch]' 'clients/c/*.[ch]')
 if [ "${#sources[@]}" -eq 0 ]; then
 	echo "git ls-files names no C sources of this clone"
 	exit 1

@@ -115,7 +115,7 @@ class Peer(Measured):
 
 class Pgbench(Measured):
     """pgbench, prepared statements, as many clients as it is told; a twentieth of its calls give the
-    quantiles."""
+    quantiles, in a round of a second all."""
 
     def __init__(self, name, system, clients, arguments):
         super().__init__(name)
@@ -125,7 +125,8 @@ class Pgbench(Measured):
         seconds = max(1, round(float(timing[timing.index("--seconds") + 1])))
         with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
             command = [self.system.pgbench_program(), "-n", "-M", "prepared", "-c", self.clients, "-j", 2]
-            command += ["-T", seconds, "-l", "--sampling-rate", "0.05", "--log-prefix", f"{folder}/log"]
+            sampled = 1 if seconds == 1 else 0.05
+            command += ["-T", seconds, "-l", "--sampling-rate", sampled, "--log-prefix", f"{folder}/log"]
             command += [*self.arguments, self.system.conninfo("usher_owner", "pgbench")]
             before = self._spent()
             done = subprocess.run(
