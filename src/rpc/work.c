@@ -13,10 +13,10 @@
 /* Beyond this many calls of one pipe, its replies wait outside the circle: it may not be reading.
  */
 #define PIPE_CALLS_READY 16
-/* While so many hear, nobody's connection is ended for the want of another. */
-#define RECEIVES_READY_LEAST (RECEIVES_READY / 2)
 /* So many of the circle may wait for their replies to be taken: the others go on hearing. */
 #define SENDS_HERE (RECEIVES_READY / 2)
+/* While so many of those hear, nobody's connection is ended for the want of another. */
+#define HEARING_LEAST (RECEIVES_READY / 4)
 /* While nng has so many bytes of one pipe's replies it is handed no more of them. And so many
  * replies: when a pipe ends, nng completes all that it has for it under the lock of the whole
  * socket, and with thousands of them all others would wait. */
@@ -157,7 +157,8 @@ work_detach(struct work *work)
 	struct work *next = work_idle(server);
 	if (!next)
 		server->receives_ready--;
-	const bool is_need = server->receives_ready < RECEIVES_READY_LEAST;
+	const bool is_need =
+	    server->receives_ready - atomic_load(&server->sends_here) < HEARING_LEAST;
 	(void)pthread_mutex_unlock(&server->lock);
 	if (next)
 		work_receive(next);

@@ -3172,6 +3172,36 @@ a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void 
 	fake_stop(fake);
 }
 
+/* Some have replies in all places of the circle where they may wait, and one takes all other
+ * contexts: then nobody would hear, and nobody would be cut off for it. */
+static void
+who_takes_every_context_is_cut_off_though_others_do_not_read_either(void **state)
+{
+	struct rpc_settings settings;
+	int64_t calls, pipes;
+	int deaf[13];
+
+	(void)state;
+	rpc_settings_default(&settings);
+	settings.calls_per_pipe_max = 100000;
+	settings.parked_max = 1;
+	settings.refusals_waiting_max = 1;
+	struct fake *fake = fake_patient(&settings);
+	for (int i = 0; i < 12; i++) {
+		deaf[i] = deaf_client(fake);
+		deaf_calls(deaf[i], 16, "500000");
+	}
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64 && pipes == 13));
+	deaf[12] = deaf_client(fake);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), pipes == 14));
+	deaf_calls(deaf[12], 5000, "20000");
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls <= 12 * 16 && pipes == 13));
+	assert_answered(fake);
+	for (int i = 0; i < 13; i++)
+		(void)close(deaf[i]);
+	fake_stop(fake);
+}
+
 static void
 a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory(void **state)
 {
@@ -3857,6 +3887,7 @@ main(void)
 	    cmocka_unit_test(several_clients_that_do_not_read_keep_nobody_from_being_heard),
 	    cmocka_unit_test(
 		a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context),
+	    cmocka_unit_test(who_takes_every_context_is_cut_off_though_others_do_not_read_either),
 	    cmocka_unit_test(
 		a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory),
 	    WITH_SERVER(clients_that_die_while_they_send_leave_no_connection_behind),
