@@ -376,7 +376,7 @@ dispatch_admit(struct task *task, struct arena *arena)
 		return;
 	}
 	if (has_no_place(task)) {
-		task_refuse_later(task,
+		task_refuse_crowded(task,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
 			"too many calls wait for their answer already"),
 		    RETRY_MS_TOO_MANY);
@@ -408,6 +408,14 @@ dispatch_source(const struct task *task)
 	return mix(site + atomic_load(&task->work->pipe->id) % SOURCES_PER_SITE);
 }
 
+uint64_t
+dispatch_org_hash(const struct task *task)
+{
+	const struct principal *principal = &task->who[WHO_CALLER];
+
+	return hash_bytes(slice_of(principal->org_id.bytes, UUID_BYTES), task->server->id_seed);
+}
+
 /* Whose share of the lane it takes: the organisation's or, before that is known, its source's. */
 static uint64_t
 unit_of(const struct task *task)
@@ -415,8 +423,7 @@ unit_of(const struct task *task)
 	const struct principal *principal = &task->who[WHO_CALLER];
 
 	if (task->at > WHO_CALLER && principal->has_org && task->job != TASK_FILL)
-		return hash_bytes(
-		    slice_of(principal->org_id.bytes, UUID_BYTES), task->server->id_seed);
+		return dispatch_org_hash(task);
 	return dispatch_source(task);
 }
 

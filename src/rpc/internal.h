@@ -94,7 +94,8 @@ struct task {
 	nng_msg *reply;
 	status reply_st; /* what it says, without its text; until the barrier is passed */
 	int64_t not_before_us;
-	atomic_int *parked; /* counted there, or NULL */
+	atomic_int *parked;   /* counted there, or NULL */
+	atomic_uint *refused; /* and there, a refusal that waits */
 	struct timer_entry timer;
 	struct barrier_waiter barrier;
 	struct list at_barrier; /* in the server's list, while it waits there */
@@ -144,8 +145,10 @@ struct rpc_server {
 	atomic_int parked;       /* calls that wait outside the lanes: for a barrier, for news */
 	atomic_int padded;       /* for the time of an answer that must not tell by it */
 	atomic_int fills_parked; /* and for somebody else's fill */
-	atomic_int refusals_parked;
-	struct pace refusals; /* of credentials */
+	struct {
+		struct pace pace;
+		atomic_int parked;
+	} refusals[REFUSAL_KINDS];
 	_Atomic int64_t turned_away;
 	struct list at_barrier;
 	atomic_int barriers; /* calls that wait there, or are being answered */
@@ -219,6 +222,8 @@ void dispatch_call(struct task *task, struct slice bytes, struct arena *arena);
 void dispatch_admit(struct task *task, struct arena *arena);
 bool row_may_be_parked(const struct method_row *row);
 void dispatch_to_lane(struct task *task, enum lane lane);
+/* Its caller has an organisation. */
+uint64_t dispatch_org_hash(const struct task *task);
 /* Where it comes from: by the client address that is believed so far, and by the pipe. */
 uint64_t dispatch_source(const struct task *task);
 /* It asks for memory alone, and may not wait for anything: it is answered with that. */
@@ -282,10 +287,9 @@ size_t no_memory_pack(uint64_t call_id, bool is_unknown, uint8_t out[NO_MEMORY_B
 void task_answer(struct task *task, const struct answer *answer);
 void task_refuse(struct task *task, status st);
 void task_refuse_later(struct task *task, status st, uint32_t retry_after_ms);
-/* Refuse it when its time has come, and the barrier is passed (restricts): a credential is no good.
- */
-void task_refuse_at(
-    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
+/* Refuse it when its time has come, and the barrier is passed (restricts). */
+void task_refuse_at(struct task *task, enum refusal kind, const struct answer *answer,
+    int64_t not_before_us, bool restricts);
 /* Answer it when its time has come and the barrier is passed (restricts). */
 void task_answer_later(
     struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts);
@@ -302,6 +306,8 @@ void task_wait(struct task *task, int64_t until_us);
 /* refusal.c */
 /* A credential is no good: says so when the pace of who sent it allows. */
 void task_refuse_paced(struct task *task, status st);
+/* There is no place for it: says so when the pace of whose it is allows. */
+void task_refuse_crowded(struct task *task, status st, uint32_t retry_after_ms);
 /* Does no more of them find a place? Then it is told so. */
 bool task_refuse_when_full(struct task *task);
 /* The same of one that ended something once: behind a barrier too. */

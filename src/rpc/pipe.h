@@ -17,6 +17,13 @@
 #define PIPE_ADDRESS_TEXT_BYTES 48
 #define PIPE_ADDRESS_COUNTS 4096
 
+/* What is told later to whoever is told too often. */
+enum refusal {
+	REFUSAL_OF_CREDENTIAL,
+	REFUSAL_OF_PLACE, /* in a lane, or among those that wait */
+	REFUSAL_KINDS
+};
+
 struct pipe_entry {
 	atomic_uint references; /* one while it is open, one a call */
 	atomic_uint id;
@@ -27,8 +34,8 @@ struct pipe_entry {
 	atomic_uint stalls_at;   /* the look by which it has to have taken more of them */
 	atomic_uint waiting;     /* that it has not yet; they stand in waits */
 	struct list waits;       /* of works; the server's lock is held */
-	atomic_uint refused;     /* refusals of its credentials that wait for their time */
-	_Atomic int64_t bytes;   /* of its requests and replies under way */
+	atomic_uint refused[REFUSAL_KINDS];    /* its refusals that wait for their time */
+	_Atomic int64_t bytes;                 /* of its requests and replies under way */
 	char address[PIPE_ADDRESS_TEXT_BYTES]; /* the peer's, without a port */
 };
 

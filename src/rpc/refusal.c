@@ -1,35 +1,52 @@
-/* Refused credentials: their source hears of so many a second; when no more may wait for that, who
- * goes on is not looked at. */
+/* Who is refused goes on at once, all too often: its source hears of so many a second, of the rest
+ * later. Of credentials, when no more may wait for that, who goes on is not looked at. */
 #include "base/network.h"
 #include "rpc/internal.h"
 
 #define RETRY_MS_TURNED_AWAY 1000
 
+/* How many may wait: the calls that a connection may have, and all that may wait, by these. */
+static const struct {
+	int of_pipe, of_all;
+} parts[REFUSAL_KINDS] = {[REFUSAL_OF_CREDENTIAL] = {2, 1}, [REFUSAL_OF_PLACE] = {4, 2}};
+
 static uint64_t
-refusal_source(const struct task *task)
+refusal_source(const struct task *task, enum refusal kind)
 {
+	const struct principal *principal = &task->who[WHO_CALLER];
+
+	if (kind == REFUSAL_OF_PLACE && task->at > WHO_CALLER && principal->has_org)
+		return dispatch_org_hash(task);
 	return address_site_hash(task->client_ip, task->server->id_seed);
 }
 
 /* No more may wait, of all, or of its connection: the rest of an intermediary's calls must not find
  * it full of them. */
 static bool
-is_full(const struct task *task)
+is_full(const struct task *task, enum refusal kind)
 {
 	const struct rpc_server *server = task->server;
+	const struct rpc_settings *settings = &server->settings;
 
-	return atomic_load(&server->refusals_parked) >= server->settings.refusals_waiting_max ||
-	       atomic_load(&task->work->pipe->refused) >=
-		   (unsigned)server->settings.calls_per_pipe_max / 2;
+	const int of_kind = atomic_load(&server->refusals[kind].parked);
+	int waiting = 0;
+
+	for (int i = 0; i < REFUSAL_KINDS; i++)
+		waiting += atomic_load(&server->refusals[i].parked);
+	return waiting >= settings->refusals_waiting_max ||
+	       of_kind >= settings->refusals_waiting_max / parts[kind].of_all ||
+	       (int)atomic_load(&task->work->pipe->refused[kind]) >=
+		   settings->calls_per_pipe_max / parts[kind].of_pipe;
 }
 
 /* Counts one more against its source. When it may be told; not in the future: at once. */
 static int64_t
-refusal_due_us(struct task *task)
+refusal_due_us(struct task *task, enum refusal kind)
 {
 	struct rpc_server *server = task->server;
 	const int64_t now_us = clock_boot_us(server->settings.clock);
-	int64_t wait_us = pace_take(&server->refusals, refusal_source(task), now_us);
+	int64_t wait_us =
+	    pace_take(&server->refusals[kind].pace, refusal_source(task, kind), now_us);
 
 	/* What asks for it must not give it up meanwhile. */
 	if (wait_us > (task->deadline_us - now_us) / 2)
@@ -42,22 +59,35 @@ refusal_due_us(struct task *task)
 	return now_us + wait_us;
 }
 
+static void
+refuse_paced(struct task *task, enum refusal kind, const struct answer *answer)
+{
+	const int64_t due_us = refusal_due_us(task, kind);
+
+	if (due_us == 0 || is_full(task, kind))
+		task_answer(task, answer);
+	else
+		task_refuse_at(task, kind, answer, due_us, false);
+}
+
 void
 task_refuse_paced(struct task *task, status st)
 {
-	const struct answer answer = {.st = st};
-	const int64_t due_us = refusal_due_us(task);
+	refuse_paced(task, REFUSAL_OF_CREDENTIAL, &(struct answer){.st = st});
+}
 
-	if (due_us == 0 || is_full(task))
-		task_refuse(task, st);
-	else
-		task_refuse_at(task, &answer, due_us, false);
+void
+task_refuse_crowded(struct task *task, status st, uint32_t retry_after_ms)
+{
+	const struct answer answer = {.st = st, .retry_after_ms = retry_after_ms};
+
+	refuse_paced(task, REFUSAL_OF_PLACE, &answer);
 }
 
 bool
 task_refuse_when_full(struct task *task)
 {
-	if (!is_full(task))
+	if (!is_full(task, REFUSAL_OF_CREDENTIAL))
 		return false;
 	task_refuse_later(task,
 	    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
@@ -72,7 +102,8 @@ void
 task_refuse_behind_barrier(struct task *task, const struct answer *answer)
 {
 	if (!task_refuse_when_full(task))
-		task_refuse_at(task, answer, refusal_due_us(task), true);
+		task_refuse_at(task, REFUSAL_OF_CREDENTIAL, answer,
+		    refusal_due_us(task, REFUSAL_OF_CREDENTIAL), true);
 }
 
 bool
@@ -88,9 +119,10 @@ task_turn_away(struct task *task)
 		return false;
 	/* Others may have the same address, and their own connections; or share the connection of
 	 * an intermediary, and have an address each. */
-	if (!is_full(task) || atomic_load(&task->work->pipe->refused) == 0 ||
-	    !pace_is_spent(
-		&server->refusals, refusal_source(task), clock_boot_us(server->settings.clock)))
+	if (!is_full(task, REFUSAL_OF_CREDENTIAL) ||
+	    atomic_load(&task->work->pipe->refused[REFUSAL_OF_CREDENTIAL]) == 0 ||
+	    !pace_is_spent(&server->refusals[REFUSAL_OF_CREDENTIAL].pace,
+		refusal_source(task, REFUSAL_OF_CREDENTIAL), clock_boot_us(server->settings.clock)))
 		return false;
 	(void)atomic_fetch_add(&server->turned_away, 1);
 	task_refuse_later(task,

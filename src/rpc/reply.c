@@ -298,9 +298,10 @@ task_unpark(struct task *task)
 {
 	if (task->parked)
 		(void)atomic_fetch_sub(task->parked, 1);
-	if (task->parked == &task->server->refusals_parked)
-		(void)atomic_fetch_sub(&task->work->pipe->refused, 1);
+	if (task->refused)
+		(void)atomic_fetch_sub(task->refused, 1);
 	task->parked = NULL;
+	task->refused = NULL;
 }
 
 static void
@@ -460,11 +461,12 @@ task_answer_later(
 }
 
 void
-task_refuse_at(
-    struct task *task, const struct answer *answer, int64_t not_before_us, bool restricts)
+task_refuse_at(struct task *task, enum refusal kind, const struct answer *answer,
+    int64_t not_before_us, bool restricts)
 {
-	task_set_aside(task, answer, not_before_us, &task->server->refusals_parked);
-	(void)atomic_fetch_add(&task->work->pipe->refused, 1);
+	task_set_aside(task, answer, not_before_us, &task->server->refusals[kind].parked);
+	task->refused = &task->work->pipe->refused[kind];
+	(void)atomic_fetch_add(task->refused, 1);
 	if (restricts) {
 		reply_hold(task, answer, true);
 		return;

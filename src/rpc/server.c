@@ -78,7 +78,9 @@ rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out)
 	list_init(&server->works_free);
 	list_init(&server->at_barrier);
 	list_init(&server->at_fill);
-	pace_init(&server->refusals, settings->refusals_a_second, settings->refusals_at_once);
+	for (int i = 0; i < REFUSAL_KINDS; i++)
+		pace_init(&server->refusals[i].pace, settings->refusals_a_second,
+		    settings->refusals_at_once);
 	status st = rand_fill(settings->rand, &server->id_seed, sizeof(server->id_seed));
 	if (st.code == ST_OK)
 		st = pipe_table_init(&server->pipes, settings->pipes_max);
@@ -399,8 +401,9 @@ rpc_server_load(struct rpc_server *server, int64_t *calls, int64_t *pipes)
 }
 
 void
-rpc_server_refusals(struct rpc_server *server, int64_t *waiting, int64_t *turned_away)
+rpc_server_refusals(struct rpc_server *server, struct rpc_refusals *out)
 {
-	*waiting = atomic_load(&server->refusals_parked);
-	*turned_away = atomic_load(&server->turned_away);
+	out->of_credentials = atomic_load(&server->refusals[REFUSAL_OF_CREDENTIAL].parked);
+	out->of_places = atomic_load(&server->refusals[REFUSAL_OF_PLACE].parked);
+	out->turned_away = atomic_load(&server->turned_away);
 }

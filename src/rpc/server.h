@@ -36,8 +36,9 @@ struct rpc_settings {
 	/* Calls that wait beyond the lanes: so many for a barrier or for news, as many for a fill,
 	 * and as many for the time at which they are answered. */
 	int parked_max;
-	/* Refusals of credentials that an address (of IPv6, a /64) hears of; the rest waits, as
-	 * long as no more than so many do. */
+	/* Refusals of credentials that an address (of IPv6, a /64) hears of, and of places that an
+	 * organisation does, or such an address; the rest waits, as long as no more than so many
+	 * do, half of them for places. */
 	int refusals_a_second;
 	int refusals_at_once;
 	int refusals_waiting_max;
@@ -95,8 +96,12 @@ struct rpc_lane_figures {
 size_t rpc_server_lanes(struct rpc_server *server, struct rpc_lane_figures out[LANE_COUNT]);
 /* Calls under way, connections. */
 void rpc_server_load(struct rpc_server *server, int64_t *calls, int64_t *pipes);
-/* Refused credentials: those that wait for their time, and how many were not looked at. */
-void rpc_server_refusals(struct rpc_server *server, int64_t *waiting, int64_t *turned_away);
+/* Refusals that wait for their time, and how many credentials were not looked at. */
+struct rpc_refusals {
+	int64_t of_credentials, of_places;
+	int64_t turned_away;
+};
+void rpc_server_refusals(struct rpc_server *server, struct rpc_refusals *out);
 /* Were there file descriptors left when it looked last? Without them nobody new is heard. */
 bool rpc_server_has_files(const struct rpc_server *server);
 

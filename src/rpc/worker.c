@@ -245,16 +245,17 @@ refusal_answer(struct task *task, struct store_conn *conn, struct arena *arena)
 
 /* What keeps a task from being worked on. A refusal of access stands without its row too. */
 static void
-task_give_up(struct task *task, status why, uint32_t retry_after_ms)
+task_give_up(struct task *task, status why, uint32_t retry_after_ms,
+    void (*refuse)(struct task *task, status st, uint32_t retry_after_ms))
 {
 	identify_fill_end(task);
 	task_ungather(task);
 	if (task->job != TASK_REFUSAL) {
-		task_refuse_later(task, why, retry_after_ms);
+		refuse(task, why, retry_after_ms);
 		return;
 	}
 	log_audit_lost(task, why);
-	task_refuse(task, task->refusal);
+	refuse(task, task->refusal, 0);
 }
 
 /* Behind a barrier: other nodes may not know yet what this one knows. */
@@ -333,7 +334,8 @@ worker_work(void *env, struct lane_entry *entry, struct lane_worker *worker)
 	if (wants_conn) {
 		const status st = worker_lease(backend, task, worker, &conn);
 		if (st.code != ST_OK) {
-			task_give_up(task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0);
+			task_give_up(task, st, st.code == ST_UNAVAILABLE ? RETRY_MS_DATABASE : 0,
+			    task_refuse_later);
 			return;
 		}
 	}
@@ -438,10 +440,11 @@ worker_expire(void *env, struct lane_entry *entry)
 	struct rpc_server *server = env;
 
 	if (clock_boot_us(server->settings.clock) < task->deadline_us)
-		task_give_up(task, SERVER_STOPS, 0);
+		task_give_up(task, SERVER_STOPS, 0, task_refuse_later);
 	else
 		task_give_up(task,
-		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"), 0);
+		    REFUSE(ST_DEADLINE_EXCEEDED, "the deadline passed while the call waited"), 0,
+		    task_refuse_later);
 }
 
 void
@@ -450,10 +453,10 @@ worker_refuse(void *env, struct lane_entry *entry, uint32_t retry_after_ms)
 	struct task *task = container_of(entry, struct task, entry);
 
 	if (atomic_load(&((struct rpc_server *)env)->is_draining))
-		task_give_up(task, SERVER_STOPS, 0);
+		task_give_up(task, SERVER_STOPS, 0, task_refuse_later);
 	else
 		task_give_up(task,
 		    REFUSE_FOR(ST_RESOURCE_EXHAUSTED, "OVERLOADED",
 			"too much of this kind is waiting already"),
-		    retry_after_ms);
+		    retry_after_ms, task_refuse_crowded);
 }

@@ -346,13 +346,19 @@ barrier_is_waited_for(struct fake *fake)
 	return is_waited_for;
 }
 
+static struct rpc_refusals
+refusals_of(struct fake *fake)
+{
+	struct rpc_refusals refusals;
+
+	rpc_server_refusals(fake->server, &refusals);
+	return refusals;
+}
+
 static int64_t
 refusals_waiting(struct fake *fake)
 {
-	int64_t waiting, turned_away;
-
-	rpc_server_refusals(fake->server, &waiting, &turned_away);
-	return waiting;
+	return refusals_of(fake).of_credentials;
 }
 
 static bool
@@ -1659,7 +1665,6 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 	struct client_options bad = as("bad"), unknown = as("cpu:a"), known = as("key:a"),
 			      through = as("cpu:b");
 	struct client *other = NULL;
-	int64_t waiting = 0, turned_away;
 
 	(void)state;
 	methods_name();
@@ -1672,13 +1677,12 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Keyed", &bad, 4, counts);
-	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away), waiting == 3));
+	WAIT_FOR(refusals_waiting(fake) == 3);
 	struct client_result result = call_with(fake, "Keyed", "x", &unknown);
 	assert_int_equal(result.retry_after_ms, 1000);
 	assert_refused(&result, ST_RESOURCE_EXHAUSTED, "TOO_MANY_REFUSALS");
 	assert_int_equal(atomic_load(&fake->verifies), 0);
-	rpc_server_refusals(fake->server, &waiting, &turned_away);
-	assert_int_equal(turned_away, 1);
+	assert_int_equal(refusals_of(fake).turned_away, 1);
 	/* Memory knows it; it is for a method that is open to all; it has another address, behind
 	 * this connection; it has another connection, at this address. */
 	assert_int_equal(code_of(fake->client, "Keyed", &known), ST_OK);
@@ -1689,9 +1693,9 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 	assert_int_equal(code_of(other, "Keyed", &unknown), ST_OK);
 	/* And when they wait no more. */
 	fake_clock_advance(&clock, 2 * US_PER_S);
-	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away), waiting == 0));
+	WAIT_FOR(refusals_waiting(fake) == 0);
 	assert_int_equal(code_of(fake->client, "Keyed", &unknown), ST_OK);
-	assert_int_equal(turned_away, 1);
+	assert_int_equal(refusals_of(fake).turned_away, 1);
 	client_free(&other);
 	fake_stop(fake);
 }
@@ -1705,7 +1709,7 @@ refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
 	struct rpc_settings settings;
 	struct fake_clock clock;
 	struct client_options bad = as("bad"), good = as("key:a");
-	int64_t waiting = 0, turned_away;
+	int64_t waiting = 0;
 
 	(void)state;
 	methods_name();
@@ -1720,7 +1724,7 @@ refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
 		bad.client_ip = addresses[i];
 		for (int k = 0; k < 3; k++) {
 			call_many(fake, "Keyed", &bad, 1, counts);
-			WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &turned_away),
+			WAIT_FOR((waiting = refusals_waiting(fake),
 			    waiting + atomic_load(&counts[ST_UNAUTHENTICATED]) ==
 				(int64_t)(3 * i) + k + 1));
 		}
@@ -1729,6 +1733,44 @@ refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
 	assert_int_equal(code_of(fake->client, "Keyed", &good), ST_OK);
 	fake_clock_advance(&clock, 10 * US_PER_S);
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 15);
+	fake_stop(fake);
+}
+
+/* Who heeds no advice would send the next at once, and keep the processors from the others. Each
+ * that waits is one of its connection's calls: beyond a part of those they are told at once. */
+static void
+who_finds_no_place_again_and_again_hears_so_later_and_nobody_else_does(void **state)
+{
+	struct rpc_settings settings;
+	struct fake_clock clock;
+	struct client_options greedy = as("key:a"), other = as("key:b");
+
+	(void)state;
+	methods_name();
+	fake_clock_init(&clock);
+	settings_paced(&settings, 2);
+	settings.clock = &clock.clock;
+	settings.calls_per_pipe_max = 40;
+	struct fake *fake = fake_start(&settings);
+	atomic_int *counts = counts_take(fake), *others = counts_take(fake);
+	struct rpc_lane_figures lanes[LANE_COUNT];
+	call_many(fake, "Slow", &greedy, 3, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 3); /* all the workers that one may have */
+	call_many(fake, "Slow", &greedy, 20, counts);
+	WAIT_FOR(refusals_of(fake).of_places == 10);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 4);
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 6);
+	assert_int_equal(refusals_waiting(fake), 0);
+	/* It has no less of what has room, and others have their places. */
+	assert_int_equal(code_of(fake->client, "Fast", &greedy), ST_OK);
+	call_many(fake, "Slow", &other, 1, others);
+	WAIT_FOR(atomic_load(&fake->begun) == 4);
+	fake_clock_advance(&clock, 2 * US_PER_S);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 14);
+	assert_int_equal(refusals_of(fake).of_places, 0);
+	for (int i = 0; i < 24; i++)
+		(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == 9 && atomic_load(&others[ST_OK]) == 1);
 	fake_stop(fake);
 }
 
@@ -2978,7 +3020,7 @@ a_call_for_memory_alone_is_not_turned_away_for_others_refusals(void **state)
 	Usher__V1__Request request;
 	Usher__V1__Pair payload;
 	uint8_t room[64];
-	int64_t waiting = 0, count, calls, pipes;
+	int64_t calls, pipes;
 
 	(void)state;
 	methods_name();
@@ -2991,7 +3033,7 @@ a_call_for_memory_alone_is_not_turned_away_for_others_refusals(void **state)
 	assert_item_answered_so(socket, &bad, false);
 	memory_request(&bad, &payload, room, &request);
 	send_request(socket, &request);
-	WAIT_FOR((rpc_server_refusals(fake->server, &waiting, &count), waiting == 1));
+	WAIT_FOR(refusals_waiting(fake) == 1);
 	assert_item_answered_so(socket, &turned_away, false);
 	assert_item_answered_so(socket, &not_there, true);
 	fake_clock_advance(&clock, 2 * US_PER_S);
@@ -3827,6 +3869,8 @@ main(void)
 	    WITH_SERVER(credentials_that_are_read_together_are_each_known_or_not),
 	    WITH_SERVER(calls_that_race_to_be_read_for_are_each_answered),
 	    WITH_SERVER(a_full_lane_says_so_at_once_and_when_to_come_again),
+	    cmocka_unit_test(
+		who_finds_no_place_again_and_again_hears_so_later_and_nobody_else_does),
 	    WITH_SERVER(work_whose_deadline_passed_is_dropped_unworked),
 	    WITH_SERVER(a_write_commits_once_and_its_repeat_is_replayed),
 	    WITH_SERVER(a_restriction_is_acknowledged_behind_its_barrier),

@@ -103,12 +103,7 @@ def test_a_flood_by_one_leaves_the_others_resolve_alone(
 ):
     envelopes = flood(client, org_a)
     name = flood.__name__.replace("_", " ")
-    light.compare(
-        f"beside {name}",
-        lambda: storm(node, envelopes),
-        P99_MS_MAX,
-        is_heavy=flood in (list_users, batches),
-    )
+    light.compare(f"beside {name}", lambda: storm(node, envelopes), P99_MS_MAX)
 
 
 def storm(

@@ -194,7 +194,6 @@ def test_who_sends_and_never_reads(
         "beside 4 that send and never read",
         lambda: Storm(node, resolves, connections=4, calls=64, deaf=True, source=HOSTILE, nice=10),
         P99_FLOOR_MS,
-        is_heavy=True,
     )
 
 

@@ -114,7 +114,8 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 {
 	struct store_health health;
 	struct feed_figures feed;
-	int64_t calls, pipes, refusals, turned_away;
+	struct rpc_refusals refusals;
+	int64_t calls, pipes;
 	struct store_connections connections;
 	int files, files_max;
 
@@ -122,7 +123,7 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	ops_count_connections(env, &connections);
 	feed_get_figures(env->feed, &feed);
 	rpc_server_load(env->server, &calls, &pipes);
-	rpc_server_refusals(env->server, &refusals, &turned_away);
+	rpc_server_refusals(env->server, &refusals);
 	plain(out, "usher_ready", "gauge", "1 when everything can be served.",
 	    health.reachable && health.schema_fits && keyring_has_signer(env->keyring) &&
 		rpc_server_has_files(env->server));
@@ -150,10 +151,14 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	plain(out, "usher_calls", "gauge", "Calls under way.", (double)calls);
 	plain(out, "usher_connections", "gauge", "Connections of clients.", (double)pipes);
 	plain(out, "usher_refusals_waiting", "gauge",
-	    "Calls whose credential is refused when their time has come.", (double)refusals);
+	    "Calls whose credential is refused when their time has come.",
+	    (double)refusals.of_credentials);
+	plain(out, "usher_overloads_waiting", "gauge",
+	    "Calls that found no place in their lane, and hear so when their time has come.",
+	    (double)refusals.of_places);
 	plain(out, "usher_turned_away_total", "counter",
 	    "Calls whose credential was not looked at, for too many of them were refused.",
-	    (double)turned_away);
+	    (double)refusals.turned_away);
 	files_count(&files, &files_max);
 	plain(out, "process_open_fds", "gauge", "File descriptors that are open.", files);
 	plain(out, "process_max_fds", "gauge", "The most there may be.", files_max);
