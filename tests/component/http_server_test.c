@@ -1,5 +1,6 @@
 #include "http/internal.h"
 
+#include "base/wait.h"
 #include "tests/lib/until.h"
 
 #include <arpa/inet.h>
@@ -167,7 +168,7 @@ start_as(void **state, const struct http_config *config)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	pthread_mutex_init(&fixture->lock, NULL);
-	pthread_cond_init(&fixture->kept_changed, NULL);
+	wait_cond_init(&fixture->kept_changed);
 	status made = http_server_new(config, handle, fixture, &fixture->server);
 	assert_int_equal(made.code, ST_OK);
 	fixture->port = http_server_port(fixture->server);
@@ -684,10 +685,15 @@ replies_come_from_other_threads(void **state)
 static void
 wait_for_kept(struct fixture *fixture, size_t count)
 {
+	struct timespec give_up;
+	int error = 0;
+
+	wait_deadline(WAIT_US_MAX, &give_up);
 	pthread_mutex_lock(&fixture->lock);
-	while (fixture->kept_count < count)
-		pthread_cond_wait(&fixture->kept_changed, &fixture->lock);
+	while (fixture->kept_count < count && error == 0)
+		error = pthread_cond_timedwait(&fixture->kept_changed, &fixture->lock, &give_up);
 	pthread_mutex_unlock(&fixture->lock);
+	assert_int_equal(error, 0);
 }
 
 static void
@@ -1021,6 +1027,16 @@ what_is_at_work_makes_no_room(void **state)
 	close_all(fds, NARROW_CONNECTIONS);
 }
 
+/* Until the server holds so many bytes of bodies. */
+static void
+wait_for_bodies(struct fixture *fixture, size_t bytes)
+{
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
+
+	while (atomic_load(&fixture->server->bodies_bytes) != bytes)
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
+}
+
 #define LARGE_BYTES 40000
 #define LARGE "POST /never HTTP/1.1\r\n" HOST CLOSE "Content-Length: 40000\r\n"
 
@@ -1039,6 +1055,7 @@ bodies_have_one_budget(void **state)
 	say(half, patient, sizeof(patient) - 1);
 	assert_true(recv(half, reply, sizeof(reply), 0) > 0);
 	say(half, body, LARGE_BYTES - 1);
+	wait_for_bodies(fixture, LARGE_BYTES - 1);
 	say(whole, header, sizeof(header) - 1);
 	say(whole, body, LARGE_BYTES);
 	wait_for_kept(fixture, 1);
@@ -1067,7 +1084,6 @@ begin_body(struct fixture *fixture, uint32_t host, size_t bytes)
 {
 	static const char body[LARGE_BYTES];
 	const size_t wanted = atomic_load(&fixture->server->bodies_bytes) + bytes;
-	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
 	int fd = dial_from(fixture, host);
 	char header[128];
 	int header_bytes = snprintf(header, sizeof(header),
@@ -1075,8 +1091,7 @@ begin_body(struct fixture *fixture, uint32_t host, size_t bytes)
 
 	say(fd, header, (size_t)header_bytes);
 	say(fd, body, bytes);
-	while (atomic_load(&fixture->server->bodies_bytes) != wanted)
-		assert_true(clock_boot_us(&clock_system) < give_up_us);
+	wait_for_bodies(fixture, wanted);
 	return fd;
 }
 
