@@ -1,19 +1,11 @@
 #include "crypt/hash_memory.h"
 
+#include "base/sanitized.h"
+
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-#define IS_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED
-#endif
 
 /* Elsewhere the system call may take its arguments in another way. */
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__)) && defined(__LP64__) &&    \

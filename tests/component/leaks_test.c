@@ -1,5 +1,7 @@
 /* Is what we forget found where nng has a part in it, and what nng loses not (tests/lib/lent)? Each
  * case is a process: what it forgets is looked for at its end. */
+#include "base/sanitized.h"
+
 #include <malloc.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
@@ -17,14 +19,6 @@
 #include <cmocka.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ADDRESS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ADDRESS_SANITIZER
-#endif
 
 #define MESSAGE_BYTES 100
 
@@ -328,7 +322,7 @@ is_found(void *(*played)(void *))
 static void
 need_sanitizer(void)
 {
-#ifndef HAS_ADDRESS_SANITIZER
+#ifndef IS_ADDRESS_SANITIZED
 	skip();
 #endif
 }

@@ -1,6 +1,8 @@
 /* What stands between nng and the kernel (client/guard.h), and that nobody else gets to see it. */
 #include "client/guard.h"
 
+#include "base/sanitized.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <nng/nng.h>
@@ -19,14 +21,6 @@
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 256
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ADDRESS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ADDRESS_SANITIZER
-#endif
 
 /* A connection that nng has taken and does not ask for anything. */
 static struct {
@@ -270,7 +264,7 @@ a_thread_that_waits_can_be_cancelled(void **state)
 
 	(void)state;
 	/* It takes what a cancelled thread leaves on its stack for an overflow. */
-#ifdef HAS_ADDRESS_SANITIZER
+#ifdef IS_ADDRESS_SANITIZED
 	skip();
 #endif
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_nothing, &watcher), 0);

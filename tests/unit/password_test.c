@@ -2,6 +2,7 @@
 #include "crypt/password.h"
 
 #include "base/config.h"
+#include "base/sanitized.h"
 #include "crypt/crypt.h"
 #include "tests/lib/fake_rand.h"
 
@@ -15,14 +16,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
 
 static const struct password_params quick = {.memory_kib = 64, .passes = 1};
 
@@ -273,7 +266,7 @@ a_failing_random_source_makes_no_hash(void **state)
 	assert_null(other);
 }
 
-#ifndef SANITIZED
+#ifndef IS_SANITIZED
 /* In a process of its own, whose address space is full. */
 static int
 match_without_memory(struct fixture *f, const char *encoded)
@@ -291,7 +284,7 @@ match_without_memory(struct fixture *f, const char *encoded)
 static void
 want_of_memory_is_never_a_mismatch(void **state)
 {
-#ifdef SANITIZED
+#ifdef IS_SANITIZED
 	(void)state;
 	skip(); /* the sanitizer's own memory would be wanting too */
 #else
