@@ -18,11 +18,11 @@ import pytest
 from usher_testing import SOURCE, Process, wait_until
 from usher_testing.process import BUILD, run
 
-STUBS = ("cmake", "ninja", "ctest")
+CALLED = ("cmake", "ninja", "ctest")
 
 
 class Clone:
-    """A clone with ./test and nothing else of ours. What it builds and tests with is stubs."""
+    """A clone with ./test and nothing else of ours. What it calls is of the test's own making."""
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
@@ -31,14 +31,14 @@ class Clone:
             part.mkdir(parents=True)
         shutil.copy(SOURCE / "test", folder)
         self._write(folder / "tests/lib/install", "")
-        for name in STUBS:
-            self.stub(name, "")
+        for name in CALLED:
+            self.stand_in(name, "")
 
     def _write(self, path: pathlib.Path, script: str) -> None:
         path.write_text(f"#!/usr/bin/env bash\nset -eu\n{script}\n")
         path.chmod(0o755)
 
-    def stub(self, name: str, script: str) -> None:
+    def stand_in(self, name: str, script: str) -> None:
         """It runs in the clone's folder, and finds itself in one of ./test's as $TMPDIR."""
         self._write(self._bin / name, script)
 
@@ -62,7 +62,7 @@ def clone(tmp_path: pathlib.Path) -> Clone:
 @pytest.fixture()
 def under_way(clone: Clone) -> Iterator[subprocess.Popen[str]]:
     """A ./test in the clone that goes on until its input ends."""
-    clone.stub("ctest", ": >begun; cat")
+    clone.stand_in("ctest", ": >begun; cat")
     first = subprocess.Popen(
         ["./test", "quick"],
         cwd=clone.folder,
@@ -101,7 +101,7 @@ END"""
 
 
 def test_what_a_killed_database_leaves_is_told_and_removed(clone: Clone):
-    clone.stub("ctest", LEAVE_A_CLUSTER)
+    clone.stand_in("ctest", LEAVE_A_CLUSTER)
     done = clone.test()
     noted = (clone.folder / "noted").read_text().split()
     pid = next(line for line in noted if line.isdigit())
@@ -128,7 +128,7 @@ exit 1
 
 
 def test_who_asks_twice_does_not_keep_it_from_clearing_up(clone: Clone):
-    clone.stub("ninja", LEAVE_A_PROCESS)
+    clone.stand_in("ninja", LEAVE_A_PROCESS)
     done = clone.test()
     assert not pathlib.Path((clone.folder / "folder").read_text()).exists()
     assert done.returncode == 1, done.stdout + done.stderr
@@ -166,9 +166,9 @@ def test_clang_tidy_reads_a_clone_of_any_name_and_of_no_files_it_is_a_fault(tmp_
 
 @pytest.mark.parametrize("may_lack", [True, False])
 def test_generated_code_that_is_not_looked_at_is_told(may_lack: bool, tmp_path: pathlib.Path):
-    stub = tmp_path / "protoc-c"
-    stub.write_text("#!/bin/sh\necho protobuf-c 1.5.0\n")
-    stub.chmod(0o755)
+    old = tmp_path / "protoc-c"
+    old.write_text("#!/bin/sh\necho protobuf-c 1.5.0\n")
+    old.chmod(0o755)
     done = run(
         [SOURCE / "tests/lint/generated_code_is_current.sh", BUILD],
         env={
