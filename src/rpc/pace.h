@@ -1,8 +1,9 @@
-/* pace.h - when a source is told that its credential is refused.
+/* pace.h - when a source is told that its credential is refused, or that there is no place for it.
  *
- * Who guesses keys or sends forged tokens has the next one ready as soon as it hears of the last:
- * each refusal at once is one more look-up. A source hears of so many a second at once, of the rest
- * later and later; what it asks with a good credential is not held up.
+ * Who guesses keys, sends forged tokens or heeds no advice to wait has the next one ready as soon
+ * as it hears of the last: each refusal at once is one more call. A source hears of so many a
+ * second at once, of the rest later and later; what it asks with a good credential, and finds its
+ * place, is not held up.
  *
  * Threads: any, without a lock. Units: *_us are boottime, or last so long.
  * Source: the generic cell rate algorithm, ITU-T I.371. */
@@ -27,7 +28,8 @@ void pace_init(struct pace *pace, int a_second, int at_once);
 
 /* Would one more have to wait? */
 bool pace_is_spent(const struct pace *pace, uint64_t source, int64_t now_us);
-/* One more for that source: how long it has to wait for it, PACE_WAIT_US_MAX at most; 0: not. */
+/* One more for that source: how long it has to wait for it, PACE_WAIT_US_MAX at most, and of those
+ * that would wait longer some a quarter less; 0: not. */
 int64_t pace_take(struct pace *pace, uint64_t source, int64_t now_us);
 
 #endif

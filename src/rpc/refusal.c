@@ -5,11 +5,6 @@
 
 #define RETRY_MS_TURNED_AWAY 1000
 
-/* How many may wait: the calls that a connection may have, and all that may wait, by these. */
-static const struct {
-	int of_pipe, of_all;
-} parts[REFUSAL_KINDS] = {[REFUSAL_OF_CREDENTIAL] = {2, 1}, [REFUSAL_OF_PLACE] = {4, 2}};
-
 static uint64_t
 refusal_source(const struct task *task, enum refusal kind)
 {
@@ -21,22 +16,24 @@ refusal_source(const struct task *task, enum refusal kind)
 }
 
 /* No more may wait, of all, or of its connection: the rest of an intermediary's calls must not find
- * it full of them. */
+ * it full of them. Those for want of a place leave room for the others. */
 static bool
 is_full(const struct task *task, enum refusal kind)
 {
 	const struct rpc_server *server = task->server;
-	const struct rpc_settings *settings = &server->settings;
+	const struct pipe_entry *pipe = task->work->pipe;
+	const int of_all_max = server->settings.refusals_waiting_max;
+	const int of_pipe_max = server->settings.calls_per_pipe_max / 2;
+	int of_all = 0, of_pipe = 0;
 
-	const int of_kind = atomic_load(&server->refusals[kind].parked);
-	int waiting = 0;
-
-	for (int i = 0; i < REFUSAL_KINDS; i++)
-		waiting += atomic_load(&server->refusals[i].parked);
-	return waiting >= settings->refusals_waiting_max ||
-	       of_kind >= settings->refusals_waiting_max / parts[kind].of_all ||
-	       (int)atomic_load(&task->work->pipe->refused[kind]) >=
-		   settings->calls_per_pipe_max / parts[kind].of_pipe;
+	if (kind == REFUSAL_OF_PLACE &&
+	    atomic_load(&server->refusals[kind].parked) >= of_all_max / 2)
+		return true;
+	for (int i = 0; i < REFUSAL_KINDS; i++) {
+		of_all += atomic_load(&server->refusals[i].parked);
+		of_pipe += (int)atomic_load(&pipe->refused[i]);
+	}
+	return of_all >= of_all_max || of_pipe >= of_pipe_max;
 }
 
 /* Counts one more against its source. When it may be told; not in the future: at once. */

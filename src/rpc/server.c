@@ -78,9 +78,10 @@ rpc_server_new(const struct rpc_settings *settings, struct rpc_server **out)
 	list_init(&server->works_free);
 	list_init(&server->at_barrier);
 	list_init(&server->at_fill);
-	for (int i = 0; i < REFUSAL_KINDS; i++)
-		pace_init(&server->refusals[i].pace, settings->refusals_a_second,
-		    settings->refusals_at_once);
+	pace_init(&server->refusals[REFUSAL_OF_CREDENTIAL].pace, settings->refusals_a_second,
+	    settings->refusals_at_once);
+	pace_init(&server->refusals[REFUSAL_OF_PLACE].pace, settings->refusals_a_second,
+	    settings->places_refused_at_once);
 	status st = rand_fill(settings->rand, &server->id_seed, sizeof(server->id_seed));
 	if (st.code == ST_OK)
 		st = pipe_table_init(&server->pipes, settings->pipes_max);

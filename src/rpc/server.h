@@ -41,6 +41,7 @@ struct rpc_settings {
 	 * do, half of them for places. */
 	int refusals_a_second;
 	int refusals_at_once;
+	int places_refused_at_once; /* a good part of what was too much may come together */
 	int refusals_waiting_max;
 	int pipes_max;
 	int calls_per_pipe_max;

@@ -22,6 +22,7 @@ rpc_settings_default(struct rpc_settings *out)
 	    .parked_max = 1024,
 	    .refusals_a_second = 200,
 	    .refusals_at_once = 100,
+	    .places_refused_at_once = 1000,
 	    .refusals_waiting_max = 4096,
 	    .pipes_max = 4096,
 	    .calls_per_pipe_max = 2048,

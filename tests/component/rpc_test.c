@@ -696,6 +696,7 @@ fake_start(const struct rpc_settings *wanted)
 		settings.batches_here_max = wanted->batches_here_max;
 		settings.refusals_a_second = wanted->refusals_a_second;
 		settings.refusals_at_once = wanted->refusals_at_once;
+		settings.places_refused_at_once = wanted->places_refused_at_once;
 		settings.refusals_waiting_max = wanted->refusals_waiting_max;
 		settings.clock = wanted->clock;
 	}
@@ -1503,6 +1504,7 @@ settings_paced(struct rpc_settings *settings, int refusals_at_once)
 	rpc_settings_default(settings);
 	settings->refusals_a_second = 1;
 	settings->refusals_at_once = refusals_at_once;
+	settings->places_refused_at_once = refusals_at_once;
 }
 
 /* Who guesses hears of it later and later; a good credential on the same connection does not. Each
@@ -1621,6 +1623,7 @@ the_pace_is_what_the_page_on_security_says(void **state)
 	rpc_settings_default(&settings);
 	assert_int_equal(settings.refusals_a_second, 200);
 	assert_int_equal(settings.refusals_at_once, 100);
+	assert_int_equal(settings.places_refused_at_once, 1000);
 	assert_int_equal(settings.refusals_waiting_max, 4096);
 }
 
@@ -1756,9 +1759,9 @@ who_finds_no_place_again_and_again_hears_so_later_and_nobody_else_does(void **st
 	struct rpc_lane_figures lanes[LANE_COUNT];
 	call_many(fake, "Slow", &greedy, 3, counts);
 	WAIT_FOR(atomic_load(&fake->begun) == 3); /* all the workers that one may have */
-	call_many(fake, "Slow", &greedy, 20, counts);
-	WAIT_FOR(refusals_of(fake).of_places == 10);
-	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 4);
+	call_many(fake, "Slow", &greedy, 32, counts);
+	WAIT_FOR(refusals_of(fake).of_places == 20);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 6);
 	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 6);
 	assert_int_equal(refusals_waiting(fake), 0);
 	/* It has no less of what has room, and others have their places. */
@@ -1766,7 +1769,7 @@ who_finds_no_place_again_and_again_hears_so_later_and_nobody_else_does(void **st
 	call_many(fake, "Slow", &other, 1, others);
 	WAIT_FOR(atomic_load(&fake->begun) == 4);
 	fake_clock_advance(&clock, 2 * US_PER_S);
-	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 14);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 26);
 	assert_int_equal(refusals_of(fake).of_places, 0);
 	for (int i = 0; i < 24; i++)
 		(void)sem_post(&fake->gate);

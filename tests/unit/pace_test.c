@@ -1,4 +1,4 @@
-/* When a source hears that its credential is refused. */
+/* When a source hears that its credential is refused, or that there is no place for it. */
 #include "rpc/pace.h"
 
 #include <pthread.h>
@@ -68,6 +68,28 @@ nobody_waits_longer_than_the_longest_wait_whatever_came_before(void **state)
 }
 
 static void
+who_came_together_and_waits_longest_is_not_told_together(void **state)
+{
+	struct pace *pace = pace_of(10, 3);
+	int told[10] = {0};
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		(void)pace_take(pace, 7, 0);
+	/* In one millisecond they come; of ten parts of the last quarter each has some. */
+	for (int i = 0; i < 1000; i++) {
+		const int64_t due_us = i + pace_take(pace, 7, i);
+		const int64_t part = (due_us - PACE_WAIT_US_MAX * 3 / 4) * 10 / (251 * MS);
+
+		assert_in_range(part, 0, 9);
+		told[part]++;
+	}
+	for (int i = 0; i < 10; i++)
+		assert_in_range(told[i], 50, 200);
+	free(pace);
+}
+
+static void
 one_source_does_not_hold_up_another(void **state)
 {
 	struct pace *pace = pace_of(10, 3);
@@ -120,6 +142,7 @@ main(void)
 	    cmocka_unit_test(so_many_are_told_at_once_and_the_rest_one_after_the_other),
 	    cmocka_unit_test(a_pause_gives_back_what_was_at_once),
 	    cmocka_unit_test(nobody_waits_longer_than_the_longest_wait_whatever_came_before),
+	    cmocka_unit_test(who_came_together_and_waits_longest_is_not_told_together),
 	    cmocka_unit_test(one_source_does_not_hold_up_another),
 	    cmocka_unit_test(of_many_that_race_no_more_than_those_are_told_at_once),
 	};

@@ -154,7 +154,7 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	    "Calls whose credential is refused when their time has come.",
 	    (double)refusals.of_credentials);
 	plain(out, "usher_overloads_waiting", "gauge",
-	    "Calls that found no place in their lane, and hear so when their time has come.",
+	    "Calls for which there was no place, and that hear so when their time has come.",
 	    (double)refusals.of_places);
 	plain(out, "usher_turned_away_total", "counter",
 	    "Calls whose credential was not looked at, for too many of them were refused.",
