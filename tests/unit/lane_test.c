@@ -20,6 +20,8 @@
 /* and who has less than that goes alone. */
 #define ALONE_US (20 * US_PER_MS)
 
+#define HANDS_MAX 2
+
 struct fixture {
 	struct lane_queue *lane;
 	struct fake_clock clock;
@@ -29,6 +31,8 @@ struct fixture {
 	size_t began_count;
 	char done[1024]; /* and in which they were served */
 	size_t done_count;
+	const struct lane_worker *by[HANDS_MAX]; /* those that had the first hands */
+	size_t hands;
 	char refused[256];
 	size_t refused_count;
 	uint32_t retry_after_ms;
@@ -72,8 +76,9 @@ gather(void *env, struct lane_entry *const *entries, size_t count, struct lane_w
 {
 	struct fixture *fixture = env;
 
-	(void)worker;
 	(void)pthread_mutex_lock(&fixture->lock);
+	if (fixture->hands < HANDS_MAX)
+		fixture->by[fixture->hands++] = worker;
 	fixture->done[fixture->done_count++] = '(';
 	for (size_t i = 0; i < count; i++)
 		fixture->done[fixture->done_count++] = (char)entries[i]->unit;
@@ -404,14 +409,16 @@ who_stood_back_comes_before_those_that_were_served(void **state)
 		(void)sem_post(&fixture.gate);
 	finish(&fixture);
 	assert_true(taken && begun);
-	/* In the first hand or the second one: who was served goes behind it. */
+	/* In the first hand or the second one: who was served goes behind it. Who has the second
+	 * may be slow to say so, while the other one goes on to the third. */
+	const bool is_second_late = fixture.hands > 1 && fixture.by[0] == fixture.by[1];
 	const char *first = strchr(fixture.done, '(');
 	assert_non_null(first);
 	const char *second = strchr(first + 1, '(');
 	const char *third = second ? strchr(second + 1, '(') : NULL;
 	const char *found = strchr(first, 'v');
 	assert_non_null(found);
-	assert_true(!third || found < third);
+	assert_true(!third || found < third || is_second_late);
 }
 
 /* Nothing can be had for them together: they are in few hands all the same. */
@@ -435,15 +442,19 @@ what_could_not_be_gathered_for_stays_in_few_hands(void **state)
 	assert_true(fine);
 	assert_int_equal(strlen(at_work), 4);
 	assert_int_equal(at_work[3], 'z');
-	/* In the order in which they came; of two that begin at once either may say so first. */
+	/* In the order in which they came: of two hands one may take its time until it says so, so
+	 * that one at most of those that came before one is behind it. */
 	static const char behind[] = "defgh";
 	assert_memory_equal(fixture.began + 2, "cz", 2);
 	assert_int_equal(strlen(fixture.began + 4), strlen(behind));
-	for (int i = 0; i < (int)strlen(behind); i++) {
-		const char *found = strchr(fixture.began + 4, behind[i]);
+	for (const char *one = behind; *one; one++) {
+		const char *found = strchr(fixture.began + 4, *one);
+		int late = 0;
 
 		assert_non_null(found);
-		assert_in_range(found - (fixture.began + 4) + 1, i, i + 2);
+		for (const char *before = behind; before < one; before++)
+			late += strchr(found, *before) != NULL;
+		assert_in_range(late, 0, 1);
 	}
 	assert_int_equal(fixture.done_count, strlen("abcdefghz") + strlen("(cdefgh)"));
 }
