@@ -119,14 +119,20 @@ pipe_give(struct pipe_entry *entry)
 	(void)atomic_fetch_sub(&entry->references, 1);
 }
 
-/* With a reference, marked as closing; NULL: it is gone, or was marked before. */
+bool
+pipe_mark(struct pipe_entry *entry)
+{
+	return !atomic_exchange(&entry->is_closing, true);
+}
+
+/* With a reference; NULL: it is gone, or marked. */
 static struct pipe_entry *
-take_to_close(struct pipe_table *table, const struct pipe_entry *entry)
+take_open(struct pipe_table *table, const struct pipe_entry *entry)
 {
 	const uint32_t id = atomic_load(&entry->id);
 	struct pipe_entry *taken = id != 0 ? pipe_take(table, id) : NULL;
 
-	if (taken && atomic_exchange(&taken->is_closing, true)) {
+	if (taken && atomic_load(&taken->is_closing)) {
 		pipe_give(taken);
 		return NULL;
 	}
@@ -151,7 +157,7 @@ pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden)
 		most = weight;
 	}
 	/* One at a time: what it gives back may be enough. */
-	return heaviest ? take_to_close(table, heaviest) : NULL;
+	return heaviest ? take_open(table, heaviest) : NULL;
 }
 
 /* With nothing to take, it has time from now on: who sends to it says so only a moment after it
@@ -175,9 +181,11 @@ pipe_take_stalled(struct pipe_table *table, unsigned look, unsigned looks, size_
 			continue;
 		}
 		struct pipe_entry *taken =
-		    (int)(look - until) >= 0 ? take_to_close(table, entry) : NULL;
-		if (taken)
+		    (int)(look - until) >= 0 ? take_open(table, entry) : NULL;
+		if (taken && pipe_mark(taken))
 			return taken;
+		if (taken)
+			pipe_give(taken);
 	}
 	return NULL;
 }

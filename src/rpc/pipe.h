@@ -59,12 +59,15 @@ void pipe_remove(struct pipe_table *table, uint32_t id);
 /* The entry with a reference taken, or NULL when the pipe is gone. */
 struct pipe_entry *pipe_take(struct pipe_table *table, uint32_t id);
 void pipe_give(struct pipe_entry *entry);
-/* The one with the most replies waiting, or with the most bytes; marked as closing, with a
- * reference taken. NULL: there is none, or that one is being closed already, and has not given back
- * what it has yet. It looks at all of them: for need alone. */
+/* Marks it as closing; false: somebody has before. */
+bool pipe_mark(struct pipe_entry *entry);
+/* The one with the most replies waiting, or with the most bytes, with a reference taken. NULL:
+ * there is none, or that one is marked already, and has not given back what it has yet. It looks at
+ * all of them: for need alone, which may be over by then. */
 enum pipe_burden { PIPE_REPLIES, PIPE_BYTES };
 struct pipe_entry *pipe_take_heaviest(struct pipe_table *table, enum pipe_burden burden);
-/* From *at on, the next one with replies of which it has taken none until that look, as above.
+/* From *at on, the next one with replies of which it has taken none until that look; marked, and
+ * with a reference taken.
  * Those without any have so many looks from now. */
 struct pipe_entry *
 pipe_take_stalled(struct pipe_table *table, unsigned look, unsigned looks, size_t *at);

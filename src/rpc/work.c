@@ -114,8 +114,16 @@ pipe_cut(struct pipe_entry *pipe, const char *why)
 	pipe_shut(closed);
 }
 
-/* Contexts run out for replies that nobody takes, or memory does: the connection that has the most
- * of it pays for it. */
+/* Do contexts run out, or memory? The lock is held. */
+static bool
+is_need(const struct rpc_server *server, enum pipe_burden burden)
+{
+	return burden == PIPE_BYTES
+		   ? atomic_load(&server->bytes) > server->settings.message_bytes_max
+		   : server->receives_ready - atomic_load(&server->sends_here) < HEARING_LEAST;
+}
+
+/* The connection that has the most of it pays for it. */
 static void
 works_relieve(struct rpc_server *server, enum pipe_burden burden)
 {
@@ -123,9 +131,14 @@ works_relieve(struct rpc_server *server, enum pipe_burden burden)
 
 	if (!pipe)
 		return;
-	pipe_cut(pipe, burden == PIPE_BYTES
-			   ? "it holds the most memory, and others need the room"
-			   : "it does not take its replies, and others need the room");
+	/* What another one has given back meanwhile may be enough. */
+	(void)pthread_mutex_lock(&server->lock);
+	const bool is_its_turn = is_need(server, burden) && pipe_mark(pipe);
+	(void)pthread_mutex_unlock(&server->lock);
+	if (is_its_turn)
+		pipe_cut(pipe, burden == PIPE_BYTES
+				   ? "it holds the most memory, and others need the room"
+				   : "it does not take its replies, and others need the room");
 	pipe_give(pipe);
 }
 
@@ -157,12 +170,11 @@ work_detach(struct work *work)
 	struct work *next = work_idle(server);
 	if (!next)
 		server->receives_ready--;
-	const bool is_need =
-	    server->receives_ready - atomic_load(&server->sends_here) < HEARING_LEAST;
+	const bool needs_relief = !next && is_need(server, PIPE_REPLIES);
 	(void)pthread_mutex_unlock(&server->lock);
 	if (next)
 		work_receive(next);
-	else if (is_need)
+	else if (needs_relief)
 		works_relieve(server, PIPE_REPLIES);
 }
 
