@@ -478,17 +478,18 @@ a_lease_ends_in_its_time_from_before_its_renewal_and_comes_back_behind_a_read(vo
 	PGconn *pg = session(f);
 
 	assert_false(lease_is_held(node->lease));
-	begin(node);
+	begin_and_stand_still(node);
 	assert_false(node->held_while_obeying);
 	int64_t until_us = lease_held_until_us(node->lease);
 	assert_true(until_us <= clock_boot_us(&node->clock) + LEASE_US);
 
 	/* Stopped and continued: the clock went on. */
-	atomic_fetch_add(&node->ahead_us, until_us - clock_boot_us(&node->clock) - US_PER_S / 2);
+	atomic_fetch_add(&node->ahead_us, until_us - clock_boot_us(&node->clock) - US_PER_MS);
 	assert_true(lease_is_held(node->lease));
-	atomic_fetch_add(&node->ahead_us, US_PER_S / 2);
+	atomic_fetch_add(&node->ahead_us, US_PER_MS);
 	assert_false(lease_is_held(node->lease));
 	assert_false(feed_may_trust_memory(node->feed, NULL));
+	atomic_store(&node->stopped.is_still, false);
 	change(pg, 1, true);
 	node->held_while_obeying = false;
 	begin(node);

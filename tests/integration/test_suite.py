@@ -117,6 +117,19 @@ def test_what_a_killed_database_leaves_is_told_and_removed(clone: Clone):
     assert [line for line in segments if line.split()[4] == pid] == []
 
 
+LEAVE_A_FOLDER = """
+mkdir -p shared/left
+printf '%s\\n' "$PWD/shared/left" >>"$TMPDIR/.memory"
+"""
+
+
+def test_a_folder_in_which_something_was_left_stays(clone: Clone):
+    clone.stand_in("ctest", LEAVE_A_FOLDER)
+    done = clone.test()
+    assert done.returncode == 1 and "/shared/left\n" in done.stdout, done.stdout + done.stderr
+    assert list((clone.folder / "shared").iterdir()) == []
+
+
 # It is asked to end while ./test waits, and asks ./test for the same.
 LEAVE_A_PROCESS = """
 printf '%s' "$TMPDIR" >folder
