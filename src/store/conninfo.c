@@ -203,11 +203,10 @@ copy_hosts(const struct hosts *hosts, size_t number, struct hosts *out)
 }
 
 bool
-hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out)
+hosts_put_first(
+    const struct hosts *hosts, const struct hosts *chosen, size_t *number, struct hosts *out)
 {
-	size_t number = 0;
-
-	return find_host(hosts, chosen, &number) && number > 0 && copy_hosts(hosts, number, out);
+	return find_host(hosts, chosen, number) && copy_hosts(hosts, *number, out);
 }
 
 /* number: of the one that it was made to, before it was put first. */
@@ -228,7 +227,7 @@ read_hosts(PGconn *pg, size_t *number, struct hosts *out)
 		else if (option->dispchar[0] == '*' && option->val)
 			explicit_bzero(option->val, strlen(option->val));
 	}
-	const bool is_told = find_host(&all, &chosen, number) && copy_hosts(&all, *number, out);
+	const bool is_told = hosts_put_first(&all, &chosen, number, out);
 	PQconninfoFree(options);
 	return is_told;
 }

@@ -33,11 +33,11 @@ struct hosts {
 	char *host, *hostaddr, *port;
 };
 void hosts_done(struct hosts *hosts);
-/* The same hosts, but that one first, and the others as they were. chosen has what libpq says of a
- * connection: single parts. false: it is the first already, or can't be told (a part that was left
- * empty stands for a default of libpq's), or there is no memory; then out is untouched. */
-MUST_USE bool
-hosts_put_first(const struct hosts *hosts, const struct hosts *chosen, struct hosts *out);
+/* The same hosts, but that one first, and the others as they were; number: which it was, from 0.
+ * chosen has what libpq says of a connection: single parts. false: it can't be told (a part that
+ * was left empty stands for a default of libpq's), or there is no memory; then out is untouched. */
+MUST_USE bool hosts_put_first(
+    const struct hosts *hosts, const struct hosts *chosen, size_t *number, struct hosts *out);
 /* All that this connection could have been made to, with what it was made to first. They may come
  * from the settings, the environment or a service file. false: as above, and out is untouched. */
 MUST_USE bool hosts_of(PGconn *pg, struct hosts *out);

@@ -4,7 +4,8 @@
  * transaction this snapshot sees and the one before did not. So no late commit is missed and a long
  * transaction costs nothing. Subscribers have obeyed a read before the feed is said to have passed
  * it. The same thread renews the lease and watches for barriers.
- * Another epoch, a removed node row (changes may have been pruned that we did not read), more than
+ * Another epoch, a server that was started again, calls that have been to another server than the
+ * feed, a removed node row (changes may have been pruned that we did not read), more than
  * FEED_ROWS_MAX changes at once and a change of a kind that a newer version made empty everything.
  * Threads: subscribe before feed_start(); feed_has_passed() and feed_get_figures() from any.
  * Blocks: feed_start() no, feed_stop() up to a second. */

@@ -83,7 +83,8 @@ write_jobs(const struct ops_env *env, struct strbuf *out)
 	FAMILY(out, "usher_job_done_total", "counter", "What all runs did, in the job's own unit.",
 	    "job", rows, count, done);
 	FAMILY(out, "usher_job_backlog", "gauge",
-	    "What is left to do, in the same unit, up to a limit.", "job", rows, count, backlog);
+	    "What is left to do, in the same unit but for operations, up to a limit.", "job", rows,
+	    count, backlog);
 	FAMILY_SECONDS(out, "usher_job_last_run_timestamp_seconds",
 	    "When the last run ended; 0: never.", rows, count, last_run_at_us);
 	FAMILY_SECONDS(out, "usher_job_last_duration_seconds", "How long the last run took.", rows,
