@@ -165,7 +165,7 @@ run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, c
 {
 	const int64_t backlog_before = run->backlog;
 	status first = STATUS_OK;
-	bool claimed = true, knows = false;
+	bool claimed = true;
 
 	run->backlog = 0;
 	do {
@@ -176,7 +176,6 @@ run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, c
 		st = run_claimed(job, &part, &claimed);
 		if (st.code == ST_OK) {
 			*run = part;
-			knows |= claimed;
 		} else if (first.code == ST_OK) {
 			first = st;
 			*failed = job->parts ? job->parts[run->part] : NULL;
@@ -184,7 +183,8 @@ run_for_cluster(struct jobs *jobs, const struct job *job, struct job_run *run, c
 		run->part++;
 	} while (claimed && job->parts && job->parts[run->part] && !store_is_lost(run->conn) &&
 		 !jobs_are_stopping(jobs));
-	if (!knows)
+	/* Of what failed, or another node has, it is not known that there is less. */
+	if ((first.code != ST_OK || !claimed) && run->backlog < backlog_before)
 		run->backlog = backlog_before;
 	return first;
 }

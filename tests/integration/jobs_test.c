@@ -333,6 +333,11 @@ rows_that_somebody_is_at_are_left_and_known(void **state)
 	assert_int_equal(figures_of("sweep").backlog, 1);
 	PQclear(PQexec(other, "COMMIT"));
 	PQfinish(other);
+	/* What fails has them still. */
+	handler_sql(&fixture, "ALTER TABLE usher.throttles RENAME TO away");
+	assert_int_equal(jobs_run_now(jobs, "sweep").code, ST_INTERNAL);
+	assert_int_equal(figures_of("sweep").backlog, 1);
+	handler_sql(&fixture, "ALTER TABLE usher.away RENAME TO throttles");
 	must(jobs_run_now(jobs, "sweep"));
 	assert_int_equal(figures_of("sweep").backlog, 0);
 }
