@@ -16,7 +16,7 @@ refusal_source(const struct task *task, enum refusal kind)
 }
 
 /* No more may wait, of all, or of its connection: the rest of an intermediary's calls must not find
- * it full of them. Those for want of a place leave room for the others. */
+ * it full of them. Those for want of a place leave room for credentials. */
 static bool
 is_full(const struct task *task, enum refusal kind)
 {
@@ -27,7 +27,8 @@ is_full(const struct task *task, enum refusal kind)
 	int of_all = 0, of_pipe = 0;
 
 	if (kind == REFUSAL_OF_PLACE &&
-	    atomic_load(&server->refusals[kind].parked) >= of_all_max / 2)
+	    (atomic_load(&server->refusals[kind].parked) >= of_all_max / 2 ||
+		(int)atomic_load(&pipe->refused[kind]) >= of_pipe_max - of_pipe_max / 8))
 		return true;
 	for (int i = 0; i < REFUSAL_KINDS; i++) {
 		of_all += atomic_load(&server->refusals[i].parked);

@@ -1739,42 +1739,67 @@ refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
 	fake_stop(fake);
 }
 
+/* So many calls that find no place wait, and the others are told at once. Each is answered, or
+ * waits, before the next one comes. */
+static void
+crowd_waits(const struct rpc_settings *settings, struct fake_clock *clock, int waiting)
+{
+	enum { BUSY = 3, QUEUED = 6, REFUSED = 26 }; /* what one may have there, and more */
+	struct client_options greedy = as("key:a"), bad = as("bad"), other = as("key:b");
+	struct fake *fake = fake_start(settings);
+	atomic_int *counts = counts_take(fake), *others = counts_take(fake);
+	atomic_int *bads = counts_take(fake);
+	struct rpc_lane_figures lanes[LANE_COUNT];
+
+	call_many(fake, "Slow", &greedy, BUSY, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == BUSY);
+	call_many(fake, "Slow", &greedy, QUEUED, counts);
+	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == QUEUED);
+	for (int i = 1; i <= REFUSED; i++) {
+		call_many(fake, "Slow", &greedy, 1, counts);
+		WAIT_FOR(
+		    refusals_of(fake).of_places + atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == i);
+	}
+	assert_int_equal(refusals_of(fake).of_places, waiting);
+	assert_int_equal(refusals_waiting(fake), 0);
+	/* It has no less of what has room, others have their places, and credentials their pace. */
+	assert_int_equal(code_of(fake->client, "Fast", &greedy), ST_OK);
+	call_many(fake, "Slow", &other, 1, others);
+	WAIT_FOR(atomic_load(&fake->begun) == BUSY + 1);
+	call_many(fake, "Keyed", &bad, 3, bads);
+	WAIT_FOR(refusals_waiting(fake) == 1 && atomic_load(&bads[ST_UNAUTHENTICATED]) == 2);
+	fake_clock_advance(clock, 2 * US_PER_S);
+	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == REFUSED);
+	assert_int_equal(refusals_of(fake).of_places, 0);
+	for (int i = 0; i < BUSY + QUEUED + 1; i++)
+		(void)sem_post(&fake->gate);
+	WAIT_FOR(atomic_load(&counts[ST_OK]) == BUSY + QUEUED && atomic_load(&others[ST_OK]) == 1);
+	WAIT_FOR(atomic_load(&bads[ST_UNAUTHENTICATED]) == 3);
+	fake_stop(fake);
+}
+
 /* Who heeds no advice would send the next at once, and keep the processors from the others. Each
- * that waits is one of its connection's calls: beyond a part of those they are told at once. */
+ * that waits is one of its connection's calls, and holds a context: both have a bound. */
 static void
 who_finds_no_place_again_and_again_hears_so_later_and_nobody_else_does(void **state)
 {
-	struct rpc_settings settings;
-	struct fake_clock clock;
-	struct client_options greedy = as("key:a"), other = as("key:b");
+	static const struct {
+		int of_pipe, of_all, waiting;
+	} bounds[] = {{2048, 4096, 24}, {40, 4096, 18}, {2048, 20, 10}};
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
-	settings_paced(&settings, 2);
-	settings.clock = &clock.clock;
-	settings.calls_per_pipe_max = 40;
-	struct fake *fake = fake_start(&settings);
-	atomic_int *counts = counts_take(fake), *others = counts_take(fake);
-	struct rpc_lane_figures lanes[LANE_COUNT];
-	call_many(fake, "Slow", &greedy, 3, counts);
-	WAIT_FOR(atomic_load(&fake->begun) == 3); /* all the workers that one may have */
-	call_many(fake, "Slow", &greedy, 32, counts);
-	WAIT_FOR(refusals_of(fake).of_places == 20);
-	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 6);
-	WAIT_FOR(rpc_server_lanes(fake->server, lanes) && lanes[2].queued == 6);
-	assert_int_equal(refusals_waiting(fake), 0);
-	/* It has no less of what has room, and others have their places. */
-	assert_int_equal(code_of(fake->client, "Fast", &greedy), ST_OK);
-	call_many(fake, "Slow", &other, 1, others);
-	WAIT_FOR(atomic_load(&fake->begun) == 4);
-	fake_clock_advance(&clock, 2 * US_PER_S);
-	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 26);
-	assert_int_equal(refusals_of(fake).of_places, 0);
-	for (int i = 0; i < 24; i++)
-		(void)sem_post(&fake->gate);
-	WAIT_FOR(atomic_load(&counts[ST_OK]) == 9 && atomic_load(&others[ST_OK]) == 1);
-	fake_stop(fake);
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+		struct rpc_settings settings;
+		struct fake_clock clock;
+
+		fake_clock_init(&clock);
+		settings_paced(&settings, 2);
+		settings.clock = &clock.clock;
+		settings.calls_per_pipe_max = bounds[i].of_pipe;
+		settings.refusals_waiting_max = bounds[i].of_all;
+		crowd_waits(&settings, &clock, bounds[i].waiting);
+	}
 }
 
 /* What asks must not have given it up by then. */
