@@ -3198,42 +3198,62 @@ assert_answered(struct fake *fake)
 	client_result_done(&fine);
 }
 
+#define DEAF 12
+#define DEAF_CALLS 16
+
+/* More replies that nobody takes than the circle may have of them, beside our own connection. */
+static void
+deaf_crowd(struct fake *fake, int deaf[DEAF])
+{
+	int64_t calls, pipes;
+
+	for (int i = 0; i < DEAF; i++) {
+		deaf[i] = deaf_client(fake);
+		deaf_calls(deaf[i], DEAF_CALLS, "500000");
+	}
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64 && pipes == DEAF + 1));
+}
+
 /* Each of them has too few calls to be told apart from a client that is busy. */
 static void
 several_clients_that_do_not_read_keep_nobody_from_being_heard(void **state)
 {
 	struct rpc_settings settings;
-	int deaf[12];
+	int64_t calls, pipes;
+	int deaf[DEAF];
 
 	(void)state;
 	rpc_settings_default(&settings);
 	struct fake *fake = fake_patient(&settings);
-	for (int i = 0; i < 12; i++) {
-		deaf[i] = deaf_client(fake);
-		deaf_calls(deaf[i], 16, "500000");
-	}
-	int64_t calls, pipes;
-	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64 && pipes == 13));
+	deaf_crowd(fake, deaf);
 	assert_answered(fake);
 	rpc_server_load(fake->server, &calls, &pipes);
-	assert_int_equal(pipes, 13);
-	for (int i = 0; i < 12; i++)
+	assert_int_equal(pipes, DEAF + 1);
+	for (int i = 0; i < DEAF; i++)
 		(void)close(deaf[i]);
 	fake_stop(fake);
+}
+
+/* So few that one connection can have them all. */
+static struct fake *
+fake_of_few_contexts(void)
+{
+	struct rpc_settings settings;
+
+	rpc_settings_default(&settings);
+	settings.calls_per_pipe_max = 100000;
+	settings.parked_max = 1;
+	settings.refusals_waiting_max = 1;
+	return fake_patient(&settings);
 }
 
 static void
 a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void **state)
 {
-	struct rpc_settings settings;
 	int64_t calls, pipes;
 
 	(void)state;
-	rpc_settings_default(&settings);
-	settings.calls_per_pipe_max = 100000;
-	settings.parked_max = 1;
-	settings.refusals_waiting_max = 1;
-	struct fake *fake = fake_patient(&settings);
+	struct fake *fake = fake_of_few_contexts();
 	const int fd = deaf_client(fake);
 	deaf_calls(fd, 5000, "20000");
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
@@ -3247,27 +3267,19 @@ a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void 
 static void
 who_takes_every_context_is_cut_off_though_others_do_not_read_either(void **state)
 {
-	struct rpc_settings settings;
 	int64_t calls, pipes;
-	int deaf[13];
+	int deaf[DEAF + 1];
 
 	(void)state;
-	rpc_settings_default(&settings);
-	settings.calls_per_pipe_max = 100000;
-	settings.parked_max = 1;
-	settings.refusals_waiting_max = 1;
-	struct fake *fake = fake_patient(&settings);
-	for (int i = 0; i < 12; i++) {
-		deaf[i] = deaf_client(fake);
-		deaf_calls(deaf[i], 16, "500000");
-	}
-	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls > 64 && pipes == 13));
-	deaf[12] = deaf_client(fake);
-	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), pipes == 14));
-	deaf_calls(deaf[12], 5000, "20000");
-	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls <= 12 * 16 && pipes == 13));
+	struct fake *fake = fake_of_few_contexts();
+	deaf_crowd(fake, deaf);
+	deaf[DEAF] = deaf_client(fake);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), pipes == DEAF + 2));
+	deaf_calls(deaf[DEAF], 5000, "20000");
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes),
+	    calls <= DEAF * DEAF_CALLS && pipes == DEAF + 1));
 	assert_answered(fake);
-	for (int i = 0; i < 13; i++)
+	for (int i = 0; i <= DEAF; i++)
 		(void)close(deaf[i]);
 	fake_stop(fake);
 }
