@@ -256,15 +256,16 @@ node_has_passed(const struct node *node, const struct revision *revision, uint64
 	return snapshot_sees(&node->snapshot, revision->xid);
 }
 
-/* epoch: where the nodes were read. What was committed on another server may not exist there: its
- * caller is told to repeat it. */
+/* place: where the nodes were read. */
 static bool
-has_passed(const struct barrier *barrier, const struct revision *revision, uint64_t epoch)
+has_passed(
+    const struct barrier *barrier, const struct revision *revision, const struct store_place *place)
 {
-	if (revision->epoch != epoch)
+	if (revision->epoch != place->epoch ||
+	    revision->server_started_at_us != place->started_at_us)
 		return false;
 	for (size_t i = 0; i < barrier->nodes_count; i++)
-		if (!node_has_passed(&barrier->nodes[i], revision, epoch))
+		if (!node_has_passed(&barrier->nodes[i], revision, place->epoch))
 			return false;
 	return true;
 }
@@ -291,12 +292,12 @@ take_nodes(struct barrier *barrier, const struct rows *rows, int64_t asked_at_us
 }
 
 status
-barrier_read(struct barrier *barrier, struct store_conn *conn, uint64_t epoch)
+barrier_read(struct barrier *barrier, struct store_conn *conn, const struct store_place *place)
 {
 	int64_t asked_at_us = clock_boot_us(barrier->clock);
 	ROWS_AUTO rows = {0};
 
-	assert(epoch);
+	assert(place->epoch);
 	pthread_mutex_lock(&barrier->lock);
 	append_all(&barrier->waiting, &barrier->fresh);
 	pthread_mutex_unlock(&barrier->lock);
@@ -307,7 +308,7 @@ barrier_read(struct barrier *barrier, struct store_conn *conn, uint64_t epoch)
 	pthread_mutex_lock(&barrier->lock);
 	list_for_each_safe (node, &barrier->waiting) {
 		struct barrier_waiter *waiter = container_of(node, struct barrier_waiter, internal);
-		if (has_passed(barrier, &waiter->revision, epoch)) {
+		if (has_passed(barrier, &waiter->revision, place)) {
 			list_remove(node);
 			list_add_last(&barrier->passed, node);
 		}

@@ -4,9 +4,12 @@
  * usher.nodes while anybody waits, and each read wakes all that it can. A node has passed a
  * revision when its row says so; it is dead, and not waited for, when its renewal counter has stood
  * still for LEASE_DEAD_US on this node's clock. After a change of epoch, or when the database was
- * lost and found again, no barrier answers until every lease given before has run out. A barrier
- * knows no deadline: whoever waits no longer cancels. Threads: barrier_wait() and barrier_cancel()
- * from any, and they do not block; done() runs on the feed's thread and must not block either. */
+ * lost and found again, no barrier answers until every lease given before has run out. What
+ * was committed on another server than the one that is read, be it a copy of the same, or before
+ * that was started again, may not exist there: no barrier answers for it, and its caller is told to
+ * repeat it. A barrier knows no deadline: whoever waits no longer cancels. Threads: barrier_wait()
+ * and barrier_cancel() from any, and they do not block; done() runs on the feed's thread and must
+ * not block either. */
 #ifndef USHER_STORE_BARRIER_H
 #define USHER_STORE_BARRIER_H
 
@@ -45,8 +48,9 @@ size_t barrier_dead_nodes(struct barrier *barrier, struct uuid *ids, int64_t *re
 /* wake(env) is called when the first waiter comes. Set before anybody waits. */
 void barrier_set_wake(struct barrier *barrier, void (*wake)(void *env), void *env);
 bool barrier_has_waiters(struct barrier *barrier);
-/* Read usher.nodes and wake whom it sets free. Errors: as store_query(). */
-MUST_USE status barrier_read(struct barrier *barrier, struct store_conn *conn, uint64_t epoch);
+/* Read usher.nodes, there, and wake whom it sets free. Errors: as store_query(). */
+MUST_USE status barrier_read(
+    struct barrier *barrier, struct store_conn *conn, const struct store_place *place);
 /* The epoch changed or the database was away: leases that we know nothing of may be out. */
 void barrier_hold(struct barrier *barrier);
 

@@ -451,6 +451,14 @@ grant(struct feed *feed, int64_t renewed_at_us)
 	feed->renew_at_us = renewed_at_us;
 }
 
+static status
+look_at_nodes(struct feed *feed)
+{
+	const struct store_place here = {feed->last_epoch, feed->last_server.started_at_us};
+
+	return barrier_read(feed->barrier, conn_for_statement(feed), &here);
+}
+
 /* Everything that is due, over one connection. */
 static status
 turn(struct feed *feed)
@@ -494,7 +502,7 @@ turn(struct feed *feed)
 		feed->must_show = false;
 	}
 	if (is_watching || now_us >= feed->look_at_us) {
-		TRY(barrier_read(feed->barrier, conn_for_statement(feed), feed->last_epoch));
+		TRY(look_at_nodes(feed));
 		feed->look_at_us = now_us + LOOK_PERIOD_US;
 	}
 	return STATUS_OK;

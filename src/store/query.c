@@ -230,6 +230,17 @@ queue_commit(struct store_conn *conn)
 	return conn_queue_plain(conn, "COMMIT");
 }
 
+/* Not behind a pooler. */
+static struct revision
+revision_here(const struct store_conn *conn, int64_t xid)
+{
+	return (struct revision){
+	    .epoch = conn->epoch,
+	    .xid = (uint64_t)xid,
+	    .server_started_at_us = conn->server_started_at_us,
+	};
+}
+
 /* The transaction's number and place, from the statement before COMMIT. */
 static void
 read_position(const struct store_conn *conn, PGresult *result, struct revision *revision)
@@ -237,15 +248,16 @@ read_position(const struct store_conn *conn, PGresult *result, struct revision *
 	struct rows rows = {.result = result, .statement = STMT_STORE_XID, .count = 1};
 
 	if (conn->epoch) {
-		revision->xid = (uint64_t)row_int(&rows, 0, STORE_XID_XID);
-		revision->epoch = conn->epoch;
+		*revision = revision_here(conn, row_int(&rows, 0, STORE_XID_XID));
 		return;
 	}
 	rows.statement = STMT_STORE_POSITION;
-	revision->xid = (uint64_t)row_int(&rows, 0, STORE_POSITION_XID);
-	revision->epoch =
-	    revision_epoch((uint64_t)row_int(&rows, 0, STORE_POSITION_SYSTEM_IDENTIFIER),
-		(uint32_t)row_int(&rows, 0, STORE_POSITION_TIMELINE));
+	*revision = (struct revision){
+	    .epoch = revision_epoch((uint64_t)row_int(&rows, 0, STORE_POSITION_SYSTEM_IDENTIFIER),
+		(uint32_t)row_int(&rows, 0, STORE_POSITION_TIMELINE)),
+	    .xid = (uint64_t)row_int(&rows, 0, STORE_POSITION_XID),
+	    .server_started_at_us = row_time_us(&rows, 0, STORE_POSITION_STARTED_AT),
+	};
 }
 
 static status
@@ -331,9 +343,7 @@ store_commit_query(struct store_conn *conn, enum statement statement, const stru
 		return commit_unknown(st);
 	TRY(st);
 	rows_fill(statement, outcome.result, rows);
-	if (rows->count > 0) {
-		revision->xid = (uint64_t)row_int(rows, 0, xid_column);
-		revision->epoch = conn->epoch;
-	}
+	if (rows->count > 0)
+		*revision = revision_here(conn, row_int(rows, 0, xid_column));
 	return STATUS_OK;
 }

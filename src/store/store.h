@@ -243,6 +243,9 @@ MUST_USE status store_change(struct store_conn *conn, enum change_kind kind, con
 struct revision {
 	uint64_t epoch; /* hash of system identifier and timeline */
 	uint64_t xid;
+	/* Set by a commit, for barriers: copies of one server have its epoch. It is not told to
+	 * clients, and 0 in what they carry. */
+	int64_t server_started_at_us;
 };
 #define REVISION_BYTES 16
 /* The same on every node; never 0. */

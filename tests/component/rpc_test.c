@@ -285,11 +285,18 @@ fake_begin(struct store_conn *conn)
 	return STATUS_OK;
 }
 
+/* As a client knows it. */
+#define AT(of_epoch, of_xid)                                                                       \
+	(struct revision)                                                                          \
+	{                                                                                          \
+		.epoch = (of_epoch), .xid = (of_xid)                                               \
+	}
+
 static status
 fake_commit(struct store_conn *conn, struct revision *revision)
 {
 	struct fake *fake = (void *)conn;
-	*revision = (struct revision){7, (uint64_t)atomic_fetch_add(&fake->commits, 1) + 10};
+	*revision = AT(7, (uint64_t)atomic_fetch_add(&fake->commits, 1) + 10);
 	return STATUS_OK;
 }
 
@@ -800,12 +807,12 @@ memory_that_may_not_be_trusted_is_not_asked(void **state)
 	struct client_options key = as("key:a");
 	uint8_t revision[REVISION_BYTES];
 
-	revision_pack(&(struct revision){7, 100}, revision);
+	revision_pack(&AT(7, 100), revision);
 	key.at_least = slice_of(revision, sizeof(revision));
 	struct client_result behind = call_with(fake, "Keyed", "x", &key);
 	assert_string_equal(((Usher__V1__Pair *)behind.reply)->value, "database 127.0.0.1");
 	client_result_done(&behind);
-	revision_pack(&(struct revision){7, 99}, revision);
+	revision_pack(&AT(7, 99), revision);
 	struct client_result passed = call_with(fake, "Keyed", "x", &key);
 	assert_string_equal(((Usher__V1__Pair *)passed.reply)->value, "memory 127.0.0.1");
 	client_result_done(&passed);
@@ -2509,9 +2516,9 @@ each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 
 	from_elsewhere.client_ip = "192.0.2.2";
 	through_lane.via = slice_text("cpu:y");
-	revision_pack(&(struct revision){7, 99}, revision[0]);
+	revision_pack(&AT(7, 99), revision[0]);
 	seen.at_least = slice_of(revision[0], REVISION_BYTES);
-	revision_pack(&(struct revision){7, 100}, revision[1]);
+	revision_pack(&AT(7, 100), revision[1]);
 	newer.at_least = slice_of(revision[1], REVISION_BYTES);
 	const struct {
 		struct client_options options;
@@ -3837,13 +3844,13 @@ a_causal_session_keeps_the_greatest_revision_of_its_epoch(void **state)
 		struct revision given;
 		struct revision kept;
 	} steps[] = {
-	    {{7, 10}, {7, 10}},
-	    {{7, 9}, {7, 10}},
-	    {{7, 12}, {7, 12}},
-	    {{8, 3}, {8, 3}},
-	    {{7, 99}, {8, 3}},
-	    {{9, 1}, {9, 1}},
-	    {{8, 50}, {9, 1}},
+	    {AT(7, 10), AT(7, 10)},
+	    {AT(7, 9), AT(7, 10)},
+	    {AT(7, 12), AT(7, 12)},
+	    {AT(8, 3), AT(8, 3)},
+	    {AT(7, 99), AT(8, 3)},
+	    {AT(9, 1), AT(9, 1)},
+	    {AT(8, 50), AT(9, 1)},
 	};
 
 	causal_session_init(&session);
@@ -3868,8 +3875,8 @@ a_revision_beside_a_session_holds_too(void **state)
 	uint8_t early[CLIENT_REVISION_BYTES], late[CLIENT_REVISION_BYTES];
 	const uint8_t *orders[][2] = {{early, late}, {late, early}};
 
-	revision_pack(&(struct revision){7, 10}, early);
-	revision_pack(&(struct revision){7, 200}, late);
+	revision_pack(&AT(7, 10), early);
+	revision_pack(&AT(7, 200), late);
 	for (size_t i = 0; i < 2; i++) {
 		struct causal_session session;
 		causal_session_init(&session);
