@@ -305,13 +305,14 @@ def test_the_old_primary_lives_on(scene: Scene):
         assert node.link
         node.link.lead_to(replica.socket)
     before = scene.emptied_each()
-    feeds = "query LIKE '%FROM usher.nodes%' AND pid <> pg_backend_pid()"
-    first.sql("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {feeds}")
-    wait_until(
-        lambda: all(now > then for now, then in zip(scene.emptied_each(), before, strict=True)),
-        "each feed reads the new one",
-        20,
-    )
+    feeds = "query LIKE '%usher.nodes%' AND pid <> pg_backend_pid()"
+
+    def each_feed_has_left() -> bool:
+        # Known by its last statement, which now and then is another one.
+        first.sql("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {feeds}")
+        return all(now > then for now, then in zip(scene.emptied_each(), before, strict=True))
+
+    wait_until(each_feed_has_left, "each feed reads the new one", 20)
     scene.system.database.cluster = replica
     scene.fleet.settle(30)
     scene.write("On the second")
