@@ -23,7 +23,19 @@
 #ifndef USHER_CLIENT_GUARD_H
 #define USHER_CLIENT_GUARD_H
 
+#include <stdbool.h>
+
 /* client_new() and rpc_server_new() call it before their first socket: it links the rest in. */
 void nng_guard(void);
+
+/* For what else stands between nng and the kernel (rpc/accept_filter.h). */
+
+/* Is that nng's code, as a return address? */
+bool guard_is_nng(const void *code);
+/* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or lets go of it
+ * (EPOLL_CTL_DEL). Returns the operation that is to be done, and writes to instead if it is to be
+ * another descriptor's. Runs in whichever thread does that. */
+typedef int guard_watch_function(int operation, int watched, int *instead);
+void guard_set_watch(guard_watch_function *function);
 
 #endif

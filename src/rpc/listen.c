@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/network.h"
 #include "base/resolve.h"
+#include "rpc/accept_filter.h"
 #include "rpc/internal.h"
 
 #include <arpa/inet.h>
@@ -155,6 +156,15 @@ listen_failure(int error)
 	}
 }
 
+/* On a local transport everybody is known. */
+static enum accept_greeting
+greeting_of(const char *url)
+{
+	if (strncmp(url, "tls+tcp", 7) == 0)
+		return ACCEPT_TLS;
+	return strncmp(url, "tcp", 3) == 0 ? ACCEPT_SP : ACCEPT_ANY;
+}
+
 static status
 url_listen(struct rpc_server *server, const char *url)
 {
@@ -179,7 +189,9 @@ url_listen(struct rpc_server *server, const char *url)
 			return refuse(server, ST_INVALID_ARGUMENT, "BAD_TLS_FILE", url,
 			    "needs rpc.tls_file, a PEM file with certificate and key");
 	}
+	accept_filter_begin(greeting_of(url));
 	error = nng_listener_start(listener, 0);
+	accept_filter_begin(ACCEPT_ANY);
 	if (error != 0)
 		return refuse(
 		    server, ST_UNAVAILABLE, listen_failure(error), url, nng_strerror(error));

@@ -146,6 +146,37 @@ a_message_of_nngs_to_a_peer_that_is_gone_is_sent(void **state)
 		assert_int_equal(send_all(taken.fd, "farewell", 8), 8);
 }
 
+/* What nng reads when the other one has greeted and gone; a_message: of more than a greeting. */
+static ssize_t
+left_behind(const char *a_message)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	char heard[16];
+
+	assert_int_equal(send(taken.peer, "\0SP\0\0\x30\0\0", 8, MSG_NOSIGNAL), 8);
+	assert_int_equal(
+	    setsockopt(taken.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+	const int kept = taken.peer;
+	taken.peer = dup(taken.fd);
+	assert_int_equal(close(kept), 0);
+	assert_int_equal(send_all(taken.fd, a_message, strlen(a_message)), strlen(a_message));
+	return recv(taken.fd, heard, sizeof heard, MSG_DONTWAIT);
+}
+
+static void
+who_has_gone_in_the_handshake_is_heard_to_have_greeted(void **state)
+{
+	(void)state;
+	assert_int_equal(left_behind("greeting"), 8);
+}
+
+static void
+what_a_peer_that_is_gone_left_behind_is_not_heard(void **state)
+{
+	(void)state;
+	assert_true(left_behind("a whole reply") <= 0);
+}
+
 #define LARGE_BYTES (4u << 20)
 
 static void
@@ -283,6 +314,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    WITH_CONNECTION(nngs_connection_that_nobody_waits_on_is_told_once_that_it_ended),
 	    WITH_CONNECTION(a_message_of_nngs_to_a_peer_that_is_gone_is_sent),
+	    WITH_CONNECTION(who_has_gone_in_the_handshake_is_heard_to_have_greeted),
+	    WITH_CONNECTION(what_a_peer_that_is_gone_left_behind_is_not_heard),
 	    WITH_CONNECTION(a_large_message_of_nngs_is_sent_whole_or_not_yet),
 	    WITH_CONNECTION(who_has_a_descriptor_after_nng_is_somebody_else),
 	    cmocka_unit_test(others_are_told_of_an_end_as_they_ask),

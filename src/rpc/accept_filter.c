@@ -1,0 +1,428 @@
+/* A listener that is filtered has an epoll of its own, with the listening socket and those that
+ * wait in it, and nng watches that in place of the socket. What stands in it is looked at when nng
+ * comes for a connection, and it comes whenever there is something to be looked at. */
+#include "rpc/accept_filter.h"
+
+#include "base/list.h"
+#include "client/guard.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILTERS_MAX 16
+#define WAIT_S 10
+/* How much is done at a time: one thread serves these and all other connections. */
+#define EVENTS_MAX 64
+#define GREETING_BYTES_MAX 8
+
+/* A sanitizer stands there too (client/guard.c). */
+typedef int accept_function(int fd, struct sockaddr *address, socklen_t *bytes);
+accept_function __interceptor_accept __attribute__((weak));
+static accept_function *next_accept;
+
+static const struct {
+	uint8_t bytes[GREETING_BYTES_MAX];
+	size_t count;
+} greetings[] = {
+    [ACCEPT_SP] = {{0, 'S', 'P', 0, 0, 0x30, 0, 0}, 8},
+    [ACCEPT_TLS] = {{22, 3}, 2},
+};
+
+struct newcomer {
+	struct list node;
+	int fd;
+	time_t came_s;
+};
+
+struct filter {
+	pthread_mutex_t lock;
+	_Atomic int listener; /* -1: none */
+	enum accept_greeting greeting;
+	int epoll, timer;
+	bool is_watched; /* nng has been told to watch epoll */
+	struct list waiting, greeted;
+	size_t waiting_count;
+};
+
+/* They are never freed: a thread may look at one that has just ended. */
+static struct filter filters[FILTERS_MAX];
+static pthread_mutex_t filters_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic size_t filters_count; /* that were ever used */
+static _Thread_local enum accept_greeting greeting_here;
+
+static guard_watch_function filter_watch;
+
+__attribute__((constructor)) static void
+find_next(void)
+{
+	next_accept = __interceptor_accept;
+	if (!next_accept)
+		next_accept = (accept_function *)dlsym(RTLD_NEXT, "accept");
+}
+
+void
+accept_filter_begin(enum accept_greeting greeting)
+{
+	guard_set_watch(filter_watch);
+	greeting_here = greeting;
+}
+
+static time_t
+now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+static struct filter *
+filter_of(int listener)
+{
+	const size_t count = atomic_load(&filters_count);
+
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&filters[i].listener) == listener)
+			return &filters[i];
+	return NULL;
+}
+
+/* ---- those that wait */
+
+static void
+tick(const struct filter *filter, bool is_on)
+{
+	const struct itimerspec each_second = {
+	    .it_interval.tv_sec = is_on, .it_value.tv_sec = is_on};
+
+	(void)timerfd_settime(filter->timer, 0, &each_second, NULL);
+}
+
+/* It is not looked at any more. That a descriptor is closed would not do: a child process that was
+ * made at this moment may have it, too. */
+static void
+waiting_remove(struct filter *filter, struct newcomer *newcomer)
+{
+	(void)epoll_ctl(filter->epoll, EPOLL_CTL_DEL, newcomer->fd, NULL);
+	list_remove(&newcomer->node);
+	if (--filter->waiting_count == 0)
+		tick(filter, false);
+}
+
+/* Who has waited longest; NULL: nobody waits. */
+static struct newcomer *
+waiting_first(const struct filter *filter)
+{
+	return list_is_empty(&filter->waiting)
+		   ? NULL
+		   : container_of(filter->waiting.next, struct newcomer, node);
+}
+
+static bool
+drop_first(struct filter *filter)
+{
+	struct newcomer *first = waiting_first(filter);
+
+	if (!first)
+		return false;
+	waiting_remove(filter, first);
+	(void)close(first->fd);
+	free(first);
+	return true;
+}
+
+static void
+drop_late(struct filter *filter)
+{
+	const time_t late_s = now_s() - WAIT_S;
+	const struct newcomer *first;
+	uint64_t ticks;
+
+	(void)!read(filter->timer, &ticks, sizeof(ticks));
+	while ((first = waiting_first(filter)) && first->came_s <= late_s)
+		(void)drop_first(filter);
+}
+
+enum verdict { WAITS, GREETED, WRONG };
+
+/* has_ended: there is nothing behind what it has said. */
+static enum verdict
+newcomer_judge(const struct filter *filter, int fd, bool has_ended)
+{
+	const uint8_t *wanted = greetings[filter->greeting].bytes;
+	const size_t count = greetings[filter->greeting].count;
+	uint8_t said[GREETING_BYTES_MAX + 1];
+	const ssize_t got = recv(fd, said, count + 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? WAITS : WRONG;
+	if (got == 0 || memcmp(said, wanted, (size_t)got < count ? (size_t)got : count) != 0)
+		return WRONG;
+	if ((size_t)got > count)
+		return GREETED;
+	/* Nobody could hear what it is told. */
+	if (has_ended)
+		return WRONG;
+	return (size_t)got == count ? GREETED : WAITS;
+}
+
+/* Its descriptor's next owner is nng, or nobody. */
+static void
+newcomer_settle(struct filter *filter, struct newcomer *newcomer, enum verdict verdict)
+{
+	if (verdict == GREETED) {
+		list_add_last(&filter->greeted, &newcomer->node);
+		return;
+	}
+	(void)close(newcomer->fd);
+	free(newcomer);
+}
+
+static void
+newcomer_look(struct filter *filter, struct newcomer *newcomer, bool has_ended)
+{
+	const enum verdict verdict = newcomer_judge(filter, newcomer->fd, has_ended);
+
+	if (verdict == WAITS)
+		return;
+	waiting_remove(filter, newcomer);
+	newcomer_settle(filter, newcomer, verdict);
+}
+
+static bool
+waiting_add(struct filter *filter, struct newcomer *newcomer)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = newcomer};
+
+	if (epoll_ctl(filter->epoll, EPOLL_CTL_ADD, newcomer->fd, &event) != 0)
+		return false;
+	newcomer->came_s = now_s();
+	if (filter->waiting_count == ACCEPT_FILTER_WAITING_MAX)
+		(void)drop_first(filter);
+	list_add_last(&filter->waiting, &newcomer->node);
+	if (filter->waiting_count++ == 0)
+		tick(filter, true);
+	return true;
+}
+
+static void
+newcomer_add(struct filter *filter, int fd)
+{
+	struct newcomer *newcomer = calloc(1, sizeof(*newcomer));
+
+	if (!newcomer) {
+		(void)close(fd);
+		return;
+	}
+	newcomer->fd = fd;
+	list_init(&newcomer->node);
+	const enum verdict verdict = newcomer_judge(filter, fd, false);
+	if (verdict != WAITS || !waiting_add(filter, newcomer))
+		newcomer_settle(filter, newcomer, verdict);
+}
+
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* accept() wants a descriptor before it looks whether somebody is there. */
+static bool
+somebody_comes(int listener)
+{
+	struct pollfd comes = {.fd = listener, .events = POLLIN};
+
+	return poll(&comes, 1, 0) == 1;
+}
+
+/* 0, or why nng is not to ask again at once. */
+static int
+take_newcomers(struct filter *filter)
+{
+	const int listener = atomic_load(&filter->listener);
+
+	for (int i = 0; i < EVENTS_MAX; i++) {
+		const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		const int error = errno;
+
+		if (fd >= 0)
+			newcomer_add(filter, fd);
+		else if (error == EAGAIN || (is_shortage(error) && !somebody_comes(listener)))
+			return 0;
+		else if (is_shortage(error) ? !drop_first(filter)
+					    : error != ECONNABORTED && error != EINTR)
+			return error;
+	}
+	return 0;
+}
+
+/* ---- listeners */
+
+static struct filter *
+filter_take_free(void)
+{
+	const size_t count = atomic_load(&filters_count);
+
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&filters[i].listener) < 0)
+			return &filters[i];
+	if (count == FILTERS_MAX)
+		return NULL;
+	pthread_mutex_init(&filters[count].lock, NULL);
+	atomic_store(&filters[count].listener, -1);
+	atomic_store(&filters_count, count + 1);
+	return &filters[count];
+}
+
+static bool
+filter_open(struct filter *filter, int listener)
+{
+	struct epoll_event of_listener = {.events = EPOLLIN, .data.ptr = filter};
+	struct epoll_event of_timer = {.events = EPOLLIN, .data.ptr = &filter->timer};
+
+	filter->epoll = epoll_create1(EPOLL_CLOEXEC);
+	filter->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (filter->epoll >= 0 && filter->timer >= 0 &&
+	    epoll_ctl(filter->epoll, EPOLL_CTL_ADD, listener, &of_listener) == 0 &&
+	    epoll_ctl(filter->epoll, EPOLL_CTL_ADD, filter->timer, &of_timer) == 0)
+		return true;
+	if (filter->epoll >= 0)
+		(void)close(filter->epoll);
+	if (filter->timer >= 0)
+		(void)close(filter->timer);
+	return false;
+}
+
+/* NULL: without memory or descriptors there is one that is not filtered. */
+static struct filter *
+filter_make(int listener)
+{
+	pthread_mutex_lock(&filters_lock);
+	struct filter *filter = filter_take_free();
+	if (filter && !filter_open(filter, listener))
+		filter = NULL;
+	if (filter) {
+		filter->greeting = greeting_here;
+		filter->is_watched = false;
+		filter->waiting_count = 0;
+		list_init(&filter->waiting);
+		list_init(&filter->greeted);
+		atomic_store(&filter->listener, listener);
+	}
+	pthread_mutex_unlock(&filters_lock);
+	return filter;
+}
+
+/* With the filter's lock. */
+static void
+filter_close(struct filter *filter)
+{
+	struct list *node;
+
+	while (drop_first(filter))
+		;
+	while ((node = list_take_first(&filter->greeted)))
+		newcomer_settle(filter, container_of(node, struct newcomer, node), WRONG);
+	(void)close(filter->timer);
+	(void)close(filter->epoll);
+	atomic_store(&filter->listener, -1);
+}
+
+/* nng waits for its listener, or lets go of it. */
+static int
+filter_watch(int operation, int watched, int *instead)
+{
+	struct filter *filter = filter_of(watched);
+
+	if (!filter)
+		return operation;
+	pthread_mutex_lock(&filter->lock);
+	if (atomic_load(&filter->listener) != watched) {
+		/* It has ended meanwhile. */
+	} else if (operation == EPOLL_CTL_DEL) {
+		filter_close(filter);
+	} else if (operation == EPOLL_CTL_MOD) {
+		*instead = filter->epoll;
+		if (!filter->is_watched)
+			operation = EPOLL_CTL_ADD;
+		filter->is_watched = true;
+	}
+	pthread_mutex_unlock(&filter->lock);
+	return operation;
+}
+
+/* -1: nobody; errno says why. */
+static int
+take_greeted(struct filter *filter)
+{
+	struct list *node = list_take_first(&filter->greeted);
+
+	if (!node)
+		return -1;
+	struct newcomer *newcomer = container_of(node, struct newcomer, node);
+	const int fd = newcomer->fd;
+	free(newcomer);
+	return fd;
+}
+
+/* With the filter's lock. */
+static int
+look_round(struct filter *filter)
+{
+	struct epoll_event events[EVENTS_MAX];
+	const int count = epoll_wait(filter->epoll, events, EVENTS_MAX, 0);
+	bool has_newcomers = false;
+
+	/* Who comes may send somebody away, whose event is among these. */
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.ptr == filter)
+			has_newcomers = true;
+		else if (events[i].data.ptr != &filter->timer)
+			newcomer_look(
+			    filter, events[i].data.ptr, events[i].events & (EPOLLRDHUP | EPOLLHUP));
+	}
+	for (int i = 0; i < count; i++)
+		if (events[i].data.ptr == &filter->timer)
+			drop_late(filter);
+	return has_newcomers ? take_newcomers(filter) : 0;
+}
+
+static int
+filter_accept(struct filter *filter)
+{
+	pthread_mutex_lock(&filter->lock);
+	int fd = take_greeted(filter), error = 0;
+	if (fd < 0) {
+		error = look_round(filter);
+		fd = take_greeted(filter);
+	}
+	pthread_mutex_unlock(&filter->lock);
+	if (fd < 0)
+		errno = error ? error : EAGAIN;
+	return fd;
+}
+
+int
+accept(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+	struct filter *filter = filter_of(fd);
+
+	if (!filter && greeting_here != ACCEPT_ANY && guard_is_nng(__builtin_return_address(0)))
+		filter = filter_make(fd);
+	if (filter)
+		return filter_accept(filter);
+	return next_accept ? next_accept(fd, address, bytes) : accept4(fd, address, bytes, 0);
+}
