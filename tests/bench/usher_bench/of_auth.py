@@ -79,7 +79,7 @@ def floods(bench):
     peers = [Victims("Resolve, nobody else", bench, system)]
     for name, requests, calls in plans:
         flood = ["--requests", requests, "--connections", 8, "--calls", calls]
-        peers.append(Victims(name, bench, system, ("bench_nng_load", flood)))
+        peers.append(Victims(name, bench, system, ("bench_nng_load", flood, system.url)))
     bench.rounds(peers, "floods", bench.short_rounds())
     lines, notes = [], []
     for peer in peers:

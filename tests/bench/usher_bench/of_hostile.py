@@ -4,6 +4,7 @@ import statistics
 
 from usher_bench.load import Measured
 from usher_bench.result import Line, Result
+from usher_bench.system import sockets_gone, sockets_of
 from usher_bench.victims import NOTE, Victims
 
 # Name, bench_hostile's mode, its connections and its rate a second, what the rate is of, and how long
@@ -18,33 +19,38 @@ KINDS = (
     ("random payloads", "payloads", 8, 1000, "envelopes", 0.3),
 )
 TIMES_MOST = 2.0
+# Those that are also sent to another usherd, on the same two cores: what others notice of them then
+# is the machine's.
+LOADING = ("deaf", "dying", "churn")
 
 
 class Hostile(Victims):
-    """calm: the same without the hostile ones, a round before each round of this."""
+    """calm: the same without the hostile ones, a round before each round of this. usherd: the
+    process that they are at, and its URL."""
 
-    def __init__(self, calm, kind):
+    def __init__(self, calm, kind, where, usherd, url):
         name, mode, connections, rate, self.what, ahead_s = kind
         arguments = ["--mode", mode, "--connections", connections, "--rate", rate]
         arguments += ["--requests", calm.system.requests("hostile")]
-        super().__init__(f"beside {name}", calm.bench, calm.system, ("bench_hostile", arguments), ahead_s)
-        self.calm = calm
+        beside = ("bench_hostile", arguments, url)
+        super().__init__(f"{where} {name}", calm.bench, calm.system, beside, ahead_s)
+        self.calm, self.usherd = calm, usherd
 
     def round(self, timing):
         self.calm.round(timing)
-        connections = self.system.usherd_sockets()
+        connections = sockets_of(self.usherd)
         figures = super().round(timing)
         # What it takes to be rid of them must not burden the next one.
-        self.system.sockets_gone(connections)
+        sockets_gone(self.usherd, connections)
         return figures
 
-    def ratio(self):
+    def ratio(self, most):
         """By round, to the median of the calm rounds of the same turn."""
-        calm_us = self.calm.each("p99_us")
-        turns = zip(*[iter(calm_us)] * len(KINDS))
-        values = [us / statistics.median(turn) for us, turn in zip(self.each("p99_us"), turns)]
+        calm_us, own_us = self.calm.each("p99_us"), self.each("p99_us")
+        turns = zip(*[iter(calm_us)] * (len(calm_us) // len(own_us)))
+        values = [us / statistics.median(turn) for us, turn in zip(own_us, turns)]
         what = f"p99, times the calm one: {self.name}"
-        return Line(what, values, TIMES_MOST, more_is_better=False)
+        return Line(what, values, most, more_is_better=False)
 
     def note(self):
         standing = statistics.median(figures["standing"] for figures in self.others)
@@ -61,11 +67,14 @@ def hostile(bench):
     system = bench.main()
     system.ready("small")
     calm = Victims("Resolve, nobody hostile", bench, system)
-    peers = [Hostile(calm, kind) for kind in KINDS]
-    bench.rounds(peers, "hostile", bench.short_rounds())
+    with system.second_node() as (node, url):
+        peers = [Hostile(calm, kind, "beside", system.usherd, system.url) for kind in KINDS]
+        controls = [
+            Hostile(calm, kind, "at another usherd:", node, url) for kind in KINDS if kind[1] in LOADING
+        ]
+        bench.rounds([*peers, *controls], "hostile", bench.short_rounds())
     times = [us / 1000 for us in calm.each("p99_us")]
     calm_ms = Line(f"p99, ms: {calm.name}", times, more_is_better=False, unit="ms")
-    loads: list[Measured] = [calm, *peers]
-    return Result(
-        [calm_ms, *(peer.ratio() for peer in peers)], loads, [*(peer.note() for peer in peers), NOTE]
-    )
+    lines = [calm_ms, *(peer.ratio(TIMES_MOST) for peer in peers), *(peer.ratio(None) for peer in controls)]
+    loads: list[Measured] = [calm, *peers, *controls]
+    return Result(lines, loads, [*(peer.note() for peer in peers), NOTE])

@@ -31,6 +31,20 @@ class Group:
         self.about_times = 1 + round((context_kib - 1) * 1024 / ABOUT_BYTES)
 
 
+def sockets_of(process):
+    """How many files it has open; what changes of them while it runs is connections."""
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+
+def sockets_gone(process, count):
+    """Wait until it has no more of them than that."""
+    until = time.monotonic() + SOCKETS_WAIT_S
+    while (now := sockets_of(process)) > count + SOCKETS_MORE:
+        if time.monotonic() > until:
+            raise Failure(f"usherd has {now - count} connections more than before")
+        time.sleep(0.05)
+
+
 class System:
     def __init__(self, folder, binaries, groups, keys, every_key=False):
         self.folder, self.bin = folder, binaries
@@ -271,18 +285,6 @@ auth.network_burst = 1000000
             yield bridge
         finally:
             bridge.stop()
-
-    def usherd_sockets(self):
-        """How many files it has open; what changes of them while it runs is connections."""
-        return len(os.listdir(f"/proc/{self.usherd.pid}/fd"))
-
-    def sockets_gone(self, count):
-        """Wait until it has no more of them than that."""
-        until = time.monotonic() + SOCKETS_WAIT_S
-        while (now := self.usherd_sockets()) > count + SOCKETS_MORE:
-            if time.monotonic() > until:
-                raise Failure(f"usherd has {now - count} connections more than before")
-            time.sleep(0.05)
 
     def stored(self):
         """What hostile clients read is not counted: they don't say how many answers they had."""

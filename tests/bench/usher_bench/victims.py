@@ -8,8 +8,8 @@ NOTE = f"{RATE:,} calls a second on {CONNECTIONS} connections"
 
 
 class Victims(Measured):
-    """beside: the program that loads the server meanwhile and its arguments, or None. It begins so
-    many seconds before these."""
+    """beside: the program that loads the server meanwhile, its arguments and whom, or None. It
+    begins so many seconds before these."""
 
     def __init__(self, name, bench, system, beside=None, ahead_s=0.3):
         super().__init__(name)
@@ -41,12 +41,12 @@ class Victims(Measured):
     def _begin(self):
         if not self.beside:
             return None
-        program, arguments = self.beside
+        program, arguments, url = self.beside
         # Longer than the victims' part, which begins and ends within it.
         seconds = self.bench.options.seconds + 1.5
         other = Load(
             self.bench.bin / program,
-            self.system.url,
+            url,
             {},
             [*arguments, "--seconds", seconds, "--warm-up", self.ahead_s],
             refusals=True,
