@@ -366,19 +366,21 @@ def test_a_node_that_was_killed_delays_the_acknowledgement_by_2_s_at_most(
         taken = _key(clients, org_a)
         _prepare(taken, clients)
         threading.Event().wait(random.random() * 0.5)  # anywhere between two renewals
-        with lateness_noted(late):
+        late_now = Figures(late.what)
+        with lateness_noted(late_now):
             victim.kill()
             with figures.timed():
                 taken.take(clients[number % 2])
+        late.ms += late_now.ms
+        # 2 s is the promise; the rest is what a call takes on a machine that does other things too.
+        most_ms = 2000 + 300 * SLOWER + 4 * max(late_now.ms)
+        assert figures.ms[-1] < most_ms, (str(figures), str(late_now))
         for client in clients[:2]:
             with pytest.raises(usher.Unauthenticated):
                 taken.use(client)
         victim.start()
     fleet.settle()
     print(figures, late, sep="\n")
-    # 2 s is the promise; the rest is what a call takes on a machine that does other things too.
-    most_ms = 2000 + 300 * SLOWER + 4 * max(late.ms)
-    assert max(figures.ms) < most_ms, (str(figures), str(late))
 
 
 @pytest.mark.skipif(SANITIZED, reason="no clock can be moved under sanitizers")
