@@ -254,9 +254,18 @@ epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
 	return found;
 }
 
+static int
+control(int fd, int operation, int watched, struct epoll_event *event)
+{
+	return next_epoll_ctl ? next_epoll_ctl(fd, operation, watched, event)
+			      : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
+}
+
 int
 epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 {
+	guard_watch_function *ask = atomic_load(&watch);
+
 	/* nng's way to say that it waits for nothing yet; an end is told all the same. Once will
 	 * do: when it begins to wait, it is told what there is. */
 	if (operation == EPOLL_CTL_ADD && event->events == 0 &&
@@ -264,11 +273,11 @@ epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 		event->events = EPOLLONESHOT;
 		connection_note(watched);
 	}
-	guard_watch_function *ask = atomic_load(&watch);
-	if (ask && operation != EPOLL_CTL_ADD)
-		operation = ask(operation, watched, &watched);
-	return next_epoll_ctl ? next_epoll_ctl(fd, operation, watched, event)
-			      : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
+	const int instead = ask && operation != EPOLL_CTL_ADD ? ask(operation, watched) : watched;
+	const int done = control(fd, operation, instead, event);
+	if (done == 0 || instead == watched || errno != ENOENT)
+		return done;
+	return control(fd, EPOLL_CTL_ADD, instead, event);
 }
 
 void

@@ -33,9 +33,9 @@ void nng_guard(void);
 /* Is that nng's code, as a return address? */
 bool guard_is_nng(const void *code);
 /* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or lets go of it
- * (EPOLL_CTL_DEL). Returns the operation that is to be done, and writes to instead if it is to be
- * another descriptor's. Runs in whichever thread does that. */
-typedef int guard_watch_function(int operation, int watched, int *instead);
+ * (EPOLL_CTL_DEL). Returns the one that is to be waited on in its place, or that one. Runs in
+ * whichever thread does that. */
+typedef int guard_watch_function(int operation, int watched);
 void guard_set_watch(guard_watch_function *function);
 
 #endif

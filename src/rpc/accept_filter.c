@@ -51,7 +51,6 @@ struct filter {
 	_Atomic int listener; /* -1: none */
 	enum accept_greeting greeting;
 	int epoll, timer;
-	bool is_watched; /* nng has been told to watch epoll */
 	struct list waiting, greeted;
 	size_t waiting_count;
 };
@@ -151,8 +150,12 @@ drop_late(struct filter *filter)
 	uint64_t ticks;
 
 	(void)!read(filter->timer, &ticks, sizeof(ticks));
-	while ((first = waiting_first(filter)) && first->came_s <= late_s)
+	for (int i = 0; i < EVENTS_MAX; i++) {
+		first = waiting_first(filter);
+		if (!first || first->came_s > late_s)
+			break;
 		(void)drop_first(filter);
+	}
 }
 
 enum verdict { WAITS, GREETED, WRONG };
@@ -316,7 +319,6 @@ filter_make(int listener)
 		filter = NULL;
 	if (filter) {
 		filter->greeting = greeting_here;
-		filter->is_watched = false;
 		filter->waiting_count = 0;
 		list_init(&filter->waiting);
 		list_init(&filter->greeted);
@@ -343,25 +345,22 @@ filter_close(struct filter *filter)
 
 /* nng waits for its listener, or lets go of it. */
 static int
-filter_watch(int operation, int watched, int *instead)
+filter_watch(int operation, int watched)
 {
 	struct filter *filter = filter_of(watched);
+	int instead = watched;
 
 	if (!filter)
-		return operation;
+		return watched;
 	pthread_mutex_lock(&filter->lock);
-	if (atomic_load(&filter->listener) != watched) {
-		/* It has ended meanwhile. */
-	} else if (operation == EPOLL_CTL_DEL) {
+	if (atomic_load(&filter->listener) != watched)
+		instead = watched; /* it has ended meanwhile */
+	else if (operation == EPOLL_CTL_DEL)
 		filter_close(filter);
-	} else if (operation == EPOLL_CTL_MOD) {
-		*instead = filter->epoll;
-		if (!filter->is_watched)
-			operation = EPOLL_CTL_ADD;
-		filter->is_watched = true;
-	}
+	else
+		instead = filter->epoll;
 	pthread_mutex_unlock(&filter->lock);
-	return operation;
+	return instead;
 }
 
 /* -1: nobody; errno says why. */

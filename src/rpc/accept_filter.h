@@ -7,9 +7,10 @@
  * costs him.
  * Here new connections wait outside until they have said what a client says first: the eight bytes
  * of SP over TCP (draft sp-tcp-mapping-01), or the beginning of a TLS handshake (RFC 8446, 5.1).
- * Who says anything else, ends, or is silent for ten seconds is closed there. At most
- * ACCEPT_FILTER_WAITING_MAX wait; with more of them, or without a descriptor for the next one, who
- * has waited longest gives way: who means to greet does so within a round trip.
+ * Who says anything else, ends, or has not said it ten seconds after he came is closed there. At
+ * each listener ACCEPT_FILTER_WAITING_MAX wait at most; with more of them, or without a descriptor
+ * for the next one, who has waited longest gives way: who means to greet does so within a round
+ * trip. A TLS handshake that begins and fails is nng's still, with the 100 ms behind it.
  *
  * accept() stands here in front of the C library's, in the whole program; only nng, on a listener
  * that was begun in here, gets to see another behaviour. Threads: any. */

@@ -87,19 +87,28 @@ url_check(struct rpc_server *server, const char *url)
 	return STATUS_OK;
 }
 
-/* The address without its port; local transports count as this machine. */
-static void
+/* The address without its port; local transports count as this machine. false: it has none any
+ * more, for its other end is gone. */
+static bool
 address_write(nng_pipe pipe, char out[PIPE_ADDRESS_TEXT_BYTES])
 {
 	nng_sockaddr address;
+	const void *bytes = NULL;
+	int family = AF_INET;
 
-	(void)snprintf(out, PIPE_ADDRESS_TEXT_BYTES, "127.0.0.1");
 	if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &address) != 0)
-		return;
-	if (address.s_family == NNG_AF_INET)
-		(void)inet_ntop(AF_INET, &address.s_in.sa_addr, out, PIPE_ADDRESS_TEXT_BYTES);
-	else if (address.s_family == NNG_AF_INET6)
-		(void)inet_ntop(AF_INET6, address.s_in6.sa_addr, out, PIPE_ADDRESS_TEXT_BYTES);
+		return false;
+	if (address.s_family == NNG_AF_INPROC || address.s_family == NNG_AF_IPC) {
+		(void)snprintf(out, PIPE_ADDRESS_TEXT_BYTES, "127.0.0.1");
+		return true;
+	}
+	if (address.s_family == NNG_AF_INET) {
+		bytes = &address.s_in.sa_addr;
+	} else if (address.s_family == NNG_AF_INET6) {
+		family = AF_INET6;
+		bytes = address.s_in6.sa_addr;
+	}
+	return bytes && inet_ntop(family, bytes, out, PIPE_ADDRESS_TEXT_BYTES);
 }
 
 static void
@@ -109,7 +118,11 @@ pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	char address[PIPE_ADDRESS_TEXT_BYTES];
 
 	(void)event;
-	address_write(pipe, address);
+	/* What it asked before it went is nobody's, and not this machine's. */
+	if (!address_write(pipe, address)) {
+		(void)nng_pipe_close(pipe);
+		return;
+	}
 	if (atomic_load(&server->is_draining) ||
 	    !pipe_add(&server->pipes, (uint32_t)nng_pipe_id(pipe), address)) {
 		log_event(LOG_WARN, "pipe_refused", "peer", address, NULL);

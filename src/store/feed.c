@@ -340,6 +340,9 @@ obey(struct feed *feed, const struct rows *rows, const struct place *place)
 	bool has_moved = is_elsewhere(feed, place);
 	bool has_strayed = lead_pool(feed, place);
 
+	/* Leases that were given on the one before may be out. */
+	if (has_moved && feed->last_epoch != 0)
+		barrier_hold(feed->barrier);
 	if (!feed->has_position) {
 		empty_everything(feed, "first read");
 		if (has_moved || has_strayed)
@@ -350,7 +353,6 @@ obey(struct feed *feed, const struct rows *rows, const struct place *place)
 	if (has_moved) {
 		empty_everything(feed, "another server, or one that was started again");
 		tell_of_move(feed);
-		barrier_hold(feed->barrier);
 		feed->has_moved = true;
 		lease_drop(feed->lease);
 		feed->renew_at_us = 0;

@@ -33,7 +33,8 @@ struct fake {
 	struct rpc_server *server;
 	struct client *client;
 	atomic_bool trust;
-	struct fake_clock *clock; /* a test's own */
+	struct fake_clock *clock;   /* a test's own */
+	atomic_int finds_from_here; /* by a caller on this machine */
 	atomic_int finds, fills, parks, verifies, leases, begins, commits, rollbacks, audits,
 	    handled, begun, changes;
 	atomic_bool filled;
@@ -90,6 +91,8 @@ fake_find(void *self, const struct credential_ask *ask, enum credential_step *st
 	struct fake *fake = self;
 
 	(void)atomic_fetch_add(&fake->finds, 1);
+	if (ask->client_ip && strcmp(ask->client_ip, "127.0.0.1") == 0)
+		(void)atomic_fetch_add(&fake->finds_from_here, 1);
 	*ask->has_ended = slice_starts_with(ask->text, "bad:ended");
 	/* May be used from one place alone. */
 	if (slice_starts_with(ask->text, "home:") && strcmp(ask->client_ip, "192.0.2.1") != 0)
@@ -3106,22 +3109,29 @@ a_large_batch_for_memory_alone_is_worked_on_in_a_lane_and_waits_for_nothing(void
 	fake_stop(fake);
 }
 
+static void
+server_dial(struct fake *fake, int fd)
+{
+	const char *url = rpc_server_url(fake->server, 0);
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1)),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+}
+
 /* A client that speaks TCP and the first bytes of nng's protocol, and reads nothing: nng's own
  * sockets read ahead. */
 static int
 deaf_client_with(struct fake *fake, int receive_bytes)
 {
-	const char *url = rpc_server_url(fake->server, 0);
-	struct sockaddr_in address = {.sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1)),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	const int fd = socket(AF_INET, SOCK_STREAM, 0);
 	char hello[8];
 
 	assert_true(fd >= 0);
 	if (receive_bytes > 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	server_dial(fake, fd);
 	assert_int_equal(write(fd, "\0SP\0\0\x30\0\0", 8), 8);
 	assert_int_equal(read(fd, hello, sizeof(hello)), 8);
 	return fd;
@@ -3332,6 +3342,39 @@ clients_that_die_while_they_send_leave_no_connection_behind(void **state)
 		(void)close(fd);
 	}
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
+	assert_answered(fake);
+}
+
+/* A connection that was reset has no address any more, and what it asked is still there to be read.
+ */
+static void
+who_is_gone_is_not_taken_for_somebody_on_this_machine(void **state)
+{
+	struct fake *fake = *state;
+	const struct linger at_once = {.l_onoff = 1};
+	const struct sockaddr_in elsewhere = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1)};
+	struct request_envelope e;
+	int64_t calls, pipes;
+
+	request_envelope_init(&e);
+	e.method = slice_text("test.v1.Echo/Keyed");
+	e.credential = slice_text("key:a");
+	assert_answered(fake);
+	const int before = atomic_load(&fake->finds_from_here);
+	for (int i = 0; i < 1000; i++) {
+		const int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		assert_int_equal(
+		    bind(fd, (const struct sockaddr *)&elsewhere, sizeof(elsewhere)), 0);
+		server_dial(fake, fd);
+		assert_int_equal(write(fd, "\0SP\0\0\x30\0\0", 8), 8);
+		deaf_call(fd, 1, &e);
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		(void)close(fd);
+	}
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
+	assert_int_equal(atomic_load(&fake->finds_from_here), before);
 	assert_answered(fake);
 }
 
@@ -3982,6 +4025,7 @@ main(void)
 	    cmocka_unit_test(
 		a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory),
 	    WITH_SERVER(clients_that_die_while_they_send_leave_no_connection_behind),
+	    WITH_SERVER(who_is_gone_is_not_taken_for_somebody_on_this_machine),
 	    WITH_SERVER(clients_that_go_in_the_middle_of_a_reply_leave_no_connection_behind),
 	    cmocka_unit_test(large_replies_reach_a_slow_reader_whole),
 	    cmocka_unit_test(many_replies_wait_for_a_slow_reader_and_each_arrives_once),

@@ -834,6 +834,40 @@ a_change_on_a_copy_of_the_server_passes_no_barrier(void **state)
 	}
 }
 
+/* What its row was on the server before is not there, so it reads as for the first time; others may
+ * not have come yet. */
+static void
+who_begins_again_on_another_server_waits_for_the_leases_of_the_one_before(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = &f->nodes[0];
+	static struct waiting waiting;
+
+	begin_and_stand_still(node);
+	postgres_halt(&postgres, "fast");
+	atomic_fetch_add(&node->ahead_us, LEASE_RENEW_US);
+	feed_turn(node->feed);
+	postgres_resume(&postgres);
+	/* Away for so long that nothing is held for that any more. */
+	atomic_fetch_add(&node->ahead_us, 2 * LEASE_DEAD_US);
+	free(postgres_query(&postgres, f->database, "DELETE FROM usher.nodes"));
+	const struct revision revision = commit_through(f, "--database.prepared=on");
+	for (int i = 0; i < 2000 && !lease_is_held(node->lease); i++) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+		turn(node);
+		nanosleep(&pause, NULL);
+	}
+	assert_true(lease_is_held(node->lease));
+	wait_for_revision(&waiting, node, &revision);
+	turn(node);
+	assert_int_equal(waiting.answers, 0);
+	for (int i = 0; i < 3; i++) {
+		atomic_fetch_add(&node->ahead_us, LEASE_DEAD_US);
+		turn(node);
+	}
+	assert_int_equal(waiting.answers, 1);
+}
+
 /* Both what all have read and what a dump brought; of the former another node is removing some. */
 static void
 a_prune_takes_a_batch_and_waits_for_no_other_node(void **state)
@@ -1234,6 +1268,7 @@ main(void)
 	    TEST(who_waits_no_longer_cancels_and_hears_nothing),
 	    TEST(a_change_on_another_server_passes_no_barrier),
 	    TEST(a_change_on_a_copy_of_the_server_passes_no_barrier),
+	    TEST(who_begins_again_on_another_server_waits_for_the_leases_of_the_one_before),
 	    TEST(changes_of_another_server_are_no_news_and_are_removed),
 	    TEST(a_prune_takes_a_batch_and_waits_for_no_other_node),
 	    TEST(more_dead_nodes_than_a_barrier_can_watch_hold_it_up_only_until_they_are_pruned),
