@@ -1,7 +1,9 @@
 #include "client/guard.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <nng/nng.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SIGNALS_BYTES 8 /* the kernel's sigset_t */
@@ -21,12 +24,14 @@
 #define GREETING_BYTES 8   /* a message has more: its length and its request's id */
 
 typedef ssize_t sendmsg_function(int fd, const struct msghdr *message, int flags);
+typedef ssize_t readv_function(int fd, const struct iovec *pieces, int count);
 typedef int epoll_wait_function(int fd, struct epoll_event *events, int count, int timeout_ms);
 typedef int epoll_ctl_function(int fd, int operation, int watched, struct epoll_event *event);
 
 /* A sanitizer stands there too, and has to see what passes: ThreadSanitizer learns from it what
  * happens before what. NULL without one. */
 sendmsg_function __interceptor_sendmsg __attribute__((weak));
+readv_function __interceptor_readv __attribute__((weak));
 epoll_wait_function __interceptor_epoll_wait __attribute__((weak));
 epoll_ctl_function __interceptor_epoll_ctl __attribute__((weak));
 
@@ -34,6 +39,7 @@ epoll_ctl_function __interceptor_epoll_ctl __attribute__((weak));
  * mostly the C library's, and a thread that waits there can be cancelled. NULL until the program
  * begins, and in one that is linked with everything it needs. */
 static sendmsg_function *next_sendmsg;
+static readv_function *next_readv;
 static epoll_wait_function *next_epoll_wait;
 static epoll_ctl_function *next_epoll_ctl;
 
@@ -41,10 +47,13 @@ __attribute__((constructor)) static void
 find_next(void)
 {
 	next_sendmsg = __interceptor_sendmsg;
+	next_readv = __interceptor_readv;
 	next_epoll_wait = __interceptor_epoll_wait;
 	next_epoll_ctl = __interceptor_epoll_ctl;
 	if (!next_sendmsg)
 		next_sendmsg = (sendmsg_function *)dlsym(RTLD_NEXT, "sendmsg");
+	if (!next_readv)
+		next_readv = (readv_function *)dlsym(RTLD_NEXT, "readv");
 	if (!next_epoll_wait)
 		next_epoll_wait = (epoll_wait_function *)dlsym(RTLD_NEXT, "epoll_wait");
 	if (!next_epoll_ctl)
@@ -79,6 +88,7 @@ struct connection {
 
 #define PAGE_CONNECTIONS 1024
 #define PAGES 1024
+#define TLS_PORTS_MAX 16
 
 static _Atomic(struct connection *) pages[PAGES];
 
@@ -226,6 +236,58 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	if (sent == (ssize_t)whole || !is_still_nngs(connection, fd))
 		return sent;
 	return send_settle(connection, fd, whole, 0, sent);
+}
+
+/* Ports of ours where TLS is spoken. */
+static _Atomic uint16_t tls_ports[TLS_PORTS_MAX];
+
+void
+guard_note_tls_port(uint16_t port)
+{
+	for (size_t i = 0; i < TLS_PORTS_MAX; i++) {
+		uint16_t none = 0;
+		if (atomic_compare_exchange_strong(&tls_ports[i], &none, port) || none == port)
+			return;
+	}
+}
+
+static bool
+is_on_tls_port(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t bytes = sizeof(own);
+	uint16_t port = 0;
+
+	if (atomic_load(&tls_ports[0]) == 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &bytes) != 0)
+		return false;
+	if (own.ss_family == AF_INET)
+		port = ntohs(((const struct sockaddr_in *)&own)->sin_port);
+	else if (own.ss_family == AF_INET6)
+		port = ntohs(((const struct sockaddr_in6 *)&own)->sin6_port);
+	for (size_t i = 0; i < TLS_PORTS_MAX && port != 0; i++)
+		if (atomic_load(&tls_ports[i]) == port)
+			return true;
+	return false;
+}
+
+ssize_t
+readv(int fd, const struct iovec *pieces, int count)
+{
+	/* Of a type that there is not, and over TLS nobody can have sent one (RFC 8446, 5.1). */
+	static const uint8_t no_record[] = {0, 3, 3, 0, 1, 0};
+	const ssize_t got =
+	    next_readv ? next_readv(fd, pieces, count) : syscall(SYS_readv, fd, pieces, count);
+	const int error = errno;
+
+	if (got > 0 || (got < 0 && !is_gone(error)) || count < 1 ||
+	    pieces[0].iov_len < sizeof(no_record) || !guard_is_nng(__builtin_return_address(0)) ||
+	    !is_on_tls_port(fd)) {
+		errno = error;
+		return got;
+	}
+	memcpy(pieces[0].iov_base, no_record, sizeof(no_record));
+	return sizeof(no_record);
 }
 
 static bool

@@ -15,15 +15,22 @@
  * all of them again and again, without a pause, until its turn comes; a few hundred such clients a
  * second take a core and let each other wait. Here it is told once.
  *
- * To do that, sendmsg(), epoll_wait() and epoll_ctl() stand here in front of the C library's, in
- * the whole program. Only nng gets to see another behaviour: a descriptor that it has given to
- * epoll itself, as that socket and until it is closed, and its own thread that waits there. For
- * everybody else they are the C library's. A program that has definitions of its own for them can't
- * be linked with this, and one that comes to it with dlopen() is not guarded. Threads: any. */
+ * With TLS, an end that is read before anybody waits for what comes is lost, and the connection and
+ * its descriptor with it: behind a handshake nng reads on at once, and begins to wait later. So on
+ * a port of ours where TLS is spoken nng reads a record that can't be instead; that fails when it
+ * is looked at, which is when somebody waits.
+ *
+ * To do that, sendmsg(), readv(), epoll_wait() and epoll_ctl() stand here in front of the C
+ * library's, in the whole program. Only nng gets to see another behaviour: a descriptor that it has
+ * given to epoll itself, as that socket and until it is closed, and its own thread that waits
+ * there. For everybody else they are the C library's. A program that has definitions of its own for
+ * them can't be linked with this, and one that comes to it with dlopen() is not guarded. Threads:
+ * any. */
 #ifndef USHER_CLIENT_GUARD_H
 #define USHER_CLIENT_GUARD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* client_new() and rpc_server_new() call it before their first socket: it links the rest in. */
 void nng_guard(void);
@@ -32,6 +39,8 @@ void nng_guard(void);
 
 /* Is that nng's code, as a return address? */
 bool guard_is_nng(const void *code);
+/* TLS is spoken on connections to that port of this machine's, from now on. */
+void guard_note_tls_port(uint16_t port);
 /* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or lets go of it
  * (EPOLL_CTL_DEL). Returns the one that is to be waited on in its place, or that one. Runs in
  * whichever thread does that. */

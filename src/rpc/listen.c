@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/network.h"
 #include "base/resolve.h"
+#include "client/guard.h"
 #include "rpc/accept_filter.h"
 #include "rpc/internal.h"
 
@@ -211,6 +212,8 @@ url_listen(struct rpc_server *server, const char *url)
 	char *bound = url_bound(listener, url);
 	if (!bound)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
+	if (greeting_of(url) == ACCEPT_TLS)
+		guard_note_tls_port((uint16_t)atoi(strrchr(bound, ':') + 1));
 	server->urls[server->urls_count++] = bound;
 	return STATUS_OK;
 }

@@ -10,6 +10,8 @@ import pathlib
 import re
 import selectors
 import socket
+import ssl
+import struct
 import subprocess
 import threading
 import urllib.request
@@ -421,6 +423,56 @@ def test_the_python_client_talks_under_tls_to_whom_it_trusts_alone(
         with pytest.raises(usher.Unavailable) as refused:
             resolve(authority, host, 1.0)
         assert refused.value.reason == "NOT_CONNECTED"
+
+
+def _shake_hands_and_leave(port: int, context: ssl.SSLContext, way: int) -> None:
+    """The end goes with the client's last words, or right behind them; 1: as a reset."""
+    heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(heard, said)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                peer.sendall(said.read())
+                more = peer.recv(65536)
+                assert more, "closed in the handshake"
+                heard.write(more)
+        if way == 0:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        peer.sendall(said.read())
+        if way == 1:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_who_leaves_behind_a_tls_handshake_leaves_no_descriptor(
+    system: System, org_a: Organisation, certificates: pathlib.Path
+):
+    port, plain = free_port(), free_port()
+    node = system.node(
+        "left",
+        rpc__listen=f"tcp://127.0.0.1:{plain},tls+tcp://127.0.0.1:{port}",
+        rpc__tls_file=str(certificates / "ours/usherd.pem"),
+        start=False,
+    )
+    node.start()
+    files = pathlib.Path(f"/proc/{node.pid}/fd")
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    before = len(list(files.iterdir()))
+    for number in range(600):
+        _shake_hands_and_leave(port, context, number % 3)
+    # Where they get lost one in fifteen does; nng gives a handshake ten seconds.
+    wait_until(lambda: len(list(files.iterdir())) <= before + 5, "their descriptors are closed", 30)
+    with usher.Client(
+        f"tls+tcp://localhost:{port}",
+        credential=org_a.api_key,
+        tls_ca_file=str(certificates / "ours/ca.pem"),
+        timeout=30.0,
+    ) as client:
+        assert client.context.resolve(message="Hello").user.user_id == org_a.user_id
 
 
 def test_the_same_wire_without_tls_would_tell_all(

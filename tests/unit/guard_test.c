@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 256
@@ -234,6 +235,21 @@ others_are_told_of_an_end_as_they_ask(void **state)
 }
 
 static void
+others_read_an_end_where_tls_is_spoken(void **state)
+{
+	char byte[16];
+	const struct iovec piece = {byte, sizeof byte};
+
+	(void)state;
+	guard_note_tls_port(ntohs(name_of(taken.fd, getsockname).sin_port));
+	assert_int_equal(shutdown(taken.peer, SHUT_WR), 0);
+	/* nng has made it one that does not wait. */
+	for (int i = 0; i < 1000 && readv(taken.fd, &piece, 1) < 0; i++)
+		(void)usleep(1000);
+	assert_int_equal(readv(taken.fd, &piece, 1), 0);
+}
+
+static void
 others_hear_how_much_was_sent_and_that_nobody_is_there(void **state)
 {
 	uint8_t *large = calloc(1, LARGE_BYTES);
@@ -317,6 +333,7 @@ main(void)
 	    WITH_CONNECTION(who_has_gone_in_the_handshake_is_heard_to_have_greeted),
 	    WITH_CONNECTION(what_a_peer_that_is_gone_left_behind_is_not_heard),
 	    WITH_CONNECTION(a_large_message_of_nngs_is_sent_whole_or_not_yet),
+	    WITH_CONNECTION(others_read_an_end_where_tls_is_spoken),
 	    WITH_CONNECTION(who_has_a_descriptor_after_nng_is_somebody_else),
 	    cmocka_unit_test(others_are_told_of_an_end_as_they_ask),
 	    cmocka_unit_test(others_hear_how_much_was_sent_and_that_nobody_is_there),
