@@ -1,9 +1,7 @@
 #include "client/guard.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <nng/nng.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -83,12 +81,12 @@ guard_is_nng(const void *code)
  * somebody else's. A connection's own lock lets one thread at a time send on it. */
 struct connection {
 	_Atomic uint64_t cookie;
+	_Atomic uint64_t tls_cookie; /* the same, of one that speaks TLS */
 	_Atomic size_t sent;
 };
 
 #define PAGE_CONNECTIONS 1024
 #define PAGES 1024
-#define TLS_PORTS_MAX 16
 
 static _Atomic(struct connection *) pages[PAGES];
 
@@ -115,12 +113,12 @@ connection_at(int fd)
 	return page ? &page[fd % PAGE_CONNECTIONS] : NULL;
 }
 
-/* Without memory, or a descriptor that great, there is one that is not looked after. */
-static void
-connection_note(int fd)
+/* Without memory, or a descriptor that great, there is one that is not looked after: NULL. */
+static struct connection *
+connection_make(int fd)
 {
 	if (fd < 0 || fd >= PAGES * PAGE_CONNECTIONS)
-		return;
+		return NULL;
 	if (!connection_at(fd)) {
 		struct connection *none = NULL;
 		struct connection *page = calloc(PAGE_CONNECTIONS, sizeof(*page));
@@ -128,7 +126,14 @@ connection_note(int fd)
 		if (!atomic_compare_exchange_strong(&pages[fd / PAGE_CONNECTIONS], &none, page))
 			free(page);
 	}
-	struct connection *connection = connection_at(fd);
+	return connection_at(fd);
+}
+
+static void
+connection_note(int fd)
+{
+	struct connection *connection = connection_make(fd);
+
 	if (!connection)
 		return;
 	atomic_store(&connection->sent, 0);
@@ -238,56 +243,36 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	return send_settle(connection, fd, whole, 0, sent);
 }
 
-/* Ports of ours where TLS is spoken. */
-static _Atomic uint16_t tls_ports[TLS_PORTS_MAX];
-
 void
-guard_note_tls_port(uint16_t port)
+guard_note_tls(int fd)
 {
-	for (size_t i = 0; i < TLS_PORTS_MAX; i++) {
-		uint16_t none = 0;
-		if (atomic_compare_exchange_strong(&tls_ports[i], &none, port) || none == port)
-			return;
-	}
+	struct connection *connection = connection_make(fd);
+
+	if (connection)
+		atomic_store(&connection->tls_cookie, socket_cookie(fd));
 }
 
 static bool
-is_on_tls_port(int fd)
+is_tls(int fd)
 {
-	struct sockaddr_storage own;
-	socklen_t bytes = sizeof(own);
-	uint16_t port = 0;
+	const struct connection *connection = connection_at(fd);
+	const uint64_t cookie = connection ? atomic_load(&connection->tls_cookie) : 0;
 
-	if (atomic_load(&tls_ports[0]) == 0 ||
-	    getsockname(fd, (struct sockaddr *)&own, &bytes) != 0)
-		return false;
-	if (own.ss_family == AF_INET)
-		port = ntohs(((const struct sockaddr_in *)&own)->sin_port);
-	else if (own.ss_family == AF_INET6)
-		port = ntohs(((const struct sockaddr_in6 *)&own)->sin6_port);
-	for (size_t i = 0; i < TLS_PORTS_MAX && port != 0; i++)
-		if (atomic_load(&tls_ports[i]) == port)
-			return true;
-	return false;
+	return cookie != 0 && cookie == socket_cookie(fd);
 }
 
 ssize_t
 readv(int fd, const struct iovec *pieces, int count)
 {
-	/* Of a type that there is not, and over TLS nobody can have sent one (RFC 8446, 5.1). */
-	static const uint8_t no_record[] = {0, 3, 3, 0, 1, 0};
 	const ssize_t got =
 	    next_readv ? next_readv(fd, pieces, count) : syscall(SYS_readv, fd, pieces, count);
-	const int error = errno;
 
-	if (got > 0 || (got < 0 && !is_gone(error)) || count < 1 ||
-	    pieces[0].iov_len < sizeof(no_record) || !guard_is_nng(__builtin_return_address(0)) ||
-	    !is_on_tls_port(fd)) {
-		errno = error;
+	if (got > 0 || (got < 0 && !is_gone(errno)) || count < 1 || !is_tls(fd))
 		return got;
-	}
-	memcpy(pieces[0].iov_base, no_record, sizeof(no_record));
-	return sizeof(no_record);
+	/* A record of a type that there is not (RFC 8446, 5.1); and as much as is asked for, so
+	 * that one which has begun ends with it, and is as wrong. */
+	memset(pieces[0].iov_base, 0, pieces[0].iov_len);
+	return (ssize_t)pieces[0].iov_len;
 }
 
 static bool

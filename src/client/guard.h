@@ -17,8 +17,8 @@
  *
  * With TLS, an end that is read before anybody waits for what comes is lost, and the connection and
  * its descriptor with it: behind a handshake nng reads on at once, and begins to wait later. So on
- * a port of ours where TLS is spoken nng reads a record that can't be instead; that fails when it
- * is looked at, which is when somebody waits.
+ * a connection that guard_note_tls() was told of nng reads a record that can't be instead; that
+ * fails when it is looked at, which is when somebody waits.
  *
  * To do that, sendmsg(), readv(), epoll_wait() and epoll_ctl() stand here in front of the C
  * library's, in the whole program. Only nng gets to see another behaviour: a descriptor that it has
@@ -30,7 +30,6 @@
 #define USHER_CLIENT_GUARD_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* client_new() and rpc_server_new() call it before their first socket: it links the rest in. */
 void nng_guard(void);
@@ -39,8 +38,8 @@ void nng_guard(void);
 
 /* Is that nng's code, as a return address? */
 bool guard_is_nng(const void *code);
-/* TLS is spoken on connections to that port of this machine's, from now on. */
-void guard_note_tls_port(uint16_t port);
+/* A socket, before nng has it: TLS is spoken on it. */
+void guard_note_tls(int fd);
 /* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or lets go of it
  * (EPOLL_CTL_DEL). Returns the one that is to be waited on in its place, or that one. Runs in
  * whichever thread does that. */

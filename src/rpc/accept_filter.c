@@ -8,6 +8,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -46,13 +48,22 @@ struct newcomer {
 	time_t came_s;
 };
 
+/* nng has it, and shakes hands. Its limit for that does not end a TLS handshake that has begun. */
+struct handshake {
+	struct list node;
+	int fd; /* the same socket, by a number of our own: nng closes its own when it likes */
+	struct sockaddr_storage peer;
+	time_t until_s;
+};
+
 struct filter {
 	pthread_mutex_t lock;
 	_Atomic int listener; /* -1: none */
 	enum accept_greeting greeting;
 	int epoll, timer;
-	struct list waiting, greeted;
-	size_t waiting_count;
+	bool is_ticking;
+	struct list waiting, greeted, handshakes;
+	size_t waiting_count, handshakes_count;
 };
 
 /* They are never freed: a thread may look at one that has just ended. */
@@ -100,13 +111,17 @@ filter_of(int listener)
 
 /* ---- those that wait */
 
+/* Once a second, while somebody may be late. */
 static void
-tick(const struct filter *filter, bool is_on)
+tick_if_needed(struct filter *filter)
 {
+	const bool is_needed = filter->waiting_count + filter->handshakes_count > 0;
 	const struct itimerspec each_second = {
-	    .it_interval.tv_sec = is_on, .it_value.tv_sec = is_on};
+	    .it_interval.tv_sec = is_needed, .it_value.tv_sec = is_needed};
 
-	(void)timerfd_settime(filter->timer, 0, &each_second, NULL);
+	if (is_needed != filter->is_ticking)
+		(void)timerfd_settime(filter->timer, 0, &each_second, NULL);
+	filter->is_ticking = is_needed;
 }
 
 /* It is not looked at any more. That a descriptor is closed would not do: a child process that was
@@ -116,8 +131,8 @@ waiting_remove(struct filter *filter, struct newcomer *newcomer)
 {
 	(void)epoll_ctl(filter->epoll, EPOLL_CTL_DEL, newcomer->fd, NULL);
 	list_remove(&newcomer->node);
-	if (--filter->waiting_count == 0)
-		tick(filter, false);
+	filter->waiting_count--;
+	tick_if_needed(filter);
 }
 
 /* Who has waited longest; NULL: nobody waits. */
@@ -142,19 +157,73 @@ drop_first(struct filter *filter)
 	return true;
 }
 
+static struct handshake *
+handshake_first(const struct filter *filter)
+{
+	return list_is_empty(&filter->handshakes)
+		   ? NULL
+		   : container_of(filter->handshakes.next, struct handshake, node);
+}
+
+/* is_over: nng reads its end, and lets go of it. */
+static void
+handshake_end(struct filter *filter, struct handshake *handshake, bool is_over)
+{
+	if (is_over)
+		(void)shutdown(handshake->fd, SHUT_RDWR);
+	(void)close(handshake->fd);
+	list_remove(&handshake->node);
+	free(handshake);
+	filter->handshakes_count--;
+	tick_if_needed(filter);
+}
+
+/* Without memory or a descriptor nng shall not have it: it would have to keep it. */
+static bool
+handshake_begin(struct filter *filter, int fd)
+{
+	struct handshake *handshake = calloc(1, sizeof(*handshake));
+	socklen_t bytes = sizeof(handshake->peer);
+
+	if (!handshake)
+		return false;
+	handshake->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (handshake->fd < 0 ||
+	    getpeername(fd, (struct sockaddr *)&handshake->peer, &bytes) != 0) {
+		if (handshake->fd >= 0)
+			(void)close(handshake->fd);
+		free(handshake);
+		return false;
+	}
+	if (filter->handshakes_count == ACCEPT_FILTER_WAITING_MAX)
+		handshake_end(filter, handshake_first(filter), true);
+	handshake->until_s = now_s() + WAIT_S;
+	list_add_last(&filter->handshakes, &handshake->node);
+	filter->handshakes_count++;
+	tick_if_needed(filter);
+	guard_note_tls(fd);
+	return true;
+}
+
+/* So many at a time; with more of them the timer is left as it is, and nng comes again at once. */
 static void
 drop_late(struct filter *filter)
 {
-	const time_t late_s = now_s() - WAIT_S;
-	const struct newcomer *first;
+	const time_t at_s = now_s();
 	uint64_t ticks;
 
-	(void)!read(filter->timer, &ticks, sizeof(ticks));
 	for (int i = 0; i < EVENTS_MAX; i++) {
-		first = waiting_first(filter);
-		if (!first || first->came_s > late_s)
-			break;
-		(void)drop_first(filter);
+		const struct newcomer *first = waiting_first(filter);
+		struct handshake *handshake = handshake_first(filter);
+
+		if (first && first->came_s + WAIT_S <= at_s) {
+			(void)drop_first(filter);
+		} else if (handshake && handshake->until_s <= at_s) {
+			handshake_end(filter, handshake, true);
+		} else {
+			(void)!read(filter->timer, &ticks, sizeof(ticks));
+			return;
+		}
 	}
 }
 
@@ -215,8 +284,8 @@ waiting_add(struct filter *filter, struct newcomer *newcomer)
 	if (filter->waiting_count == ACCEPT_FILTER_WAITING_MAX)
 		(void)drop_first(filter);
 	list_add_last(&filter->waiting, &newcomer->node);
-	if (filter->waiting_count++ == 0)
-		tick(filter, true);
+	filter->waiting_count++;
+	tick_if_needed(filter);
 	return true;
 }
 
@@ -319,9 +388,11 @@ filter_make(int listener)
 		filter = NULL;
 	if (filter) {
 		filter->greeting = greeting_here;
-		filter->waiting_count = 0;
+		filter->waiting_count = filter->handshakes_count = 0;
+		filter->is_ticking = false;
 		list_init(&filter->waiting);
 		list_init(&filter->greeted);
+		list_init(&filter->handshakes);
 		atomic_store(&filter->listener, listener);
 	}
 	pthread_mutex_unlock(&filters_lock);
@@ -336,6 +407,8 @@ filter_close(struct filter *filter)
 
 	while (drop_first(filter))
 		;
+	while (handshake_first(filter))
+		handshake_end(filter, handshake_first(filter), false);
 	while ((node = list_take_first(&filter->greeted)))
 		newcomer_settle(filter, container_of(node, struct newcomer, node), WRONG);
 	(void)close(filter->timer);
@@ -363,18 +436,22 @@ filter_watch(int operation, int watched)
 	return instead;
 }
 
-/* -1: nobody; errno says why. */
+/* -1: nobody. */
 static int
 take_greeted(struct filter *filter)
 {
-	struct list *node = list_take_first(&filter->greeted);
+	struct list *node;
 
-	if (!node)
-		return -1;
-	struct newcomer *newcomer = container_of(node, struct newcomer, node);
-	const int fd = newcomer->fd;
-	free(newcomer);
-	return fd;
+	while ((node = list_take_first(&filter->greeted))) {
+		struct newcomer *newcomer = container_of(node, struct newcomer, node);
+		const int fd = newcomer->fd;
+
+		free(newcomer);
+		if (filter->greeting != ACCEPT_TLS || handshake_begin(filter, fd))
+			return fd;
+		(void)close(fd);
+	}
+	return -1;
 }
 
 /* With the filter's lock. */
@@ -424,4 +501,40 @@ accept(int fd, struct sockaddr *address, socklen_t *bytes)
 	if (filter)
 		return filter_accept(filter);
 	return next_accept ? next_accept(fd, address, bytes) : accept4(fd, address, bytes, 0);
+}
+
+static bool
+is_same_peer(const struct sockaddr_storage *a, const struct sockaddr *b)
+{
+	if (a->ss_family != b->sa_family)
+		return false;
+	if (b->sa_family == AF_INET) {
+		const struct sockaddr_in *left = (const void *)a, *right = (const void *)b;
+
+		return left->sin_port == right->sin_port &&
+		       left->sin_addr.s_addr == right->sin_addr.s_addr;
+	}
+	const struct sockaddr_in6 *left = (const void *)a, *right = (const void *)b;
+	return b->sa_family == AF_INET6 && left->sin6_port == right->sin6_port &&
+	       memcmp(&left->sin6_addr, &right->sin6_addr, sizeof(left->sin6_addr)) == 0;
+}
+
+void
+accept_filter_end(const struct sockaddr *peer)
+{
+	const size_t count = atomic_load(&filters_count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct filter *filter = &filters[i];
+
+		pthread_mutex_lock(&filter->lock);
+		if (atomic_load(&filter->listener) >= 0)
+			list_for_each_safe (node, &filter->handshakes) {
+				struct handshake *handshake =
+				    container_of(node, struct handshake, node);
+				if (is_same_peer(&handshake->peer, peer))
+					handshake_end(filter, handshake, false);
+			}
+		pthread_mutex_unlock(&filter->lock);
+	}
 }

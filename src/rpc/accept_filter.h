@@ -17,6 +17,8 @@
 #ifndef USHER_RPC_ACCEPT_FILTER_H
 #define USHER_RPC_ACCEPT_FILTER_H
 
+#include <sys/socket.h>
+
 #define ACCEPT_FILTER_WAITING_MAX 1024
 
 enum accept_greeting {
@@ -28,5 +30,8 @@ enum accept_greeting {
 /* The listeners that nng starts in this thread from here on are for such connections; ACCEPT_ANY
  * when they are started. */
 void accept_filter_begin(enum accept_greeting greeting);
+
+/* That peer's handshakes are over: it has a pipe. */
+void accept_filter_end(const struct sockaddr *peer);
 
 #endif

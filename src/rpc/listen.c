@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "base/network.h"
 #include "base/resolve.h"
-#include "client/guard.h"
 #include "rpc/accept_filter.h"
 #include "rpc/internal.h"
 
@@ -10,6 +9,7 @@
 #include <nng/transport/tls/tls.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static status
 refuse(struct rpc_server *server, enum status_code code, const char *reason, const char *url,
@@ -91,25 +91,39 @@ url_check(struct rpc_server *server, const char *url)
 /* The address without its port; local transports count as this machine. false: it has none any
  * more, for its other end is gone. */
 static bool
-address_write(nng_pipe pipe, char out[PIPE_ADDRESS_TEXT_BYTES])
+address_write(const nng_sockaddr *address, char out[PIPE_ADDRESS_TEXT_BYTES])
 {
-	nng_sockaddr address;
-	const void *bytes = NULL;
-	int family = AF_INET;
-
-	if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &address) != 0)
-		return false;
-	if (address.s_family == NNG_AF_INPROC || address.s_family == NNG_AF_IPC) {
+	switch (address->s_family) {
+	case NNG_AF_INPROC:
+	case NNG_AF_IPC:
 		(void)snprintf(out, PIPE_ADDRESS_TEXT_BYTES, "127.0.0.1");
 		return true;
+	case NNG_AF_INET:
+		return inet_ntop(AF_INET, &address->s_in.sa_addr, out, PIPE_ADDRESS_TEXT_BYTES) !=
+		       NULL;
+	case NNG_AF_INET6:
+		return inet_ntop(AF_INET6, address->s_in6.sa_addr, out, PIPE_ADDRESS_TEXT_BYTES) !=
+		       NULL;
+	default:
+		return false;
 	}
-	if (address.s_family == NNG_AF_INET) {
-		bytes = &address.s_in.sa_addr;
-	} else if (address.s_family == NNG_AF_INET6) {
-		family = AF_INET6;
-		bytes = address.s_in6.sa_addr;
+}
+
+static void
+handshake_ended(const nng_sockaddr *address)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+	if (address->s_family == NNG_AF_INET) {
+		v4.sin_port = address->s_in.sa_port;
+		v4.sin_addr.s_addr = address->s_in.sa_addr;
+		accept_filter_end((const struct sockaddr *)&v4);
+	} else if (address->s_family == NNG_AF_INET6) {
+		v6.sin6_port = address->s_in6.sa_port;
+		memcpy(&v6.sin6_addr, address->s_in6.sa_addr, sizeof(v6.sin6_addr));
+		accept_filter_end((const struct sockaddr *)&v6);
 	}
-	return bytes && inet_ntop(family, bytes, out, PIPE_ADDRESS_TEXT_BYTES);
 }
 
 static void
@@ -117,13 +131,16 @@ pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct rpc_server *server = arg;
 	char address[PIPE_ADDRESS_TEXT_BYTES];
+	nng_sockaddr peer;
 
 	(void)event;
 	/* What it asked before it went is nobody's, and not this machine's. */
-	if (!address_write(pipe, address)) {
+	if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &peer) != 0 ||
+	    !address_write(&peer, address)) {
 		(void)nng_pipe_close(pipe);
 		return;
 	}
+	handshake_ended(&peer);
 	if (atomic_load(&server->is_draining) ||
 	    !pipe_add(&server->pipes, (uint32_t)nng_pipe_id(pipe), address)) {
 		log_event(LOG_WARN, "pipe_refused", "peer", address, NULL);
@@ -212,8 +229,6 @@ url_listen(struct rpc_server *server, const char *url)
 	char *bound = url_bound(listener, url);
 	if (!bound)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a URL");
-	if (greeting_of(url) == ACCEPT_TLS)
-		guard_note_tls_port((uint16_t)atoi(strrchr(bound, ':') + 1));
 	server->urls[server->urls_count++] = bound;
 	return STATUS_OK;
 }

@@ -234,19 +234,65 @@ others_are_told_of_an_end_as_they_ask(void **state)
 	(void)close(watcher);
 }
 
-static void
-others_read_an_end_where_tls_is_spoken(void **state)
+static ssize_t
+read_when_there(void *to, size_t bytes)
 {
-	char byte[16];
-	const struct iovec piece = {byte, sizeof byte};
+	const struct iovec piece = {to, bytes};
+	ssize_t got = -1;
+
+	/* nng has made it one that does not wait. */
+	for (int i = 0; i < 1000 && got < 0; i++) {
+		got = readv(taken.fd, &piece, 1);
+		if (got < 0)
+			(void)usleep(1000);
+	}
+	return got;
+}
+
+static void
+where_tls_is_spoken_an_end_is_a_record_that_can_not_be(void **state)
+{
+	uint8_t record[100];
 
 	(void)state;
-	guard_note_tls_port(ntohs(name_of(taken.fd, getsockname).sin_port));
+	memset(record, 'x', sizeof record);
+	assert_int_equal(send(taken.peer, "abc", 3, MSG_NOSIGNAL), 3);
 	assert_int_equal(shutdown(taken.peer, SHUT_WR), 0);
-	/* nng has made it one that does not wait. */
-	for (int i = 0; i < 1000 && readv(taken.fd, &piece, 1) < 0; i++)
-		(void)usleep(1000);
-	assert_int_equal(readv(taken.fd, &piece, 1), 0);
+	guard_note_tls(taken.fd);
+	assert_int_equal(read_when_there(record, sizeof record), 3);
+	/* All that is asked for: what has begun ends, at once. */
+	assert_int_equal(read_when_there(record, sizeof record), sizeof record);
+	for (size_t i = 0; i < sizeof record; i++)
+		assert_int_equal(record[i], 0);
+}
+
+static void
+elsewhere_an_end_is_an_end(void **state)
+{
+	uint8_t record[100];
+
+	(void)state;
+	assert_int_equal(shutdown(taken.peer, SHUT_WR), 0);
+	assert_int_equal(read_when_there(record, sizeof record), 0);
+}
+
+/* What spoke TLS under that number is gone. */
+static void
+who_has_a_tls_descriptor_after_nng_reads_an_end(void **state)
+{
+	uint8_t record[100];
+	int ends[2];
+
+	(void)state;
+	guard_note_tls(taken.fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	const int kept = dup(taken.fd);
+	assert_int_equal(dup2(ends[0], taken.fd), taken.fd);
+	assert_int_equal(close(ends[1]), 0);
+	assert_int_equal(read_when_there(record, sizeof record), 0);
+	assert_int_equal(dup2(kept, taken.fd), taken.fd);
+	(void)close(kept);
+	(void)close(ends[0]);
 }
 
 static void
@@ -333,7 +379,9 @@ main(void)
 	    WITH_CONNECTION(who_has_gone_in_the_handshake_is_heard_to_have_greeted),
 	    WITH_CONNECTION(what_a_peer_that_is_gone_left_behind_is_not_heard),
 	    WITH_CONNECTION(a_large_message_of_nngs_is_sent_whole_or_not_yet),
-	    WITH_CONNECTION(others_read_an_end_where_tls_is_spoken),
+	    WITH_CONNECTION(where_tls_is_spoken_an_end_is_a_record_that_can_not_be),
+	    WITH_CONNECTION(elsewhere_an_end_is_an_end),
+	    WITH_CONNECTION(who_has_a_tls_descriptor_after_nng_reads_an_end),
 	    WITH_CONNECTION(who_has_a_descriptor_after_nng_is_somebody_else),
 	    cmocka_unit_test(others_are_told_of_an_end_as_they_ask),
 	    cmocka_unit_test(others_hear_how_much_was_sent_and_that_nobody_is_there),
