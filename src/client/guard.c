@@ -224,6 +224,16 @@ send_rest(
 	return send_settle(connection, fd, message_bytes(message), before, sent);
 }
 
+/* A handshake's record (RFC 8446, 5.1). A message of the plain transport begins with its length,
+ * and none is that long. */
+static bool
+begins_tls(const struct msghdr *message)
+{
+	const uint8_t *bytes = message->msg_iovlen > 0 ? message->msg_iov[0].iov_base : NULL;
+
+	return bytes && message->msg_iov[0].iov_len > 2 && bytes[0] == 22 && bytes[1] == 3;
+}
+
 ssize_t
 sendmsg(int fd, const struct msghdr *message, int flags)
 {
@@ -232,6 +242,8 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	struct connection *connection = is_likely ? connection_at(fd) : NULL;
 	const size_t before = connection ? atomic_load(&connection->sent) : 0;
 
+	if (connection && begins_tls(message) && is_still_nngs(connection, fd))
+		atomic_store(&connection->tls_cookie, atomic_load(&connection->cookie));
 	if (before > 0 && is_still_nngs(connection, fd))
 		return send_rest(connection, fd, message, flags, before);
 	const ssize_t sent = send_now(fd, message, flags);
@@ -241,15 +253,6 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	if (sent == (ssize_t)whole || !is_still_nngs(connection, fd))
 		return sent;
 	return send_settle(connection, fd, whole, 0, sent);
-}
-
-void
-guard_note_tls(int fd)
-{
-	struct connection *connection = connection_make(fd);
-
-	if (connection)
-		atomic_store(&connection->tls_cookie, socket_cookie(fd));
 }
 
 static bool
@@ -320,7 +323,10 @@ epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 		event->events = EPOLLONESHOT;
 		connection_note(watched);
 	}
-	const int instead = ask && operation != EPOLL_CTL_ADD ? ask(operation, watched) : watched;
+	int instead = watched;
+	if (ask && (operation == EPOLL_CTL_MOD ||
+		       (operation == EPOLL_CTL_DEL && guard_is_nng(__builtin_return_address(0)))))
+		instead = ask(operation, watched);
 	const int done = control(fd, operation, instead, event);
 	if (done == 0 || instead == watched || errno != ENOENT)
 		return done;

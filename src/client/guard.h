@@ -16,9 +16,9 @@
  * second take a core and let each other wait. Here it is told once.
  *
  * With TLS, an end that is read before anybody waits for what comes is lost, and the connection and
- * its descriptor with it: behind a handshake nng reads on at once, and begins to wait later. So on
- * a connection that guard_note_tls() was told of nng reads a record that can't be instead; that
- * fails when it is looked at, which is when somebody waits.
+ * its descriptor with it: nng reads on at once when it has looked at all there is, and begins to
+ * wait later. So where it has sent a record of a TLS handshake it reads, in place of an end, a
+ * record that can't be; that fails when it is looked at, which is when somebody waits.
  *
  * To do that, sendmsg(), readv(), epoll_wait() and epoll_ctl() stand here in front of the C
  * library's, in the whole program. Only nng gets to see another behaviour: a descriptor that it has
@@ -38,9 +38,7 @@ void nng_guard(void);
 
 /* Is that nng's code, as a return address? */
 bool guard_is_nng(const void *code);
-/* A socket, before nng has it: TLS is spoken on it. */
-void guard_note_tls(int fd);
-/* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or lets go of it
+/* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or nng lets go of one
  * (EPOLL_CTL_DEL). Returns the one that is to be waited on in its place, or that one. Runs in
  * whichever thread does that. */
 typedef int guard_watch_function(int operation, int watched);

@@ -51,15 +51,16 @@ struct newcomer {
 /* nng has it, and shakes hands. Its limit for that does not end a TLS handshake that has begun. */
 struct handshake {
 	struct list node;
+	int nng_fd;
 	int fd; /* the same socket, by a number of our own: nng closes its own when it likes */
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer, local;
 	time_t until_s;
 };
 
 struct filter {
 	pthread_mutex_t lock;
 	_Atomic int listener; /* -1: none */
-	enum accept_greeting greeting;
+	_Atomic enum accept_greeting greeting;
 	int epoll, timer;
 	bool is_ticking;
 	struct list waiting, greeted, handshakes;
@@ -178,20 +179,46 @@ handshake_end(struct filter *filter, struct handshake *handshake, bool is_over)
 	tick_if_needed(filter);
 }
 
-/* Without memory or a descriptor nng shall not have it: it would have to keep it. */
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Who has waited longest gives way, or shakes hands longest. */
+static bool
+make_room(struct filter *filter)
+{
+	if (drop_first(filter))
+		return true;
+	if (!handshake_first(filter))
+		return false;
+	handshake_end(filter, handshake_first(filter), true);
+	return true;
+}
+
+static bool
+handshake_know(struct filter *filter, int fd, struct handshake *out)
+{
+	socklen_t peer_bytes = sizeof(out->peer), local_bytes = sizeof(out->local);
+
+	if (getpeername(fd, (struct sockaddr *)&out->peer, &peer_bytes) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&out->local, &local_bytes) != 0)
+		return false;
+	out->nng_fd = fd;
+	do
+		out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	while (out->fd < 0 && is_shortage(errno) && make_room(filter));
+	return out->fd >= 0;
+}
+
+/* What can't be ended here nng shall not have: it would have to keep it. */
 static bool
 handshake_begin(struct filter *filter, int fd)
 {
 	struct handshake *handshake = calloc(1, sizeof(*handshake));
-	socklen_t bytes = sizeof(handshake->peer);
 
-	if (!handshake)
-		return false;
-	handshake->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (handshake->fd < 0 ||
-	    getpeername(fd, (struct sockaddr *)&handshake->peer, &bytes) != 0) {
-		if (handshake->fd >= 0)
-			(void)close(handshake->fd);
+	if (!handshake || !handshake_know(filter, fd, handshake)) {
 		free(handshake);
 		return false;
 	}
@@ -201,7 +228,6 @@ handshake_begin(struct filter *filter, int fd)
 	list_add_last(&filter->handshakes, &handshake->node);
 	filter->handshakes_count++;
 	tick_if_needed(filter);
-	guard_note_tls(fd);
 	return true;
 }
 
@@ -305,12 +331,6 @@ newcomer_add(struct filter *filter, int fd)
 		newcomer_settle(filter, newcomer, verdict);
 }
 
-static bool
-is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* accept() wants a descriptor before it looks whether somebody is there. */
 static bool
 somebody_comes(int listener)
@@ -334,7 +354,7 @@ take_newcomers(struct filter *filter)
 			newcomer_add(filter, fd);
 		else if (error == EAGAIN || (is_shortage(error) && !somebody_comes(listener)))
 			return 0;
-		else if (is_shortage(error) ? !drop_first(filter)
+		else if (is_shortage(error) ? !make_room(filter)
 					    : error != ECONNABORTED && error != EINTR)
 			return error;
 	}
@@ -416,15 +436,41 @@ filter_close(struct filter *filter)
 	atomic_store(&filter->listener, -1);
 }
 
-/* nng waits for its listener, or lets go of it. */
+/* nng lets go of a connection. */
+static void
+handshake_left(int nng_fd)
+{
+	const size_t count = atomic_load(&filters_count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct filter *filter = &filters[i];
+
+		if (filter->greeting != ACCEPT_TLS)
+			continue;
+		pthread_mutex_lock(&filter->lock);
+		if (atomic_load(&filter->listener) >= 0)
+			list_for_each_safe (node, &filter->handshakes) {
+				struct handshake *handshake =
+				    container_of(node, struct handshake, node);
+				if (handshake->nng_fd == nng_fd)
+					handshake_end(filter, handshake, false);
+			}
+		pthread_mutex_unlock(&filter->lock);
+	}
+}
+
+/* nng waits on its listener, or lets go of it or of another one. */
 static int
 filter_watch(int operation, int watched)
 {
 	struct filter *filter = filter_of(watched);
 	int instead = watched;
 
-	if (!filter)
+	if (!filter) {
+		if (operation == EPOLL_CTL_DEL)
+			handshake_left(watched);
 		return watched;
+	}
 	pthread_mutex_lock(&filter->lock);
 	if (atomic_load(&filter->listener) != watched)
 		instead = watched; /* it has ended meanwhile */
@@ -504,35 +550,37 @@ accept(int fd, struct sockaddr *address, socklen_t *bytes)
 }
 
 static bool
-is_same_peer(const struct sockaddr_storage *a, const struct sockaddr *b)
+is_same_name(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-	if (a->ss_family != b->sa_family)
-		return false;
-	if (b->sa_family == AF_INET) {
-		const struct sockaddr_in *left = (const void *)a, *right = (const void *)b;
+	const struct sockaddr_in *left4 = (const void *)a, *right4 = (const void *)b;
+	const struct sockaddr_in6 *left6 = (const void *)a, *right6 = (const void *)b;
 
-		return left->sin_port == right->sin_port &&
-		       left->sin_addr.s_addr == right->sin_addr.s_addr;
-	}
-	const struct sockaddr_in6 *left = (const void *)a, *right = (const void *)b;
-	return b->sa_family == AF_INET6 && left->sin6_port == right->sin6_port &&
-	       memcmp(&left->sin6_addr, &right->sin6_addr, sizeof(left->sin6_addr)) == 0;
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return left4->sin_port == right4->sin_port &&
+		       left4->sin_addr.s_addr == right4->sin_addr.s_addr;
+	return a->ss_family == AF_INET6 && left6->sin6_port == right6->sin6_port &&
+	       memcmp(&left6->sin6_addr, &right6->sin6_addr, sizeof(left6->sin6_addr)) == 0;
 }
 
 void
-accept_filter_end(const struct sockaddr *peer)
+accept_filter_end(const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
 {
 	const size_t count = atomic_load(&filters_count);
 
 	for (size_t i = 0; i < count; i++) {
 		struct filter *filter = &filters[i];
 
+		if (filter->greeting != ACCEPT_TLS)
+			continue;
 		pthread_mutex_lock(&filter->lock);
 		if (atomic_load(&filter->listener) >= 0)
 			list_for_each_safe (node, &filter->handshakes) {
 				struct handshake *handshake =
 				    container_of(node, struct handshake, node);
-				if (is_same_peer(&handshake->peer, peer))
+				if (is_same_name(&handshake->peer, peer) &&
+				    is_same_name(&handshake->local, local))
 					handshake_end(filter, handshake, false);
 			}
 		pthread_mutex_unlock(&filter->lock);

@@ -10,7 +10,9 @@
  * Who says anything else, ends, or has not said it ten seconds after he came is closed there. At
  * each listener ACCEPT_FILTER_WAITING_MAX wait at most; with more of them, or without a descriptor
  * for the next one, who has waited longest gives way: who means to greet does so within a round
- * trip. A TLS handshake that begins and fails is nng's still, with the 100 ms behind it.
+ * trip. A TLS handshake that begins is nng's, with the 100 ms behind it if it fails; but nng can't
+ * end one that goes no further, so it is ended here, ten seconds after it began, or when
+ * ACCEPT_FILTER_WAITING_MAX more have begun; until it is over it has a second descriptor.
  *
  * accept() stands here in front of the C library's, in the whole program; only nng, on a listener
  * that was begun in here, gets to see another behaviour. Threads: any. */
@@ -31,7 +33,7 @@ enum accept_greeting {
  * when they are started. */
 void accept_filter_begin(enum accept_greeting greeting);
 
-/* That peer's handshakes are over: it has a pipe. */
-void accept_filter_end(const struct sockaddr *peer);
+/* The TLS handshake on that connection is over: nng has made a pipe of it. */
+void accept_filter_end(const struct sockaddr_storage *peer, const struct sockaddr_storage *local);
 
 #endif

@@ -427,8 +427,12 @@ def test_the_python_client_talks_under_tls_to_whom_it_trusts_alone(
         assert refused.value.reason == "NOT_CONNECTED"
 
 
+KEY_EXCHANGE = b"\x10"  # RFC 5246, 7.4
+
+
 def _shake_hands_and_leave(port: int, context: ssl.SSLContext, way: int) -> None:
-    """The end goes with the client's last words, or right behind them; 1: as a reset."""
+    """The end goes with the client's last words, or right behind them; 1: as a reset. Of TLS 1.2,
+    whose last words are the server's, the client's end goes with the last but one."""
     heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(heard, said)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
@@ -437,12 +441,15 @@ def _shake_hands_and_leave(port: int, context: ssl.SSLContext, way: int) -> None
                 tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                peer.sendall(said.read())
+                words = said.read()
+                if way == 0 and words[5:6] == KEY_EXCHANGE:
+                    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                    peer.sendall(words)
+                    return
+                peer.sendall(words)
                 more = peer.recv(65536)
                 assert more, "closed in the handshake"
                 heard.write(more)
-        if way == 0:
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         peer.sendall(said.read())
         if way == 1:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -454,7 +461,7 @@ def tls_port(system: System, certificates: pathlib.Path) -> tuple[Node, int]:
     port = free_port()
     node = system.node(
         "shaken",
-        rpc__listen=f"tcp://127.0.0.1:{free_port()},tls+tcp://127.0.0.1:{port}",
+        rpc__listen=f"tcp://127.0.0.1:{free_port()},tls+tcp://127.0.0.1:{port},tls+tcp://[::1]:{port}",
         rpc__tls_file=str(certificates / "ours/usherd.pem"),
         start=False,
     )
@@ -507,6 +514,12 @@ def test_a_tls_handshake_that_goes_no_further_is_ended(
     tls_port: tuple[Node, int], anybodys_context: ssl.SSLContext
 ):
     node, port = tls_port
+    standing = []
+    for host in ("127.0.0.1", "::1"):
+        good = anybodys_context.wrap_socket(socket.create_connection((host, port), timeout=40))
+        good.sendall(b"\0SP\0\0\x30\0\0")
+        assert good.recv(8) == b"\0SP\0\0\x31\0\0"
+        standing.append(good)
     before = _open_files(node)
     peers = []
     for number in range(60):
@@ -518,6 +531,12 @@ def test_a_tls_handshake_that_goes_no_further_is_ended(
             while peer.recv(65536):
                 pass
     wait_until(lambda: _open_files(node) <= before + 5, "their descriptors are closed", 40)
+    # Who got through with his, before them, is there still.
+    for good in standing:
+        with good:
+            good.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                good.recv(8)
 
 
 def _cpu_s(node: Node) -> float:
