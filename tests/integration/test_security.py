@@ -455,17 +455,26 @@ def _shake_hands_and_leave(port: int, context: ssl.SSLContext, way: int) -> None
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def _listens(host: str, port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError):
+        socket.create_connection((host, port), timeout=30).close()
+        return True
+    return False
+
+
 @pytest.fixture(scope="module")
 def tls_port(system: System, certificates: pathlib.Path) -> tuple[Node, int]:
     """A node, and where it speaks TLS."""
     port = free_port()
     node = system.node(
         "shaken",
-        rpc__listen=f"tcp://127.0.0.1:{free_port()},tls+tcp://127.0.0.1:{port},tls+tcp://[::1]:{port}",
+        rpc__listen=f"tls+tcp://127.0.0.1:{port},tls+tcp://[::1]:{port},tcp://127.0.0.1:{free_port()}",
         rpc__tls_file=str(certificates / "ours/usherd.pem"),
         start=False,
     )
     node.start()
+    for host in ("127.0.0.1", "::1"):
+        wait_until(lambda host=host: _listens(host, port), f"{host} listens", 20)
     return node, port
 
 
