@@ -113,12 +113,12 @@ connection_at(int fd)
 	return page ? &page[fd % PAGE_CONNECTIONS] : NULL;
 }
 
-/* Without memory, or a descriptor that great, there is one that is not looked after: NULL. */
-static struct connection *
-connection_make(int fd)
+/* Without memory, or a descriptor that great, there is one that is not looked after. */
+static void
+connection_note(int fd)
 {
 	if (fd < 0 || fd >= PAGES * PAGE_CONNECTIONS)
-		return NULL;
+		return;
 	if (!connection_at(fd)) {
 		struct connection *none = NULL;
 		struct connection *page = calloc(PAGE_CONNECTIONS, sizeof(*page));
@@ -126,14 +126,7 @@ connection_make(int fd)
 		if (!atomic_compare_exchange_strong(&pages[fd / PAGE_CONNECTIONS], &none, page))
 			free(page);
 	}
-	return connection_at(fd);
-}
-
-static void
-connection_note(int fd)
-{
-	struct connection *connection = connection_make(fd);
-
+	struct connection *connection = connection_at(fd);
 	if (!connection)
 		return;
 	atomic_store(&connection->sent, 0);

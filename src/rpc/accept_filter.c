@@ -436,9 +436,39 @@ filter_close(struct filter *filter)
 	atomic_store(&filter->listener, -1);
 }
 
-/* nng lets go of a connection. */
+/* A connection: by both ends, or, without a peer, by nng's number. */
+struct struck {
+	int nng_fd;
+	const struct sockaddr_storage *peer, *local;
+};
+
+static bool
+is_same_name(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in *left4 = (const void *)a, *right4 = (const void *)b;
+	const struct sockaddr_in6 *left6 = (const void *)a, *right6 = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return left4->sin_port == right4->sin_port &&
+		       left4->sin_addr.s_addr == right4->sin_addr.s_addr;
+	return a->ss_family == AF_INET6 && left6->sin6_port == right6->sin6_port &&
+	       memcmp(&left6->sin6_addr, &right6->sin6_addr, sizeof(left6->sin6_addr)) == 0;
+}
+
+static bool
+is_struck(const struct handshake *handshake, const struct struck *struck)
+{
+	if (!struck->peer)
+		return handshake->nng_fd == struck->nng_fd;
+	return is_same_name(&handshake->peer, struck->peer) &&
+	       is_same_name(&handshake->local, struck->local);
+}
+
+/* Its handshake is over, or nng has let go of it. */
 static void
-handshake_left(int nng_fd)
+handshakes_strike(const struct struck *struck)
 {
 	const size_t count = atomic_load(&filters_count);
 
@@ -452,7 +482,7 @@ handshake_left(int nng_fd)
 			list_for_each_safe (node, &filter->handshakes) {
 				struct handshake *handshake =
 				    container_of(node, struct handshake, node);
-				if (handshake->nng_fd == nng_fd)
+				if (is_struck(handshake, struck))
 					handshake_end(filter, handshake, false);
 			}
 		pthread_mutex_unlock(&filter->lock);
@@ -468,7 +498,7 @@ filter_watch(int operation, int watched)
 
 	if (!filter) {
 		if (operation == EPOLL_CTL_DEL)
-			handshake_left(watched);
+			handshakes_strike(&(struct struck){.nng_fd = watched});
 		return watched;
 	}
 	pthread_mutex_lock(&filter->lock);
@@ -549,40 +579,8 @@ accept(int fd, struct sockaddr *address, socklen_t *bytes)
 	return next_accept ? next_accept(fd, address, bytes) : accept4(fd, address, bytes, 0);
 }
 
-static bool
-is_same_name(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	const struct sockaddr_in *left4 = (const void *)a, *right4 = (const void *)b;
-	const struct sockaddr_in6 *left6 = (const void *)a, *right6 = (const void *)b;
-
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return left4->sin_port == right4->sin_port &&
-		       left4->sin_addr.s_addr == right4->sin_addr.s_addr;
-	return a->ss_family == AF_INET6 && left6->sin6_port == right6->sin6_port &&
-	       memcmp(&left6->sin6_addr, &right6->sin6_addr, sizeof(left6->sin6_addr)) == 0;
-}
-
 void
 accept_filter_end(const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
 {
-	const size_t count = atomic_load(&filters_count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct filter *filter = &filters[i];
-
-		if (filter->greeting != ACCEPT_TLS)
-			continue;
-		pthread_mutex_lock(&filter->lock);
-		if (atomic_load(&filter->listener) >= 0)
-			list_for_each_safe (node, &filter->handshakes) {
-				struct handshake *handshake =
-				    container_of(node, struct handshake, node);
-				if (is_same_name(&handshake->peer, peer) &&
-				    is_same_name(&handshake->local, local))
-					handshake_end(filter, handshake, false);
-			}
-		pthread_mutex_unlock(&filter->lock);
-	}
+	handshakes_strike(&(struct struck){.peer = peer, .local = local});
 }

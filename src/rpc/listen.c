@@ -109,27 +109,35 @@ address_write(const nng_sockaddr *address, char out[PIPE_ADDRESS_TEXT_BYTES])
 	}
 }
 
-/* false: it has no such name, or none any more. */
-static bool
-name_of(nng_pipe pipe, const char *option, struct sockaddr_storage *out)
+static void
+name_of(const nng_sockaddr *address, struct sockaddr_storage *out)
 {
 	struct sockaddr_in *v4 = (void *)out;
 	struct sockaddr_in6 *v6 = (void *)out;
-	nng_sockaddr name;
 
-	if (nng_pipe_get_addr(pipe, option, &name) != 0)
-		return false;
 	out->ss_family = AF_UNSPEC;
-	if (name.s_family == NNG_AF_INET) {
+	if (address->s_family == NNG_AF_INET) {
 		v4->sin_family = AF_INET;
-		v4->sin_port = name.s_in.sa_port;
-		v4->sin_addr.s_addr = name.s_in.sa_addr;
-	} else if (name.s_family == NNG_AF_INET6) {
+		v4->sin_port = address->s_in.sa_port;
+		v4->sin_addr.s_addr = address->s_in.sa_addr;
+	} else if (address->s_family == NNG_AF_INET6) {
 		v6->sin6_family = AF_INET6;
-		v6->sin6_port = name.s_in6.sa_port;
-		memcpy(&v6->sin6_addr, name.s_in6.sa_addr, sizeof(v6->sin6_addr));
+		v6->sin6_port = address->s_in6.sa_port;
+		memcpy(&v6->sin6_addr, address->s_in6.sa_addr, sizeof(v6->sin6_addr));
 	}
-	return out->ss_family != AF_UNSPEC;
+}
+
+static void
+handshake_ended(nng_pipe pipe, const nng_sockaddr *peer)
+{
+	struct sockaddr_storage remote, local;
+	nng_sockaddr own;
+
+	if (nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &own) != 0)
+		return;
+	name_of(peer, &remote);
+	name_of(&own, &local);
+	accept_filter_end(&remote, &local);
 }
 
 static void
@@ -137,7 +145,6 @@ pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct rpc_server *server = arg;
 	char address[PIPE_ADDRESS_TEXT_BYTES];
-	struct sockaddr_storage remote, local;
 	nng_sockaddr peer;
 
 	(void)event;
@@ -147,8 +154,7 @@ pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 		(void)nng_pipe_close(pipe);
 		return;
 	}
-	if (name_of(pipe, NNG_OPT_REMADDR, &remote) && name_of(pipe, NNG_OPT_LOCADDR, &local))
-		accept_filter_end(&remote, &local);
+	handshake_ended(pipe, &peer);
 	if (atomic_load(&server->is_draining) ||
 	    !pipe_add(&server->pipes, (uint32_t)nng_pipe_id(pipe), address)) {
 		log_event(LOG_WARN, "pipe_refused", "peer", address, NULL);

@@ -4,12 +4,12 @@
  * usher.nodes while anybody waits, and each read wakes all that it can. A node has passed a
  * revision when its row says so; it is dead, and not waited for, when its renewal counter has stood
  * still for LEASE_DEAD_US on this node's clock. After a change of epoch, or when the database was
- * lost and found again, no barrier answers until every lease given before has run out. What
- * was committed on another server than the one that is read, be it a copy of the same, or before
- * that was started again, may not exist there: no barrier answers for it, and its caller is told to
- * repeat it. A barrier knows no deadline: whoever waits no longer cancels. Threads: barrier_wait()
- * and barrier_cancel() from any, and they do not block; done() runs on the feed's thread and must
- * not block either. */
+ * lost and found again, no barrier answers until every lease given before has run out. What was
+ * committed on another server than the one that is read, be it a copy of the same, or before that
+ * was started again, may not exist there: no barrier answers for it, and its caller is told to
+ * repeat it. A barrier knows no deadline: whoever waits no longer cancels.
+ * Threads: barrier_wait() and barrier_cancel() from any, and they do not block; done() runs on the
+ * feed's thread and must not block either. */
 #ifndef USHER_STORE_BARRIER_H
 #define USHER_STORE_BARRIER_H
 
