@@ -23,7 +23,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -165,15 +164,6 @@ peer_abort(int fd)
 	assert_int_equal(close(fd), 0);
 }
 
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void
 who_greets_gets_in_and_who_does_not_is_unknown_to_nng(void **state)
 {
@@ -246,9 +236,9 @@ what_is_no_greeting_is_closed(void **state)
 static void
 let_pass(int64_t wait_us)
 {
-	const int64_t until_us = now_us() + wait_us;
+	const int64_t until_us = clock_boot_us(&clock_system) + wait_us;
 
-	while (now_us() < until_us)
+	while (clock_boot_us(&clock_system) < until_us)
 		;
 }
 
@@ -267,13 +257,13 @@ leave_behind(int64_t pause_us)
 static void
 until_nng_has(int fd)
 {
-	const int64_t give_up_us = now_us() + WAIT_US_MAX;
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
 	struct sockaddr_in own;
 	socklen_t bytes = sizeof(own);
 
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &bytes), 0);
 	while (!atomic_load(&server.has_come[ntohs(own.sin_port)]))
-		assert_true(now_us() < give_up_us);
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
 }
 
 static int
@@ -297,29 +287,25 @@ who_comes_behind_those_that_leave_does_not_wait(void **state)
 		(void)close(peer_saying(SAYS_REP, sizeof(SAYS_REP)));
 		for (int64_t pause_us = 0; pause_us < 400; pause_us += PAUSE_US)
 			leave_behind(pause_us);
-		const int64_t began_us = now_us();
+		const int64_t began_us = clock_boot_us(&clock_system);
 		const int good = peer_saying(HELLO, sizeof(HELLO));
 		until_nng_has(good);
-		took_us[i] = now_us() - began_us;
+		took_us[i] = clock_boot_us(&clock_system) - began_us;
 		(void)close(good);
 	}
 	qsort(took_us, 15, sizeof(took_us[0]), compare_times);
 	assert_in_range(took_us[7], 0, 80000);
 }
 
-static size_t files_before;
+static int files_before;
 
-static size_t
+static int
 files_open(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
-	size_t count = 0;
+	int open, max;
 
-	assert_non_null(folder);
-	while (readdir(folder))
-		count++;
-	(void)closedir(folder);
-	return count;
+	files_count(&open, &max);
+	return open;
 }
 
 static bool
@@ -352,18 +338,18 @@ who_has_waited_longest_gives_way(void **state)
 		(void)close(fds[i]);
 }
 
+/* Those who greet so, when there is no descriptor for them. */
 static void
-without_descriptors_who_waits_gives_way(void **state)
+assert_makes_room(const char *hello, size_t hello_bytes, int silent[8])
 {
 	char greeting[sizeof(HELLO)];
-	int silent[8], good[8];
+	int good[8];
 	ssize_t heard[8];
 	struct rlimit before, now;
 
-	(void)state;
 	for (int i = 0; i < 8; i++)
 		silent[i] = peer_connect();
-	const int first = peer_saying(HELLO, sizeof(HELLO));
+	const int first = peer_saying(hello, hello_bytes);
 	assert_gets_in(first);
 	for (int i = 0; i < 8; i++) {
 		good[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -377,27 +363,53 @@ without_descriptors_who_waits_gives_way(void **state)
 	for (int i = 0; i < 8; i++) {
 		if (connect(good[i], (const struct sockaddr *)&server.address,
 			sizeof(server.address)) == 0)
-			say(good[i], HELLO, sizeof(HELLO));
+			say(good[i], hello, hello_bytes);
 		heard[i] = hear(good[i], greeting);
 	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	for (int i = 0; i < 8; i++) {
 		assert_int_equal(heard[i], sizeof(greeting));
-		assert_is_closed(silent[i]);
-		(void)close(silent[i]), (void)close(good[i]);
+		(void)close(good[i]);
 	}
 	(void)close(first);
+}
+
+static void
+without_descriptors_who_waits_gives_way(void **state)
+{
+	int silent[8];
+
+	(void)state;
+	assert_makes_room(HELLO, sizeof(HELLO), silent);
+	for (int i = 0; i < 8; i++) {
+		assert_is_closed(silent[i]);
+		(void)close(silent[i]);
+	}
+}
+
+/* Its handshake wants a second one. */
+static void
+without_descriptors_who_waits_gives_way_to_a_tls_client(void **state)
+{
+	int silent[8];
+
+	(void)state;
+	server_start(ACCEPT_TLS);
+	assert_makes_room(TLS_HELLO, sizeof(TLS_HELLO), silent);
+	for (int i = 0; i < 8; i++)
+		(void)close(silent[i]);
+	assert_int_equal(nng_close(server.socket), 0);
 }
 
 static void
 who_is_silent_is_closed_in_time(void **state)
 {
 	(void)state;
-	const int64_t began_us = now_us();
+	const int64_t began_us = clock_boot_us(&clock_system);
 	const int silent = peer_connect(), half = peer_saying(HELLO, 3);
 
 	assert_is_closed(silent);
-	assert_in_range(now_us() - began_us, 9 * 1000000, 25 * 1000000);
+	assert_in_range(clock_boot_us(&clock_system) - began_us, 9 * 1000000, 25 * 1000000);
 	assert_is_closed(half);
 	(void)close(silent), (void)close(half);
 }
@@ -506,6 +518,7 @@ main(void)
 	    TEST(who_is_silent_is_closed_in_time),
 	    TEST(many_that_come_and_go_leave_nothing_behind),
 	    cmocka_unit_test(who_waits_is_closed_with_the_listener),
+	    cmocka_unit_test(without_descriptors_who_waits_gives_way_to_a_tls_client),
 	    cmocka_unit_test(a_listener_for_tls_wants_its_beginning),
 	    cmocka_unit_test(others_listeners_are_as_they_were),
 	};

@@ -4,7 +4,6 @@ nobody spins, and it is told. Afterwards all goes on without a restart."""
 from __future__ import annotations
 
 import http.client
-import os
 import pathlib
 import re
 import resource
@@ -22,10 +21,6 @@ from usher_testing.process import Process
 
 REQ_HEADER = b"\x00SP\x00\x00\x30\x00\x00"
 SPARE = 6
-
-
-def descriptors(process: Process) -> int:
-    return len(os.listdir(f"/proc/{process.pid}/fd"))
 
 
 def runnable_s(process: Process) -> dict[str, float]:
@@ -69,7 +64,7 @@ class Crowd:
 def without_descriptors(process: Process, crowd: Crowd, spare: int = SPARE) -> Iterator[None]:
     """Few are left, and a crowd takes them."""
     before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-    limit = descriptors(process) + spare
+    limit = process.files_open() + spare
     times = told(process, "no_files")
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
     try:

@@ -4,7 +4,6 @@ backend resolves them over nng with a foreign client; and every route of the bri
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import secrets
@@ -533,7 +532,7 @@ def test_operators_see_the_status(system: System, node: Node, client: usher.Clie
     assert status.database.role == "usher_app"
     assert {"orgs", "users"} <= {t.name.removeprefix("usher.") for t in status.tables}
     assert status.lanes and status.caches and status.jobs
-    found = len(os.listdir(f"/proc/{node.pid}/fd"))
+    found = node.files_open()
     assert abs(status.descriptors_open - found) < 20 and status.descriptors_open > 10
     hard = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[0]
     assert status.descriptors_max == min(hard, 2**31 - 1)

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import re
 import selectors
@@ -348,17 +347,24 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return made
 
 
-def test_who_listens_between_bridge_and_node_hears_nothing_under_tls(
-    system: System, org_a: Organisation, certificates: pathlib.Path
-):
+def _tls_node(system: System, certificates: pathlib.Path, name: str, *hosts: str) -> tuple[Node, int]:
+    """It begins; and the port where it speaks TLS, at those hosts."""
     port = free_port()
+    urls = [*(f"tls+tcp://{host}:{port}" for host in hosts), f"tcp://127.0.0.1:{free_port()}"]
     node = system.node(
-        "sealed",
-        rpc__listen=f"tls+tcp://127.0.0.1:{port},tcp://127.0.0.1:{free_port()}",
+        name,
+        rpc__listen=",".join(urls),
         rpc__tls_file=str(certificates / "ours/usherd.pem"),
         start=False,
     )
     node.start()
+    return node, port
+
+
+def test_who_listens_between_bridge_and_node_hears_nothing_under_tls(
+    system: System, org_a: Organisation, certificates: pathlib.Path
+):
+    node, port = _tls_node(system, certificates, "sealed", "127.0.0.1")
     wire = Wire(port)
     login = {"email": org_a.email, "password": org_a.password}
     try:
@@ -402,13 +408,7 @@ def test_who_listens_between_bridge_and_node_hears_nothing_under_tls(
 def test_the_python_client_talks_under_tls_to_whom_it_trusts_alone(
     system: System, org_a: Organisation, certificates: pathlib.Path
 ):
-    port = free_port()
-    system.node(
-        "sealed-too",
-        rpc__listen=f"tls+tcp://127.0.0.1:{port},tcp://127.0.0.1:{free_port()}",
-        rpc__tls_file=str(certificates / "ours/usherd.pem"),
-        start=False,
-    ).start()
+    _, port = _tls_node(system, certificates, "sealed-too", "127.0.0.1")
 
     def resolve(authority: str, host: str, timeout: float) -> str:
         with usher.Client(
@@ -465,14 +465,7 @@ def _listens(host: str, port: int) -> bool:
 @pytest.fixture(scope="module")
 def tls_port(system: System, certificates: pathlib.Path) -> tuple[Node, int]:
     """A node, and where it speaks TLS."""
-    port = free_port()
-    node = system.node(
-        "shaken",
-        rpc__listen=f"tls+tcp://127.0.0.1:{port},tls+tcp://[::1]:{port},tcp://127.0.0.1:{free_port()}",
-        rpc__tls_file=str(certificates / "ours/usherd.pem"),
-        start=False,
-    )
-    node.start()
+    node, port = _tls_node(system, certificates, "shaken", "127.0.0.1", "[::1]")
     for host in ("127.0.0.1", "::1"):
         wait_until(lambda host=host: _listens(host, port), f"{host} listens", 20)
     return node, port
@@ -486,10 +479,6 @@ def anybodys_context() -> ssl.SSLContext:
     return context
 
 
-def _open_files(node: Node) -> int:
-    return len(os.listdir(f"/proc/{node.pid}/fd"))
-
-
 def test_who_leaves_behind_a_tls_handshake_leaves_no_descriptor(
     tls_port: tuple[Node, int],
     org_a: Organisation,
@@ -497,11 +486,11 @@ def test_who_leaves_behind_a_tls_handshake_leaves_no_descriptor(
     anybodys_context: ssl.SSLContext,
 ):
     node, port = tls_port
-    before = _open_files(node)
+    before = node.files_open()
     for number in range(600):
         _shake_hands_and_leave(port, anybodys_context, number % 3)
     # Where they get lost one in fifteen does; a handshake has ten seconds.
-    wait_until(lambda: _open_files(node) <= before + 5, "their descriptors are closed", 40)
+    wait_until(lambda: node.files_open() <= before + 5, "their descriptors are closed", 40)
     with usher.Client(
         f"tls+tcp://localhost:{port}",
         credential=org_a.api_key,
@@ -529,17 +518,16 @@ def test_a_tls_handshake_that_goes_no_further_is_ended(
         good.sendall(b"\0SP\0\0\x30\0\0")
         assert good.recv(8) == b"\0SP\0\0\x31\0\0"
         standing.append(good)
-    before = _open_files(node)
+    before = node.files_open()
     peers = []
-    for number in range(60):
+    for beginning in 20 * _beginnings(anybodys_context):
         peers.append(socket.create_connection(("127.0.0.1", port), timeout=40))
-        beginnings = _beginnings(anybodys_context)
-        peers[-1].sendall(beginnings[number % len(beginnings)])
+        peers[-1].sendall(beginning)
     for peer in peers:
         with peer, contextlib.suppress(ConnectionResetError):
             while peer.recv(65536):
                 pass
-    wait_until(lambda: _open_files(node) <= before + 5, "their descriptors are closed", 40)
+    wait_until(lambda: node.files_open() <= before + 5, "their descriptors are closed", 40)
     # Who got through with his, before them, is there still.
     for good in standing:
         with good:
@@ -548,22 +536,17 @@ def test_a_tls_handshake_that_goes_no_further_is_ended(
                 good.recv(8)
 
 
-def _cpu_s(node: Node) -> float:
-    fields = pathlib.Path(f"/proc/{node.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_a_tls_record_that_ends_behind_its_beginning_costs_next_to_nothing(
     tls_port: tuple[Node, int], anybodys_context: ssl.SSLContext
 ):
     node, port = tls_port
-    before, files = _cpu_s(node), _open_files(node)
+    before, files = node.cpu_s(), node.files_open()
     announced = _beginnings(anybodys_context)[1]
     for _ in range(300):
         with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
             peer.sendall(announced)
-    wait_until(lambda: _open_files(node) <= files + 5, "their descriptors are closed", 40)
-    took_s = _cpu_s(node) - before
+    wait_until(lambda: node.files_open() <= files + 5, "their descriptors are closed", 40)
+    took_s = node.cpu_s() - before
     print(f"{took_s:.2f} s of CPU time for 300 of them")
     # Some 0.3 ms each; told of its end six bytes at a time, 4 ms.
     assert took_s < 0.6 * SLOWER

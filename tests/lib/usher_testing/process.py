@@ -155,6 +155,14 @@ class Process:
         """The most that was resident at once."""
         return self._status_kib("VmHWM") * 1024
 
+    def files_open(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def cpu_s(self) -> float:
+        """What it has used until now, in the kernel too."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _status_kib(self, name: str) -> int:
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
