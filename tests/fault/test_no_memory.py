@@ -168,6 +168,7 @@ def totals() -> Iterator[dict[str, int]]:
         "one a call": 0,
         "from one on": 0,
         "in batches": 0,
+        "connections": 0,
         "in threads": 0,
         "over HTTP": 0,
     }
@@ -505,6 +506,7 @@ def test_items_of_a_batch_are_refused_or_done_each_for_itself(
     for_good: bool, world: World, node: StarvedNode, rows: Rows, totals: dict[str, int]
 ):
     client = node.client()
+    client.ops.get_health()  # its connection has come: that takes memory of its own
     number = 0
     while True:
         number += 1 if number < 12 else 4
@@ -535,6 +537,27 @@ def test_items_of_a_batch_are_refused_or_done_each_for_itself(
             assert count == (reply.code == Code.OK), told
         if node.memory.failed == 0:
             break
+
+
+# Connections
+
+
+def test_who_comes_without_memory_is_sent_away(
+    node: StarvedNode, world: World, totals: dict[str, int]
+):
+    """Dialling again it is let in once there is some; who was there before is there still."""
+    world.here.ops.get_health()
+    node.memory.fail_for_good(1)
+    try:
+        newcomer = node.client(timeout=30.0)
+        wait_until(lambda: node.memory.failed >= 2, "it has come twice", 20)
+    finally:
+        node.memory.feed()
+    node.check_alive()
+    assert "newcomer_add" in node.memory.where()
+    totals["connections"] += node.memory.failed
+    assert newcomer.ops.get_health().ready
+    world.here.ops.get_health()
 
 
 # Over HTTP
