@@ -293,12 +293,13 @@ epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
 
 	for (int i = 0; i < found && is_nng_thread(); i++)
 		if (events[i].events & EPOLLERR)
-			events[i].events = EPOLLIN | EPOLLOUT;
+			events[i].events =
+			    (events[i].events & ~(uint32_t)EPOLLERR) | EPOLLIN | EPOLLOUT;
 	return found;
 }
 
-static int
-control(int fd, int operation, int watched, struct epoll_event *event)
+int
+guard_epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 {
 	return next_epoll_ctl ? next_epoll_ctl(fd, operation, watched, event)
 			      : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
@@ -320,10 +321,10 @@ epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 	if (ask && (operation == EPOLL_CTL_MOD ||
 		       (operation == EPOLL_CTL_DEL && guard_is_nng(__builtin_return_address(0)))))
 		instead = ask(operation, watched);
-	const int done = control(fd, operation, instead, event);
+	const int done = guard_epoll_ctl(fd, operation, instead, event);
 	if (done == 0 || instead == watched || errno != ENOENT)
 		return done;
-	return control(fd, EPOLL_CTL_ADD, instead, event);
+	return guard_epoll_ctl(fd, EPOLL_CTL_ADD, instead, event);
 }
 
 void

@@ -22,22 +22,25 @@
  *
  * To do that, sendmsg(), readv(), epoll_wait() and epoll_ctl() stand here in front of the C
  * library's, in the whole program. Only nng gets to see another behaviour: a descriptor that it has
- * given to epoll itself, as that socket and until it is closed, and its own thread that waits
- * there. For everybody else they are the C library's. A program that has definitions of its own for
- * them can't be linked with this, and one that comes to it with dlopen() is not guarded. Threads:
- * any. */
+ * given to epoll itself, as that socket and until it is closed, and whoever waits there in its
+ * own thread. For everybody else they are the C library's. A program that has definitions of its
+ * own for them can't be linked with this, and one that comes to it with dlopen() is not guarded.
+ * Threads: any. */
 #ifndef USHER_CLIENT_GUARD_H
 #define USHER_CLIENT_GUARD_H
 
 #include <stdbool.h>
+#include <sys/epoll.h>
 
 /* client_new() and rpc_server_new() call it before their first socket: it links the rest in. */
 void nng_guard(void);
 
 /* For what else stands between nng and the kernel (rpc/accept_filter.h). */
 
-/* Is that nng's code, as a return address? */
+/* Is that nng's code, as a return address? Of a program that has nng within itself, all is. */
 bool guard_is_nng(const void *code);
+/* epoll_ctl() without what stands here in front of it. */
+int guard_epoll_ctl(int fd, int operation, int watched, struct epoll_event *event);
 /* Somebody waits on a descriptor in another way from now on (EPOLL_CTL_MOD), or nng lets go of one
  * (EPOLL_CTL_DEL). Returns the one that is to be waited on in its place, or that one. Runs in
  * whichever thread does that. */

@@ -25,6 +25,8 @@
 
 #define FILTERS_MAX 16
 #define WAIT_S 10
+/* A handshake that goes on has ended by then; one that has not gives way. */
+#define HANDSHAKE_S 2
 /* How much is done at a time: one thread serves these and all other connections. */
 #define EVENTS_MAX 64
 #define GREETING_BYTES_MAX 8
@@ -54,7 +56,7 @@ struct handshake {
 	int nng_fd;
 	int fd; /* the same socket, by a number of our own: nng closes its own when it likes */
 	struct sockaddr_storage peer, local;
-	time_t until_s;
+	time_t began_s;
 };
 
 struct filter {
@@ -130,7 +132,7 @@ tick_if_needed(struct filter *filter)
 static void
 waiting_remove(struct filter *filter, struct newcomer *newcomer)
 {
-	(void)epoll_ctl(filter->epoll, EPOLL_CTL_DEL, newcomer->fd, NULL);
+	(void)guard_epoll_ctl(filter->epoll, EPOLL_CTL_DEL, newcomer->fd, NULL);
 	list_remove(&newcomer->node);
 	filter->waiting_count--;
 	tick_if_needed(filter);
@@ -166,11 +168,11 @@ handshake_first(const struct filter *filter)
 		   : container_of(filter->handshakes.next, struct handshake, node);
 }
 
-/* is_over: nng reads its end, and lets go of it. */
+/* is_late: nng reads its end, and lets go of it. */
 static void
-handshake_end(struct filter *filter, struct handshake *handshake, bool is_over)
+handshake_end(struct filter *filter, struct handshake *handshake, bool is_late)
 {
-	if (is_over)
+	if (is_late)
 		(void)shutdown(handshake->fd, SHUT_RDWR);
 	(void)close(handshake->fd);
 	list_remove(&handshake->node);
@@ -185,50 +187,75 @@ is_shortage(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* Who has waited longest gives way, or shakes hands longest. */
+/* At another listener. Whoever is at work there makes room for himself. */
 static bool
-make_room(struct filter *filter)
+drop_first_elsewhere(const struct filter *here)
 {
-	if (drop_first(filter))
+	const size_t count = atomic_load(&filters_count);
+	bool is_dropped = false;
+
+	for (size_t i = 0; i < count && !is_dropped; i++) {
+		struct filter *other = &filters[i];
+
+		if (other == here || pthread_mutex_trylock(&other->lock) != 0)
+			continue;
+		is_dropped = atomic_load(&other->listener) >= 0 && drop_first(other);
+		pthread_mutex_unlock(&other->lock);
+	}
+	return is_dropped;
+}
+
+/* Who has waited longest gives way, here before elsewhere. For want of descriptors, of which it has
+ * one that is ours, so does a handshake; but not one that has just begun, or two that come together
+ * would end each other. */
+static bool
+make_room(struct filter *filter, int shortage)
+{
+	if (drop_first(filter) || drop_first_elsewhere(filter))
 		return true;
-	if (!handshake_first(filter))
+	struct handshake *handshake = handshake_first(filter);
+	if (shortage != EMFILE || !handshake || handshake->began_s + HANDSHAKE_S > now_s())
 		return false;
-	handshake_end(filter, handshake_first(filter), true);
+	handshake_end(filter, handshake, true);
 	return true;
 }
 
-static bool
+/* 0, or why not. */
+static int
 handshake_know(struct filter *filter, int fd, struct handshake *out)
 {
 	socklen_t peer_bytes = sizeof(out->peer), local_bytes = sizeof(out->local);
 
 	if (getpeername(fd, (struct sockaddr *)&out->peer, &peer_bytes) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&out->local, &local_bytes) != 0)
-		return false;
+		return errno;
 	out->nng_fd = fd;
-	do
+	int error;
+	do {
 		out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	while (out->fd < 0 && is_shortage(errno) && make_room(filter));
-	return out->fd >= 0;
+		error = out->fd < 0 ? errno : 0;
+	} while (is_shortage(error) && make_room(filter, error));
+	return error;
 }
 
-/* What can't be ended here nng shall not have: it would have to keep it. */
-static bool
+/* 0, or why not. What can't be ended here nng shall not have: it would have to keep it. */
+static int
 handshake_begin(struct filter *filter, int fd)
 {
 	struct handshake *handshake = calloc(1, sizeof(*handshake));
+	const int error = handshake ? handshake_know(filter, fd, handshake) : ENOMEM;
 
-	if (!handshake || !handshake_know(filter, fd, handshake)) {
+	if (error != 0) {
 		free(handshake);
-		return false;
+		return error;
 	}
 	if (filter->handshakes_count == ACCEPT_FILTER_WAITING_MAX)
 		handshake_end(filter, handshake_first(filter), true);
-	handshake->until_s = now_s() + WAIT_S;
+	handshake->began_s = now_s();
 	list_add_last(&filter->handshakes, &handshake->node);
 	filter->handshakes_count++;
 	tick_if_needed(filter);
-	return true;
+	return 0;
 }
 
 /* So many at a time; with more of them the timer is left as it is, and nng comes again at once. */
@@ -244,7 +271,7 @@ drop_late(struct filter *filter)
 
 		if (first && first->came_s + WAIT_S <= at_s) {
 			(void)drop_first(filter);
-		} else if (handshake && handshake->until_s <= at_s) {
+		} else if (handshake && handshake->began_s + WAIT_S <= at_s) {
 			handshake_end(filter, handshake, true);
 		} else {
 			(void)!read(filter->timer, &ticks, sizeof(ticks));
@@ -304,7 +331,7 @@ waiting_add(struct filter *filter, struct newcomer *newcomer)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = newcomer};
 
-	if (epoll_ctl(filter->epoll, EPOLL_CTL_ADD, newcomer->fd, &event) != 0)
+	if (guard_epoll_ctl(filter->epoll, EPOLL_CTL_ADD, newcomer->fd, &event) != 0)
 		return false;
 	newcomer->came_s = now_s();
 	if (filter->waiting_count == ACCEPT_FILTER_WAITING_MAX)
@@ -340,7 +367,7 @@ somebody_comes(int listener)
 	return poll(&comes, 1, 0) == 1;
 }
 
-/* 0, or why nng is not to ask again at once. */
+/* 0, or why nobody can be taken. */
 static int
 take_newcomers(struct filter *filter)
 {
@@ -354,7 +381,7 @@ take_newcomers(struct filter *filter)
 			newcomer_add(filter, fd);
 		else if (error == EAGAIN || (is_shortage(error) && !somebody_comes(listener)))
 			return 0;
-		else if (is_shortage(error) ? !make_room(filter)
+		else if (is_shortage(error) ? !make_room(filter, error)
 					    : error != ECONNABORTED && error != EINTR)
 			return error;
 	}
@@ -512,18 +539,25 @@ filter_watch(int operation, int watched)
 	return instead;
 }
 
-/* -1: nobody. */
+/* -1: nobody or, with *error, nobody yet: there is nothing left that it takes to shake hands. */
 static int
-take_greeted(struct filter *filter)
+take_greeted(struct filter *filter, int *error)
 {
-	struct list *node;
-
-	while ((node = list_take_first(&filter->greeted))) {
-		struct newcomer *newcomer = container_of(node, struct newcomer, node);
+	*error = 0;
+	while (!list_is_empty(&filter->greeted)) {
+		struct newcomer *newcomer =
+		    container_of(filter->greeted.next, struct newcomer, node);
 		const int fd = newcomer->fd;
+		const int failure =
+		    filter->greeting == ACCEPT_TLS ? handshake_begin(filter, fd) : 0;
 
+		if (is_shortage(failure)) {
+			*error = failure;
+			return -1;
+		}
+		list_remove(&newcomer->node);
 		free(newcomer);
-		if (filter->greeting != ACCEPT_TLS || handshake_begin(filter, fd))
+		if (failure == 0)
 			return fd;
 		(void)close(fd);
 	}
@@ -555,11 +589,15 @@ look_round(struct filter *filter)
 static int
 filter_accept(struct filter *filter)
 {
+	int error;
+
 	pthread_mutex_lock(&filter->lock);
-	int fd = take_greeted(filter), error = 0;
-	if (fd < 0) {
-		error = look_round(filter);
-		fd = take_greeted(filter);
+	int fd = take_greeted(filter, &error);
+	if (fd < 0 && error == 0) {
+		const int trouble = look_round(filter);
+		fd = take_greeted(filter, &error);
+		if (error == 0)
+			error = trouble;
 	}
 	pthread_mutex_unlock(&filter->lock);
 	if (fd < 0)

@@ -7,12 +7,13 @@
  * costs him.
  * Here new connections wait outside until they have said what a client says first: the eight bytes
  * of SP over TCP (draft sp-tcp-mapping-01), or the beginning of a TLS handshake (RFC 8446, 5.1).
- * Who says anything else, ends, or has not said it ten seconds after he came is closed there. At
- * each listener ACCEPT_FILTER_WAITING_MAX wait at most; with more of them, or without a descriptor
- * for the next one, who has waited longest gives way: who means to greet does so within a round
- * trip. A TLS handshake that begins is nng's, with the 100 ms behind it if it fails; but nng can't
- * end one that goes no further, so it is ended here, ten seconds after it began, or when
- * ACCEPT_FILTER_WAITING_MAX more have begun; until it is over it has a second descriptor.
+ * Who says anything else, ends before, or has not said it ten seconds after he came is closed
+ * there. At each listener ACCEPT_FILTER_WAITING_MAX wait at most; with more of them, or without a
+ * descriptor for the next one, who has waited longest gives way: who means to greet does so within
+ * a round trip. A TLS handshake that begins is nng's, with the 100 ms behind it if it fails; but
+ * nng can't end one that goes no further, so it is ended here, ten seconds after it began, when
+ * ACCEPT_FILTER_WAITING_MAX more have begun, or after two for want of descriptors; until it is over
+ * it has a second one.
  *
  * accept() stands here in front of the C library's, in the whole program; only nng, on a listener
  * that was begun in here, gets to see another behaviour. Threads: any. */

@@ -274,13 +274,12 @@ compare_times(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* nng would rest 100 ms behind each of those that leave. */
-static void
-who_comes_behind_those_that_leave_does_not_wait(void **state)
+/* The median of how long who comes behind them waits for nng. */
+static int64_t
+wait_behind_those_that_leave_us(void)
 {
 	int64_t took_us[15];
 
-	(void)state;
 	for (size_t i = 0; i < 15; i++) {
 		(void)close(peer_connect());
 		(void)close(peer_saying(HELLO, 4));
@@ -294,7 +293,22 @@ who_comes_behind_those_that_leave_does_not_wait(void **state)
 		(void)close(good);
 	}
 	qsort(took_us, 15, sizeof(took_us[0]), compare_times);
-	assert_in_range(took_us[7], 0, 80000);
+	return took_us[7];
+}
+
+/* nng would rest 100 ms behind each of those that leave. A busy machine may keep one waiting, too.
+ */
+static void
+who_comes_behind_those_that_leave_does_not_wait(void **state)
+{
+	int64_t least_us = INT64_MAX;
+
+	(void)state;
+	for (int tries = 0; tries < 4 && least_us > 80000; tries++) {
+		const int64_t wait_us = wait_behind_those_that_leave_us();
+		least_us = wait_us < least_us ? wait_us : least_us;
+	}
+	assert_in_range(least_us, 0, 80000);
 }
 
 static int files_before;
@@ -338,6 +352,27 @@ who_has_waited_longest_gives_way(void **state)
 		(void)close(fds[i]);
 }
 
+static struct rlimit files_limit;
+
+/* There is no descriptor to be had any more. */
+static void
+files_end(void)
+{
+	struct rlimit now;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files_limit), 0);
+	now = files_limit;
+	now.rlim_cur = (rlim_t)dup(0);
+	assert_int_equal(close((int)now.rlim_cur), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+static void
+files_begin(void)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files_limit), 0);
+}
+
 /* Those who greet so, when there is no descriptor for them. */
 static void
 assert_makes_room(const char *hello, size_t hello_bytes, int silent[8])
@@ -345,7 +380,6 @@ assert_makes_room(const char *hello, size_t hello_bytes, int silent[8])
 	char greeting[sizeof(HELLO)];
 	int good[8];
 	ssize_t heard[8];
-	struct rlimit before, now;
 
 	for (int i = 0; i < 8; i++)
 		silent[i] = peer_connect();
@@ -355,18 +389,14 @@ assert_makes_room(const char *hello, size_t hello_bytes, int silent[8])
 		good[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		assert_true(good[i] >= 0);
 	}
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	now = before;
-	now.rlim_cur = (rlim_t)dup(0);
-	assert_int_equal(close((int)now.rlim_cur), 0);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	files_end();
 	for (int i = 0; i < 8; i++) {
 		if (connect(good[i], (const struct sockaddr *)&server.address,
 			sizeof(server.address)) == 0)
 			say(good[i], hello, hello_bytes);
 		heard[i] = hear(good[i], greeting);
 	}
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	files_begin();
 	for (int i = 0; i < 8; i++) {
 		assert_int_equal(heard[i], sizeof(greeting));
 		(void)close(good[i]);
@@ -399,6 +429,95 @@ without_descriptors_who_waits_gives_way_to_a_tls_client(void **state)
 	for (int i = 0; i < 8; i++)
 		(void)close(silent[i]);
 	assert_int_equal(nng_close(server.socket), 0);
+}
+
+/* A handshake has two, and gives way when it should be over: two that come together would end each
+ * other otherwise. */
+static void
+without_descriptors_a_handshake_that_has_just_begun_goes_on(void **state)
+{
+	(void)state;
+	server_start(ACCEPT_TLS);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	const int first = peer_saying(TLS_HELLO, 3), second = socket(AF_INET, SOCK_STREAM, 0);
+	assert_gets_in(first);
+	assert_true(second >= 0);
+	files_end();
+	const int connected =
+	    connect(second, (const struct sockaddr *)&server.address, sizeof(server.address));
+	(void)send(second, TLS_HELLO, 3, MSG_NOSIGNAL);
+	char greeting[sizeof(HELLO)];
+	const ssize_t heard = hear(second, greeting);
+	files_begin();
+	assert_int_equal(connected, 0);
+	assert_int_equal(heard, sizeof(greeting));
+	/* Whole seconds are counted. */
+	assert_true(clock_boot_us(&clock_system) - began_us > 1000 * 1000);
+	assert_is_closed(first);
+	(void)close(first), (void)close(second);
+	assert_int_equal(nng_close(server.socket), 0);
+}
+
+static void
+without_descriptors_who_waits_at_another_listener_gives_way(void **state)
+{
+	const struct sockaddr_in elsewhere = server.address;
+	const nng_socket other = server.socket;
+	int silent[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		silent[i] = peer_connect();
+	const int known = peer_saying(HELLO, sizeof(HELLO));
+	assert_gets_in(known);
+	server_start(ACCEPT_SP);
+	assert_int_not_equal(server.address.sin_port, elsewhere.sin_port);
+	const int good = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(good >= 0);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	files_end();
+	const int connected =
+	    connect(good, (const struct sockaddr *)&server.address, sizeof(server.address));
+	(void)send(good, HELLO, sizeof(HELLO), MSG_NOSIGNAL);
+	char greeting[sizeof(HELLO)];
+	const ssize_t heard = hear(good, greeting);
+	files_begin();
+	assert_int_equal(connected, 0);
+	assert_int_equal(heard, sizeof(greeting));
+	/* Not when their time is over. */
+	assert_in_range(clock_boot_us(&clock_system) - began_us, 0, 5 * 1000 * 1000);
+	assert_is_closed(silent[0]);
+	for (int i = 0; i < 8; i++)
+		(void)close(silent[i]);
+	(void)close(known), (void)close(good);
+	assert_int_equal(nng_close(server.socket), 0);
+	server.socket = other; /* for tear_down() */
+}
+
+static int files_wanted;
+
+static bool
+files_are_so_many(void)
+{
+	return files_open() == files_wanted;
+}
+
+/* What it has said can be read yet. */
+static void
+who_is_reset_before_it_has_greeted_is_gone_at_once(void **state)
+{
+	(void)state;
+	const int good = peer_saying(HELLO, sizeof(HELLO));
+	assert_gets_in(good);
+	files_before = files_open();
+	const int half = peer_saying(HELLO, 4);
+	files_wanted = files_before + 2;
+	until(files_are_so_many, "it waits");
+	const int64_t began_us = clock_boot_us(&clock_system);
+	peer_abort(half);
+	until(files_are_as_before, "it is closed");
+	assert_in_range(clock_boot_us(&clock_system) - began_us, 0, 5 * 1000 * 1000);
+	(void)close(good);
 }
 
 static void
@@ -515,10 +634,13 @@ main(void)
 	    TEST(who_comes_behind_those_that_leave_does_not_wait),
 	    TEST(who_has_waited_longest_gives_way),
 	    TEST(without_descriptors_who_waits_gives_way),
+	    TEST(without_descriptors_who_waits_at_another_listener_gives_way),
+	    TEST(who_is_reset_before_it_has_greeted_is_gone_at_once),
 	    TEST(who_is_silent_is_closed_in_time),
 	    TEST(many_that_come_and_go_leave_nothing_behind),
 	    cmocka_unit_test(who_waits_is_closed_with_the_listener),
 	    cmocka_unit_test(without_descriptors_who_waits_gives_way_to_a_tls_client),
+	    cmocka_unit_test(without_descriptors_a_handshake_that_has_just_begun_goes_on),
 	    cmocka_unit_test(a_listener_for_tls_wants_its_beginning),
 	    cmocka_unit_test(others_listeners_are_as_they_were),
 	};
