@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/pace.h"
 #include "base/str.h"
 #include "base/wait.h"
 
@@ -21,11 +22,14 @@
 #define LINE_BYTES_MAX PIPE_BUF
 #define LINE_BYTES_RESERVED 32 /* for what ends a line that was cut */
 #define HALF_BYTES (256u << 10)
-#define DROPPED_LINE_BYTES 160
 #define POLL_MS 50
 #define STOP_PATIENCE_MS 1000
 /* After a write, lines gather for so long: or each line of a busy server wakes the writer. */
 #define GATHER_US (5 * US_PER_MS)
+/* Of what one source outside causes. */
+#define SOURCE_LINES_A_SECOND 100
+#define SOURCE_LINES_AT_ONCE 1000
+#define WITHHELD_TOLD_EACH_US US_PER_S
 
 struct line {
 	char text[LINE_BYTES_MAX];
@@ -58,9 +62,15 @@ static struct {
 	atomic_bool stopping;
 	atomic_int level;
 	atomic_uint_fast64_t dropped;
+	atomic_uint_fast64_t withheld;
+	uint64_t withheld_told; /* the writer's */
+	int64_t withheld_told_us;
+	struct pace sources;
 } state = {
     .mutex = PTHREAD_MUTEX_INITIALIZER,
     .level = LOG_INFO,
+    .sources = {.each_us = US_PER_S / SOURCE_LINES_A_SECOND,
+	.ahead_us = US_PER_S / SOURCE_LINES_A_SECOND * SOURCE_LINES_AT_ONCE},
 };
 
 static bool
@@ -310,15 +320,29 @@ write_all(const char *data, size_t bytes)
 }
 
 static void
-write_dropped(uint64_t count)
+write_count(const char *event, uint64_t count)
 {
 	struct line line;
 
 	line_begin(&line, LOG_WARN);
-	line_add_pair(&line, "event", "log_dropped");
+	line_add_pair(&line, "event", event);
 	line_add_pair(&line, "lines", log_number(count));
 	line_end(&line);
 	write_all(line.text, line.bytes);
+}
+
+static void
+write_withheld(bool stopping)
+{
+	const uint64_t withheld = atomic_load(&state.withheld);
+	const int64_t now_us = clock_boot_us(&clock_system);
+
+	if (withheld == state.withheld_told ||
+	    (!stopping && now_us - state.withheld_told_us < WITHHELD_TOLD_EACH_US))
+		return;
+	write_count("log_withheld", withheld - state.withheld_told);
+	state.withheld_told = withheld;
+	state.withheld_told_us = now_us;
 }
 
 /* Until there is something to write, or no more to come. The mutex is held. */
@@ -362,7 +386,8 @@ writer_main(void *unused)
 		write_all(half->data, half->bytes);
 		half->bytes = 0;
 		if (untold != 0)
-			write_dropped(untold);
+			write_count("log_dropped", untold);
+		write_withheld(stopping);
 		wait_deadline(GATHER_US, &gathered_at);
 	} while (!stopping);
 	return NULL;
@@ -396,6 +421,9 @@ log_start(int fd, enum log_level level)
 	state.filling = 0;
 	state.dropped_untold = 0;
 	atomic_store(&state.dropped, 0);
+	atomic_store(&state.withheld, 0);
+	state.withheld_told = 0;
+	state.withheld_told_us = 0;
 	atomic_store(&state.stopping, false);
 	/* Signals are for the threads that expect them, and SIGPIPE for none. */
 	sigfillset(&all);
@@ -435,10 +463,30 @@ log_dropped(void)
 	return atomic_load(&state.dropped);
 }
 
+uint64_t
+log_withheld(void)
+{
+	return atomic_load(&state.withheld);
+}
+
 int
 log_is_on(enum log_level level)
 {
 	return (int)level >= atomic_load_explicit(&state.level, memory_order_relaxed);
+}
+
+int
+log_admits(enum log_level level, uint64_t source)
+{
+	const int64_t now_us = clock_boot_us(&clock_system);
+
+	if (!log_is_on(level))
+		return false;
+	if (!pace_is_spent(&state.sources, source, now_us) &&
+	    pace_take(&state.sources, source, now_us) == 0)
+		return true;
+	atomic_fetch_add(&state.withheld, 1);
+	return false;
 }
 
 void

@@ -34,6 +34,14 @@ enum log_level log_level_from_name(const char *name);
  * A NULL value is printed as "". Use log_number() below for numbers. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
+/* Before a line that somebody outside may cause as often as he likes; source is a hash of who that
+ * is. Each source has 100 such lines a second, 1,000 of them at once. false: there is to be no
+ * line, for its level is off or the source has had its share; then it is counted, and a line
+ * log_withheld says once a second of how many that is true. Threads: any, without a lock. */
+int log_admits(enum log_level level, uint64_t source);
+/* Lines that were not admitted for their source's sake, since the start. */
+uint64_t log_withheld(void);
+
 /* A number as a value: lives until the end of the statement's block, 24 bytes on the stack. */
 #define log_number(n) (log_number_text((char[24]){0}, (int64_t)(n)))
 const char *log_number_text(char out[24], int64_t n);

@@ -228,6 +228,8 @@ serve_metrics(struct visit *visit)
 	    &body, "usher_bridge_up_seconds", "Since the start.", (uint64_t)(up_us / US_PER_S));
 	write_gauge(&body, "usher_bridge_log_lines_dropped", "Lines that the log had no room for.",
 	    log_dropped());
+	write_gauge(&body, "usher_bridge_log_lines_withheld",
+	    "Lines about refusals that their source had too many of.", log_withheld());
 	files_count(&files, &files_max);
 	write_gauge(&body, "process_open_fds", "File descriptors that are open.", (uint64_t)files);
 	write_gauge(&body, "process_max_fds", "The most there may be.", (uint64_t)files_max);

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/rand.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -55,8 +56,10 @@ bridge_refused(void *env, const struct http_refusal *refusal,
 	static_assert(CORS_HEADERS_MAX <= HTTP_REFUSAL_HEADERS_MAX, "there is room for them");
 	figures_begin(bridge->figures);
 	figures_end(bridge->figures, &figures);
-	log_event(LOG_INFO, "http_refused", "status", log_number(refusal->http_status), "reason",
-	    refusal->reason, "client", refusal->client_address, "request", refusal->id, NULL);
+	if (log_admits(LOG_INFO, address_site_hash(refusal->client_address, rand_hash_seed())))
+		log_event(LOG_INFO, "http_refused", "status", log_number(refusal->http_status),
+		    "reason", refusal->reason, "client", refusal->client_address, "request",
+		    refusal->id, NULL);
 	return cors_headers(bridge, refusal->origin, headers);
 }
 
@@ -69,6 +72,22 @@ level_of(const struct visit *visit, uint32_t http_status)
 	if (http_status >= 400)
 		return LOG_INFO;
 	return !visit->row || visit->row->inline_read ? LOG_DEBUG : LOG_INFO;
+}
+
+static void
+log_reply(const struct visit *visit, uint32_t http_status, int64_t took_us)
+{
+	const struct http_request *request = visit->request;
+	const enum log_level level = level_of(visit, http_status);
+	const bool is_refusal = http_status >= 400 && http_status != 500;
+
+	if (is_refusal ? !log_admits(level, address_site_hash(visit->client_ip, rand_hash_seed()))
+		       : !log_is_on(level))
+		return;
+	log_event(level, "http", "method", request->is_head ? "HEAD" : request->method, "route",
+	    visit->bridge->figures_rows[visit->figures_row].path, "status", log_number(http_status),
+	    "reason", visit->reason, "us", log_number(took_us), "client", visit->client_ip,
+	    "request", request->id, NULL);
 }
 
 void
@@ -93,13 +112,7 @@ visit_reply(struct visit *visit, uint32_t http_status, const char *content_type,
 	};
 
 	figures_end(bridge->figures, &figures);
-	if (log_is_on(level_of(visit, http_status)))
-		log_event(level_of(visit, http_status), "http", "method",
-		    request->is_head ? "HEAD" : request->method, "route",
-		    bridge->figures_rows[visit->figures_row].path, "status",
-		    log_number(http_status), "reason", visit->reason, "us",
-		    log_number(figures.took_us), "client", visit->client_ip, "request", request->id,
-		    NULL);
+	log_reply(visit, http_status, figures.took_us);
 	http_reply(request, &response);
 	arena_done(&visit->arena);
 	free(visit);

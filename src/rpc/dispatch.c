@@ -416,6 +416,14 @@ dispatch_org_hash(const struct task *task)
 	return hash_bytes(slice_of(principal->org_id.bytes, UUID_BYTES), task->server->id_seed);
 }
 
+uint64_t
+dispatch_owner_hash(const struct task *task)
+{
+	if (task->at > WHO_CALLER && task->who[WHO_CALLER].has_org)
+		return dispatch_org_hash(task);
+	return address_site_hash(task->client_ip, task->server->id_seed);
+}
+
 /* Whose share of the lane it takes: the organisation's or, before that is known, its source's. */
 static uint64_t
 unit_of(const struct task *task)

@@ -8,8 +8,8 @@
 
 #include "access/access.h"
 #include "base/files.h"
+#include "base/pace.h"
 #include "rpc/lane.h"
-#include "rpc/pace.h"
 #include "rpc/pipe.h"
 #include "rpc/server.h"
 #include "rpc/timer.h"
@@ -224,6 +224,8 @@ bool row_may_be_parked(const struct method_row *row);
 void dispatch_to_lane(struct task *task, enum lane lane);
 /* Its caller has an organisation. */
 uint64_t dispatch_org_hash(const struct task *task);
+/* Whose it is: the organisation's as soon as that is known, before that its address's. */
+uint64_t dispatch_owner_hash(const struct task *task);
 /* Where it comes from: by the client address that is believed so far, and by the pipe. */
 uint64_t dispatch_source(const struct task *task);
 /* It asks for memory alone, and may not wait for anything: it is answered with that. */

@@ -8,10 +8,8 @@
 static uint64_t
 refusal_source(const struct task *task, enum refusal kind)
 {
-	const struct principal *principal = &task->who[WHO_CALLER];
-
-	if (kind == REFUSAL_OF_PLACE && task->at > WHO_CALLER && principal->has_org)
-		return dispatch_org_hash(task);
+	if (kind == REFUSAL_OF_PLACE)
+		return dispatch_owner_hash(task);
 	return address_site_hash(task->client_ip, task->server->id_seed);
 }
 

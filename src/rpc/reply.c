@@ -84,7 +84,10 @@ log_call(const struct task *task, const struct answer *answer)
 	if (is_frequent && server->settings.log_inline_every > 1 &&
 	    task->work->counter % server->settings.log_inline_every != 0)
 		return;
-	if (!log_is_on(level))
+	/* Faults of ours are told, however many. */
+	if (answer->st.code == ST_OK || level == LOG_ERROR
+		? !log_is_on(level)
+		: !log_admits(level, dispatch_owner_hash(task)))
 		return;
 	if (task->at > WHO_CALLER && principal->has_org)
 		uuid_format(&principal->org_id, org);

@@ -5,6 +5,8 @@
  * that answers out of memory goes round in a few works that stay warm. */
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/network.h"
+#include "base/rand.h"
 #include "client/shut.h"
 #include "rpc/internal.h"
 
@@ -110,7 +112,8 @@ pipe_cut(struct pipe_entry *pipe, const char *why)
 
 	if (closed.id == 0)
 		return;
-	log_event(LOG_WARN, "pipe_closed", "peer", pipe->address, "why", why, NULL);
+	if (log_admits(LOG_WARN, address_site_hash(pipe->address, rand_hash_seed())))
+		log_event(LOG_WARN, "pipe_closed", "peer", pipe->address, "why", why, NULL);
 	pipe_shut(closed);
 }
 

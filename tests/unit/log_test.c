@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -7,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -169,6 +171,46 @@ a_full_ring_drops_lines_counts_them_and_tells(void **state)
 	assert_int_equal(written + told, lines);
 }
 
+/* Of one source: another's lines are admitted all the same. */
+static void
+a_source_with_too_many_lines_is_counted_and_told_of(void **state)
+{
+	const int tries = 3000;
+	int admitted = 0, told = 0;
+	const char *at;
+
+	(void)state;
+	assert_int_equal(log_start(pipe_fds[1], LOG_WARN).code, ST_OK);
+	const int64_t began_us = clock_boot_us(&clock_system);
+	for (int i = 0; i < tries; i++)
+		admitted += log_admits(LOG_WARN, 7);
+	const int64_t took_us = clock_boot_us(&clock_system) - began_us;
+	assert_in_range(admitted, 1000, 1001 + took_us * 100 / US_PER_S);
+	assert_int_equal(log_withheld(), tries - admitted);
+	assert_true(log_admits(LOG_WARN, 8));
+	assert_false(log_admits(LOG_INFO, 9));
+	assert_int_equal(log_withheld(), tries - admitted);
+	log_event(LOG_WARN, "first", NULL);
+	stop_and_read();
+	for (at = strbuf_text(&got); (at = strstr(at, "event=log_withheld lines=")); at++)
+		told += atoi(at + strlen("event=log_withheld lines="));
+	assert_int_equal(told, tries - admitted);
+}
+
+static void
+a_source_has_its_lines_again_when_it_has_been_quiet(void **state)
+{
+	struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+	(void)state;
+	assert_int_equal(log_start(pipe_fds[1], LOG_WARN).code, ST_OK);
+	while (log_admits(LOG_WARN, 10))
+		;
+	(void)nanosleep(&pause, NULL);
+	assert_true(log_admits(LOG_WARN, 10));
+	stop_and_read();
+}
+
 /* The lines that nobody took count as lost; and the stop has come back at all. */
 static void
 a_reader_that_does_not_read_cannot_hold_up_a_stop(void **state)
@@ -246,6 +288,8 @@ main(void)
 	    TEST(the_level_can_be_changed_while_it_runs),
 	    TEST(a_line_that_is_too_long_is_cut_and_says_so),
 	    TEST(a_full_ring_drops_lines_counts_them_and_tells),
+	    TEST(a_source_with_too_many_lines_is_counted_and_told_of),
+	    TEST(a_source_has_its_lines_again_when_it_has_been_quiet),
 	    TEST(a_reader_that_does_not_read_cannot_hold_up_a_stop),
 	    TEST(a_reader_that_is_gone_ends_nothing),
 	    TEST(lines_of_many_threads_stay_whole_and_in_their_order),

@@ -1,5 +1,5 @@
 /* When a source hears that its credential is refused, or that there is no place for it. */
-#include "rpc/pace.h"
+#include "base/pace.h"
 
 #include <pthread.h>
 #include <setjmp.h>

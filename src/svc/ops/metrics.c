@@ -164,6 +164,8 @@ ops_write_metrics(const struct ops_env *env, struct strbuf *out)
 	plain(out, "process_open_fds", "gauge", "File descriptors that are open.", files);
 	plain(out, "process_max_fds", "gauge", "The most there may be.", files_max);
 	plain(out, "usher_log_dropped_total", "counter", "Log lines lost.", (double)log_dropped());
+	plain(out, "usher_log_withheld_total", "counter",
+	    "Log lines about refusals that their source had too many of.", (double)log_withheld());
 	write_lanes(env, out);
 	write_caches(env, out);
 	write_jobs(env, out);

@@ -1,14 +1,14 @@
-/* pace.h - when a source is told that its credential is refused, or that there is no place for it.
+/* pace.h - how many a second of something each source has.
  *
- * Who guesses keys, sends forged tokens or heeds no advice to wait has the next one ready as soon
- * as it hears of the last: each refusal at once is one more call. A source hears of so many a
- * second at once, of the rest later and later; what it asks with a good credential, and finds its
- * place, is not held up.
+ * Refusals: who guesses keys, sends forged tokens or heeds no advice to wait has the next one ready
+ * as soon as it hears of the last, so each refusal at once is one more call. A source hears of so
+ * many a second at once, of the rest later and later (rpc/refusal.c). Lines of the log: what a
+ * source causes more of is counted instead (base/log.h).
  *
  * Threads: any, without a lock. Units: *_us are boottime, or last so long.
  * Source: the generic cell rate algorithm, ITU-T I.371. */
-#ifndef USHER_RPC_PACE_H
-#define USHER_RPC_PACE_H
+#ifndef USHER_BASE_PACE_H
+#define USHER_BASE_PACE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 #define PACE_WAIT_US_MAX 1000000
 
 struct pace {
-	int64_t each_us;  /* of one refusal, in the long run */
+	int64_t each_us;  /* of one, in the long run */
 	int64_t ahead_us; /* so much of that may come at once */
 	_Atomic int64_t until_us[PACE_SOURCES];
 };
