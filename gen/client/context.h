@@ -217,7 +217,8 @@ context_get_context_reply(const struct client_result *result)
 	return (const Usher__V1__GetContextReply *)result->reply;
 }
 
-/* Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+/* Blocks for up to 100 users; one that is not found, or disabled, has found = false. What would make
+ * the reply larger than a message may be is left out, and to be asked for again.
  * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
  * any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
  * retry_after_ms. */

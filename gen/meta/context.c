@@ -611,12 +611,14 @@ static const struct meta_field fields_of_meta_usher_v1_batch_context[] = {
 	    .name = "context", .json_name = "context", .message = &meta_usher_v1_context_block},
 	{.number = 4, .type = META_STRING, .oneof = -1,
 	    .name = "read_id", .json_name = "readId"},
+	{.number = 5, .type = META_BOOL, .oneof = -1,
+	    .name = "left_out", .json_name = "leftOut"},
 };
 
 const struct meta_message meta_usher_v1_batch_context = {
 	.full_name = "usher.v1.BatchContext",
 	.fields = fields_of_meta_usher_v1_batch_context,
-	.fields_count = 4,
+	.fields_count = 5,
 };
 
 static const struct meta_field fields_of_meta_usher_v1_batch_get_context_reply[] = {

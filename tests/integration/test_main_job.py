@@ -479,6 +479,42 @@ def test_batch_get_context_answers_in_order(client: usher.Client, org_a: Organis
     assert [c.found for c in reply.contexts] == [True, False, True]
 
 
+def test_batch_get_context_leaves_out_what_a_message_can_not_hold(
+    client: usher.Client, http: Http, org_a: Organisation, system: System
+):
+    """20 blocks of 250 KB are more than 4 MiB. What is left out was not read, and is had by asking again."""
+    owner, keyed = org_a.owner(client), org_a.keyed(client)
+    made = [
+        owner.user.upsert_user(external_id=f"large{i}", display_name=f"L {i}").user.user_id
+        for i in range(20)
+    ]
+    for user_id in made:
+        owner.context.put_profile(
+            user_id=user_id, profile={"profile_data": json.dumps({"x": "y" * 250_000})}
+        )
+    asked = [*made, "ext:demo", "ext:nobody"]
+    reply = keyed.context.batch_get_context(user_ids=asked, purpose="large")
+    assert [c.user_id for c in reply.contexts] == asked
+    found = [c for c in reply.contexts if c.found]
+    left_out = [c.user_id for c in reply.contexts if c.left_out]
+    assert 10 <= len(found) < 21 and left_out
+    # A small one finds room behind them, and one that is not there is not left out.
+    assert {c.user_id for c in found} | set(left_out) == {*made, "ext:demo"}
+    assert "ext:demo" not in left_out
+    assert all(bool(c.read_id) == c.found == c.HasField("context") for c in reply.contexts)
+    again = keyed.context.batch_get_context(user_ids=left_out, purpose="large")
+    assert all(c.found and len(c.context.segments[-1].text) > 250_000 for c in again.contexts)
+    wait_until(
+        lambda: (
+            system.database.sql("SELECT sum(reads) FROM usher.reads WHERE purpose = 'large'") == "21"
+        ),
+        "each has one receipt",
+        30,
+    )
+    over_http = http.by(api_key=org_a.api_key).post("/v1/users:batchGetContext", {"userIds": made})
+    assert any(c.get("leftOut") for c in over_http.expect(200)["contexts"])
+
+
 def test_batch_get_context_over_http(http: Http, org_a: Organisation):
     keyed = http.by(api_key=org_a.api_key)
     reply = keyed.post("/v1/users:batchGetContext", {"userIds": [org_a.user_id]}).expect(200)

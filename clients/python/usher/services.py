@@ -607,7 +607,8 @@ class ContextService(BlockingService):
         token_budget: int | None = None,
         purpose: str | None = None,
     ) -> context_pb2.BatchGetContextReply:
-        """Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+        """Blocks for up to 100 users; one that is not found, or disabled, has found = false. What would make
+        the reply larger than a message may be is left out, and to be asked for again.
         Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
         any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
         retry_after_ms."""
@@ -935,7 +936,8 @@ class AsyncContextService(AsyncService):
         token_budget: int | None = None,
         purpose: str | None = None,
     ) -> context_pb2.BatchGetContextReply:
-        """Blocks for up to 100 users; one that is not found, or disabled, has found = false.
+        """Blocks for up to 100 users; one that is not found, or disabled, has found = false. What would make
+        the reply larger than a message may be is left out, and to be asked for again.
         Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
         any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
         retry_after_ms."""

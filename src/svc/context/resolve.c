@@ -1,4 +1,5 @@
 /* Resolve, GetContext and BatchGetContext: reading contexts. */
+#include "base/limits.h"
 #include "gen/svc/context.h"
 #include "svc/common/input.h"
 #include "svc/common/reply.h"
@@ -557,12 +558,38 @@ settle_batch(const struct context_env *env, struct rpc_call *call, const struct 
 	return st;
 }
 
+/* What a context's block does not count: tags, lengths, read_id, found or left_out. */
+#define BATCH_ITEM_BYTES 64
+/* The envelope's: revision, call id, tags. */
+#define BATCH_ENVELOPE_BYTES 512
+
+/* Room for blocks, when all that is said of each user besides has its own. */
+static size_t
+batch_room(const Usher__V1__BatchGetContextRequest *req)
+{
+	size_t room = MESSAGE_BYTES_MAX - BATCH_ENVELOPE_BYTES;
+
+	for (size_t i = 0; i < req->n_user_ids; i++)
+		room -= BATCH_ITEM_BYTES + strlen(req->user_ids[i]);
+	return room;
+}
+
+/* Takes its part of the room, or leaves the block out. */
 static status
 fill_batch_item(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
-    const struct context_entry *entry, const struct block_ask *block_ask,
+    const struct context_entry *entry, const struct block_ask *block_ask, size_t *room,
     Usher__V1__BatchContext *out)
 {
-	TRY(fill_block(call, entry, block_ask, &out->context));
+	Usher__V1__ContextBlock *block;
+
+	TRY(fill_block(call, entry, block_ask, &block));
+	const size_t bytes = protobuf_c_message_get_packed_size(&block->base);
+	if (bytes > *room) {
+		out->left_out = true;
+		return STATUS_OK;
+	}
+	*room -= bytes;
+	out->context = block;
 	TRY(add_receipt(env, call, read, entry, &out->read_id));
 	out->found = true;
 	return STATUS_OK;
@@ -574,6 +601,7 @@ fill_batch(const struct context_env *env, struct rpc_call *call, const struct re
     Usher__V1__BatchGetContextReply *reply)
 {
 	struct block_ask block_ask = {.message = "", .token_budget = req->token_budget};
+	size_t room = batch_room(req);
 
 	reply->contexts = arena_alloc(call->arena, req->n_user_ids * sizeof(*reply->contexts));
 	if (!reply->contexts)
@@ -586,13 +614,15 @@ fill_batch(const struct context_env *env, struct rpc_call *call, const struct re
 		usher__v1__batch_context__init(item);
 		item->user_id = req->user_ids[i];
 		if (held->is_admitted[i])
-			TRY(fill_batch_item(env, call, read, held->entries[i], &block_ask, item));
+			TRY(fill_batch_item(
+			    env, call, read, held->entries[i], &block_ask, &room, item));
 		reply->contexts[reply->n_contexts++] = item;
 	}
 	return STATUS_OK;
 }
 
-/* BatchGetContext: blocks for many users, read in one statement. It counts as one request.
+/* BatchGetContext: blocks for many users, read in one statement, as many as a message holds. It
+ * counts as one request.
  * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), FAILED_PRECONDITION CHATBOT_DISABLED,
  *         PERMISSION_DENIED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED. */
 status

@@ -78,16 +78,18 @@ class AppendTurnsRequest(_message.Message):
     def __init__(self, chatbot_id: _Optional[str] = ..., conversation: _Optional[str] = ..., user_id: _Optional[str] = ..., turns: _Optional[_Iterable[_Union[NewTurn, _Mapping]]] = ..., expect_seq: _Optional[int] = ...) -> None: ...
 
 class BatchContext(_message.Message):
-    __slots__ = ["context", "found", "read_id", "user_id"]
+    __slots__ = ["context", "found", "left_out", "read_id", "user_id"]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     FOUND_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     READ_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     context: ContextBlock
     found: bool
+    left_out: bool
     read_id: str
     user_id: str
-    def __init__(self, user_id: _Optional[str] = ..., found: bool = ..., context: _Optional[_Union[ContextBlock, _Mapping]] = ..., read_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, user_id: _Optional[str] = ..., found: bool = ..., context: _Optional[_Union[ContextBlock, _Mapping]] = ..., read_id: _Optional[str] = ..., left_out: bool = ...) -> None: ...
 
 class BatchGetContextReply(_message.Message):
     __slots__ = ["contexts"]

@@ -4092,7 +4092,7 @@ const ProtobufCMessageDescriptor usher__v1__batch_get_context_request__descripto
   (ProtobufCMessageInit) usher__v1__batch_get_context_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor usher__v1__batch_context__field_descriptors[4] =
+static const ProtobufCFieldDescriptor usher__v1__batch_context__field_descriptors[5] =
 {
   {
     "user_id",
@@ -4142,17 +4142,30 @@ static const ProtobufCFieldDescriptor usher__v1__batch_context__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "left_out",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Usher__V1__BatchContext, left_out),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned usher__v1__batch_context__field_indices_by_name[] = {
   2,   /* field[2] = context */
   1,   /* field[1] = found */
+  4,   /* field[4] = left_out */
   3,   /* field[3] = read_id */
   0,   /* field[0] = user_id */
 };
 static const ProtobufCIntRange usher__v1__batch_context__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor usher__v1__batch_context__descriptor =
 {
@@ -4162,7 +4175,7 @@ const ProtobufCMessageDescriptor usher__v1__batch_context__descriptor =
   "Usher__V1__BatchContext",
   "usher.v1",
   sizeof(Usher__V1__BatchContext),
-  4,
+  5,
   usher__v1__batch_context__field_descriptors,
   usher__v1__batch_context__field_indices_by_name,
   1,  usher__v1__batch_context__number_ranges,

@@ -703,15 +703,20 @@ struct  Usher__V1__BatchContext
    */
   char *user_id;
   /*
-   * There, and not disabled.
+   * There, and not disabled: context and read_id are set.
    */
   protobuf_c_boolean found;
   Usher__V1__ContextBlock *context;
   char *read_id;
+  /*
+   * There, but the reply had no room for it: ask again, for those alone of which this is so. It was
+   * not read, so there is no receipt, and found is false.
+   */
+  protobuf_c_boolean left_out;
 };
 #define USHER__V1__BATCH_CONTEXT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&usher__v1__batch_context__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Usher__V1__BatchGetContextReply
