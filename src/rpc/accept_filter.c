@@ -211,12 +211,27 @@ drop_first_elsewhere(const struct filter *here)
 static bool
 make_room(struct filter *filter, int shortage)
 {
-	if (drop_first(filter) || drop_first_elsewhere(filter))
-		return true;
 	struct handshake *handshake = handshake_first(filter);
+
+	if (drop_first(filter))
+		return true;
 	if (shortage != EMFILE || !handshake || handshake->began_s + HANDSHAKE_S > now_s())
-		return false;
+		return drop_first_elsewhere(filter);
 	handshake_end(filter, handshake, true);
+	return true;
+}
+
+/* Those who have greeted may have all descriptors, and each want another one: who came last gives
+ * way to who came first. */
+static bool
+drop_last_greeted(struct filter *filter)
+{
+	if (filter->greeted.prev == filter->greeted.next)
+		return false;
+	struct newcomer *last = container_of(filter->greeted.prev, struct newcomer, node);
+	list_remove(&last->node);
+	(void)close(last->fd);
+	free(last);
 	return true;
 }
 
@@ -234,7 +249,7 @@ handshake_know(struct filter *filter, int fd, struct handshake *out)
 	do {
 		out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		error = out->fd < 0 ? errno : 0;
-	} while (is_shortage(error) && make_room(filter, error));
+	} while (is_shortage(error) && (make_room(filter, error) || drop_last_greeted(filter)));
 	return error;
 }
 
@@ -333,7 +348,6 @@ waiting_add(struct filter *filter, struct newcomer *newcomer)
 
 	if (guard_epoll_ctl(filter->epoll, EPOLL_CTL_ADD, newcomer->fd, &event) != 0)
 		return false;
-	newcomer->came_s = now_s();
 	if (filter->waiting_count == ACCEPT_FILTER_WAITING_MAX)
 		(void)drop_first(filter);
 	list_add_last(&filter->waiting, &newcomer->node);
@@ -352,6 +366,7 @@ newcomer_add(struct filter *filter, int fd)
 		return;
 	}
 	newcomer->fd = fd;
+	newcomer->came_s = now_s();
 	list_init(&newcomer->node);
 	const enum verdict verdict = newcomer_judge(filter, fd, false);
 	if (verdict != WAITS || !waiting_add(filter, newcomer))
@@ -548,9 +563,12 @@ take_greeted(struct filter *filter, int *error)
 		struct newcomer *newcomer =
 		    container_of(filter->greeted.next, struct newcomer, node);
 		const int fd = newcomer->fd;
-		const int failure =
-		    filter->greeting == ACCEPT_TLS ? handshake_begin(filter, fd) : 0;
+		int failure = 0;
 
+		if (newcomer->came_s + WAIT_S <= now_s())
+			failure = ETIMEDOUT;
+		else if (filter->greeting == ACCEPT_TLS)
+			failure = handshake_begin(filter, fd);
 		if (is_shortage(failure)) {
 			*error = failure;
 			return -1;

@@ -12,8 +12,8 @@
  * descriptor for the next one, who has waited longest gives way: who means to greet does so within
  * a round trip. A TLS handshake that begins is nng's, with the 100 ms behind it if it fails; but
  * nng can't end one that goes no further, so it is ended here, ten seconds after it began, when
- * ACCEPT_FILTER_WAITING_MAX more have begun, or after two for want of descriptors; until it is over
- * it has a second one.
+ * ACCEPT_FILTER_WAITING_MAX more have begun, or after one or two for want of descriptors; until it
+ * is over it has a second one.
  *
  * accept() stands here in front of the C library's, in the whole program; only nng, on a listener
  * that was begun in here, gets to see another behaviour. Threads: any. */
