@@ -345,6 +345,15 @@ write_withheld(bool stopping)
 	state.withheld_told_us = now_us;
 }
 
+/* Or there was just before: more may have been withheld since. */
+static bool
+is_withheld_untold(void)
+{
+	return atomic_load(&state.withheld) != state.withheld_told ||
+	       (state.withheld_told_us != 0 &&
+		   clock_boot_us(&clock_system) - state.withheld_told_us < WITHHELD_TOLD_EACH_US);
+}
+
 /* Until there is something to write, or no more to come. The mutex is held. */
 static void
 writer_wait(const struct timespec *gathered_at)
@@ -354,8 +363,16 @@ writer_wait(const struct timespec *gathered_at)
 		if (pthread_cond_timedwait(&state.filled, &state.mutex, gathered_at) != 0)
 			break;
 	while (state.halves[state.filling].bytes == 0 && !atomic_load(&state.stopping)) {
+		struct timespec tell_at;
+
 		state.writer_state = WRITER_SLEEPS;
-		pthread_cond_wait(&state.filled, &state.mutex);
+		if (!is_withheld_untold()) {
+			pthread_cond_wait(&state.filled, &state.mutex);
+			continue;
+		}
+		wait_deadline(WITHHELD_TOLD_EACH_US, &tell_at);
+		if (pthread_cond_timedwait(&state.filled, &state.mutex, &tell_at) != 0)
+			break;
 	}
 	state.writer_state = WRITER_WRITES;
 }

@@ -35,8 +35,8 @@ enum log_level log_level_from_name(const char *name);
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
 /* Before a line that somebody outside may cause as often as he likes; source is a hash of who that
- * is. Each source has 100 such lines a second, 1,000 of them at once. false: there is to be no
- * line, for its level is off or the source has had its share; then it is counted, and a line
+ * is. Each source has about 100 such lines a second, 1,000 of them at once. false: there is to be
+ * no line, for its level is off or the source has had its share; then it is counted, and a line
  * log_withheld says once a second of how many that is true. Threads: any, without a lock. */
 int log_admits(enum log_level level, uint64_t source);
 /* Lines that were not admitted for their source's sake, since the start. */

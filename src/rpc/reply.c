@@ -84,10 +84,10 @@ log_call(const struct task *task, const struct answer *answer)
 	if (is_frequent && server->settings.log_inline_every > 1 &&
 	    task->work->counter % server->settings.log_inline_every != 0)
 		return;
-	/* Faults of ours are told, however many. */
-	if (answer->st.code == ST_OK || level == LOG_ERROR
+	/* Faults of ours are told, however many; and of refusals none hides one of another kind. */
+	if (answer->st.code == ST_OK || failed
 		? !log_is_on(level)
-		: !log_admits(level, dispatch_owner_hash(task)))
+		: !log_admits(level, dispatch_owner_hash(task) + (uint64_t)answer->st.code))
 		return;
 	if (task->at > WHO_CALLER && principal->has_org)
 		uuid_format(&principal->org_id, org);

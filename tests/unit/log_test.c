@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "tests/lib/until.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,7 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -197,17 +198,53 @@ a_source_with_too_many_lines_is_counted_and_told_of(void **state)
 	assert_int_equal(told, tries - admitted);
 }
 
+static uint64_t source;
+
+static bool
+source_is_admitted(void)
+{
+	return log_admits(LOG_WARN, source);
+}
+
 static void
 a_source_has_its_lines_again_when_it_has_been_quiet(void **state)
 {
-	struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-
 	(void)state;
 	assert_int_equal(log_start(pipe_fds[1], LOG_WARN).code, ST_OK);
 	while (log_admits(LOG_WARN, 10))
 		;
-	(void)nanosleep(&pause, NULL);
-	assert_true(log_admits(LOG_WARN, 10));
+	source = 10;
+	until(source_is_admitted, "it has one more");
+	stop_and_read();
+}
+
+static int tellings_wanted;
+
+static bool
+is_told_of(void)
+{
+	uint8_t *room = strbuf_reserve(&got, 65536);
+	assert_non_null(room);
+	const ssize_t bytes = read(pipe_fds[0], room, 65535);
+	int tellings = 0;
+
+	strbuf_commit(&got, bytes > 0 ? (size_t)bytes : 0);
+	for (const char *at = strbuf_text(&got); (at = strstr(at, "event=log_withheld")); at++)
+		tellings++;
+	return tellings >= tellings_wanted;
+}
+
+static void
+what_is_withheld_is_told_of_though_no_line_follows(void **state)
+{
+	(void)state;
+	assert_int_equal(fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(log_start(pipe_fds[1], LOG_WARN).code, ST_OK);
+	for (tellings_wanted = 1; tellings_wanted <= 2; tellings_wanted++) {
+		while (log_admits(LOG_WARN, 11))
+			log_event(LOG_WARN, "one", NULL);
+		until(is_told_of, "it is told");
+	}
 	stop_and_read();
 }
 
@@ -290,6 +327,7 @@ main(void)
 	    TEST(a_full_ring_drops_lines_counts_them_and_tells),
 	    TEST(a_source_with_too_many_lines_is_counted_and_told_of),
 	    TEST(a_source_has_its_lines_again_when_it_has_been_quiet),
+	    TEST(what_is_withheld_is_told_of_though_no_line_follows),
 	    TEST(a_reader_that_does_not_read_cannot_hold_up_a_stop),
 	    TEST(a_reader_that_is_gone_ends_nothing),
 	    TEST(lines_of_many_threads_stay_whole_and_in_their_order),
