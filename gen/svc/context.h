@@ -93,7 +93,7 @@ status context_get_context_cached(const struct context_env *env, struct rpc_call
     const Usher__V1__GetContextRequest *req, Usher__V1__GetContextReply *reply);
 
 /* Blocks for up to 100 users; one that is not found, or disabled, has found = false. What would make
- * the reply larger than a message may be is left out, and to be asked for again.
+ * the reply larger than a message may be has left_out: ask for it again.
  * Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
  * any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
  * retry_after_ms. */

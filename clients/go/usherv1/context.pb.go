@@ -2578,8 +2578,8 @@ type BatchContext struct {
 	Found   bool          `protobuf:"varint,2,opt,name=found,proto3" json:"found,omitempty"`
 	Context *ContextBlock `protobuf:"bytes,3,opt,name=context,proto3" json:"context,omitempty"`
 	ReadId  string        `protobuf:"bytes,4,opt,name=read_id,json=readId,proto3" json:"read_id,omitempty"`
-	// There, but the reply had no room for it: ask again, for those alone of which this is so. It was
-	// not read, so there is no receipt, and found is false.
+	// There, but the reply has no room for it, nor for those behind it: ask again for all that have
+	// this. It was not handed out, so there is no receipt, and found is false.
 	LeftOut bool `protobuf:"varint,5,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
 }
 

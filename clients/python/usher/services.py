@@ -608,7 +608,7 @@ class ContextService(BlockingService):
         purpose: str | None = None,
     ) -> context_pb2.BatchGetContextReply:
         """Blocks for up to 100 users; one that is not found, or disabled, has found = false. What would make
-        the reply larger than a message may be is left out, and to be asked for again.
+        the reply larger than a message may be has left_out: ask for it again.
         Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
         any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
         retry_after_ms."""
@@ -937,7 +937,7 @@ class AsyncContextService(AsyncService):
         purpose: str | None = None,
     ) -> context_pb2.BatchGetContextReply:
         """Blocks for up to 100 users; one that is not found, or disabled, has found = false. What would make
-        the reply larger than a message may be is left out, and to be asked for again.
+        the reply larger than a message may be has left_out: ask for it again.
         Errors: INVALID_ARGUMENT (shape), NOT_FOUND (chatbot), PERMISSION_DENIED USER_NOT_ALLOWED (for
         any of them), FAILED_PRECONDITION CHATBOT_DISABLED, RESOURCE_EXHAUSTED QUOTA_EXCEEDED with
         retry_after_ms."""

@@ -574,21 +574,22 @@ batch_room(const Usher__V1__BatchGetContextRequest *req)
 	return room;
 }
 
-/* Takes its part of the room, or leaves the block out. */
+/* Takes its part of the room, or leaves the block out, and all that come behind it: rendering takes
+ * memory, whether the block fits or not. */
 static status
 fill_batch_item(const struct context_env *env, struct rpc_call *call, const struct read_call *read,
     const struct context_entry *entry, const struct block_ask *block_ask, size_t *room,
     Usher__V1__BatchContext *out)
 {
-	Usher__V1__ContextBlock *block;
+	Usher__V1__ContextBlock *block = NULL;
 
-	TRY(fill_block(call, entry, block_ask, &block));
-	const size_t bytes = protobuf_c_message_get_packed_size(&block->base);
-	if (bytes > *room) {
-		out->left_out = true;
+	if (*room > 0)
+		TRY(fill_block(call, entry, block_ask, &block));
+	const size_t bytes = block ? protobuf_c_message_get_packed_size(&block->base) : 0;
+	out->left_out = !block || bytes > *room;
+	*room = out->left_out ? 0 : *room - bytes;
+	if (out->left_out)
 		return STATUS_OK;
-	}
-	*room -= bytes;
 	out->context = block;
 	TRY(add_receipt(env, call, read, entry, &out->read_id));
 	out->found = true;

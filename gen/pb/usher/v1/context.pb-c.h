@@ -709,8 +709,8 @@ struct  Usher__V1__BatchContext
   Usher__V1__ContextBlock *context;
   char *read_id;
   /*
-   * There, but the reply had no room for it: ask again, for those alone of which this is so. It was
-   * not read, so there is no receipt, and found is false.
+   * There, but the reply has no room for it, nor for those behind it: ask again for all that have
+   * this. It was not handed out, so there is no receipt, and found is false.
    */
   protobuf_c_boolean left_out;
 };
