@@ -445,7 +445,7 @@ def test_a_server_on_a_schema_that_does_not_fit_says_so(cluster: Cluster, system
     empty = cluster.empty_database("not_migrated")
     node = system.node("early", start=False, **{"database__conninfo": empty.app})
     node.start()
-    wait_until(lambda: (h := node.health()) and "migrate" in h.reason, "it says what to do")
+    wait_until(lambda: "migrate" in node.health().reason, "it says what to do")
     health = node.health()
     assert not health.ready and health.schema_version_needed >= 1
     with pytest.raises(usher.Unavailable) as refused:

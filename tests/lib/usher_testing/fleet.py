@@ -140,7 +140,7 @@ class FleetNode(Node):
             file.write(struct.pack("=q", round(seconds * 1_000_000)))
 
     def trusts_memory(self) -> bool:
-        health = self.health()
+        health = self.health_if_answered()
         return health is not None and health.ready and health.lease_held
 
     def done(self) -> None:

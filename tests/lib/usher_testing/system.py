@@ -189,7 +189,16 @@ class Node(Process):
         return made
 
     def health(self) -> Any:
-        """GetHealth's reply; None as long as nobody answers."""
+        """GetHealth's reply, waited for: a machine that does other things may be late with it."""
+
+        def answer() -> Any:
+            self.check_alive()
+            return self.health_if_answered()
+
+        return wait_until(answer, f"{self.name} answers health", 20)
+
+    def health_if_answered(self) -> Any:
+        """GetHealth's reply; None where nobody answers soon."""
         with usher.Client(self.url, timeout=1.0) as client:
             try:
                 return client.ops.get_health()
@@ -198,7 +207,7 @@ class Node(Process):
 
     def is_ready(self) -> bool:
         self.check_alive()
-        health = self.health()
+        health = self.health_if_answered()
         return health is not None and health.ready
 
     def start_and_wait(self) -> Node:
