@@ -82,7 +82,8 @@ class Checker:
         self._ended = threading.Event()
 
     def _user(self, number: int) -> User:
-        owner = self.org.owner(self.clients[0])
+        # How long the clients wait is what a run is about; here nothing is repeated.
+        owner = self.org.owner(self.clients[0].using(timeout=20.0 * SLOWER))
         return User(owner.user.upsert_user(external_id=f"r-{number}").user.user_id)
 
     def _sides(self, session: usher.Session | None) -> list[usher.Calls]:
