@@ -147,15 +147,9 @@ def test_what_expires_does_so_in_the_memory_of_a_node_that_is_off(
     org_a: Organisation,
 ):
     clock.move_clock(hours * HOUR_S)
-    soon = timestamp_pb2.Timestamp()
-    soon.FromMilliseconds(int((time.time() + 2) * 1000))
-    key = org_a.new_key(
-        right, "context.read", default_user_id=org_a.user_id, expires_at=soon
-    ).api_key
-    keyed = odd.using(credential=key)
     used = 0
 
-    def is_refused() -> bool:
+    def is_refused(keyed: usher.Calls) -> bool:
         nonlocal used
         try:
             keyed.context.resolve(message="x")
@@ -164,10 +158,20 @@ def test_what_expires_does_so_in_the_memory_of_a_node_that_is_off(
         used += 1
         return False
 
-    assert not is_refused()
-    wait_until(is_refused, "the key expires", SOON_S)
+    # On a machine that does other things two seconds may be over before the first use.
+    for life_s in (2, 4, 8, 16, 32):
+        soon = timestamp_pb2.Timestamp()
+        soon.FromMilliseconds(int((time.time() + life_s) * 1000))
+        key = org_a.new_key(
+            right, "context.read", default_user_id=org_a.user_id, expires_at=soon
+        ).api_key
+        keyed = odd.using(credential=key)
+        if not is_refused(keyed):
+            break
+    assert used
+    wait_until(lambda: is_refused(keyed), "the key expires", life_s + SOON_S)
     assert time.time() < soon.ToMilliseconds() / 1000 + SOON_S
-    print(f"clock {hours:+} h: a key of 2 s was accepted {used} times, and no more then")
+    print(f"clock {hours:+} h: a key of {life_s} s was accepted {used} times, and no more then")
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -272,6 +276,13 @@ def test_jobs_run_when_they_are_asked_to_and_by_themselves(
     wait_until(go_on, "what runs every second has run", SOON_S)
 
 
+def _figure(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SOON_S) as got:
+        found = re.search(rf"^{re.escape(name)} (\S+)$", got.read().decode(), re.M)
+    assert found, name
+    return float(found[1])
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_metrics_status_and_log_tell_of_it(
     hours: int, clock: FleetNode, metrics_port: int, odd: usher.Client, system: System
@@ -279,10 +290,7 @@ def test_metrics_status_and_log_tell_of_it(
     bridge = odd.using(credential=system.bridge_key.read_text().strip())
 
     def ahead_s() -> float:
-        with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as got:
-            found = re.search(r"^usher_clock_ahead_seconds (\S+)$", got.read().decode(), re.M)
-        assert found
-        return float(found[1])
+        return _figure(metrics_port, "usher_clock_ahead_seconds")
 
     assert abs(ahead_s()) < SOON_S
     clock.move_clock(hours * HOUR_S)
@@ -301,17 +309,25 @@ def test_metrics_status_and_log_tell_of_it(
     )
 
 
-def _call_under_way(node: FleetNode, org: Organisation, pool: ThreadPoolExecutor) -> Future[object]:
-    """A write that its database has not answered yet."""
+def _call_under_way(
+    node: FleetNode, port: int, org: Organisation, pool: ThreadPoolExecutor
+) -> Future[object]:
+    """A write that its database has not answered yet. port: of the node's figures."""
     assert node.link
     calls = org.keyed(node.client(timeout=SOON_S))
     calls.context.resolve(message="x")
     node.link.stall()
-    return pool.submit(
+    call = pool.submit(
         calls.context.append_turns,
         conversation="clock",
         turns=[{"role": "TURN_ROLE_USER", "text": "x"}],
     )
+    wait_until(
+        lambda: _figure(port, 'usher_lane_busy{lane="query"}') >= 1,
+        "the call is at the database's door",
+        SOON_S,
+    )
+    return call
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -320,16 +336,17 @@ def test_a_stop_waits_for_calls_as_long_as_it_should(
 ):
     """Neither for an hour, nor not at all."""
     is_brief = hours > 0
+    port = free_port()
     node = fleet.add(
         link=True,
         clock=True,
         ahead_s=hours * HOUR_S,
         shutdown__drain="100ms" if is_brief else "20s",
+        metrics__listen=f"127.0.0.1:{port}",
     )
     figures = Figures(f"a stop, clock {hours:+} h")
     wait_until(node.trusts_memory, "it serves")
-    call = _call_under_way(node, org_a, pool)
-    threading.Event().wait(0.3)  # the call is at the database's door
+    call = _call_under_way(node, port, org_a, pool)
     node.stopped_on_purpose = True
     with figures.timed():
         node.signal(signal.SIGTERM)

@@ -252,21 +252,25 @@ def test_the_c_client_gives_up_at_its_deadline_and_ends(
     trouble: str, dns: Dns, system: System, node: Node, org_a: Organisation
 ):
     """`usher call` is made of it."""
-    words = [
-        str(BINARIES / "usher"), "call", "--url", f"tcp://one.usher.test:{node.port}",
-        "--credential", org_a.api_key, "--timeout-ms", "1000",
-        "usher.v1.OpsService/GetHealth", "{}",
-    ]  # fmt: skip
+
+    def call(timeout_ms: int) -> subprocess.CompletedProcess[str]:
+        words = [
+            str(BINARIES / "usher"), "call", "--url", f"tcp://one.usher.test:{node.port}",
+            "--credential", org_a.api_key, "--timeout-ms", str(timeout_ms),
+            "usher.v1.OpsService/GetHealth", "{}",
+        ]  # fmt: skip
+        return subprocess.run(words, env=env, capture_output=True, text=True, timeout=CALLER_S)
+
     system.write_config("caller", {})
     env = {**os.environ, **dns.env, "USHER_CONFIG": str(system.folder / "caller.conf")}
     figures = Figures(f"usher call with 1 s, names {trouble}")
     dns.set(TROUBLES[trouble])
     for _ in range(2):
         with figures.timed():
-            done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=30)
+            done = call(1000)
         assert done.returncode != 0 and "there is no connection" in done.stderr, done.stderr
     dns.up()
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=30)
+    done = call(int(CALLER_S * 1000) // 2)
     assert done.returncode == 0, done.stderr
     print(figures)
 

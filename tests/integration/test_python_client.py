@@ -786,6 +786,7 @@ def test_without_a_server_the_deadline_is_the_end():
 
 def test_an_answer_that_does_not_come_is_the_deadlines():
     with ScriptedServer(in_turn(None)) as server, usher.Client(server.url, timeout=0.3) as client:
+        wait_until(lambda: client.servers[0].is_connected, "connected")
         with pytest.raises(usher.DeadlineExceeded) as caught:
             client.ops.get_health()
         assert caught.value.reason == "NO_ANSWER"

@@ -259,6 +259,7 @@ def test_what_is_at_its_limit_breaks_no_rule(
 # ---- deadlines
 
 IN_TIME = 0.3
+FROM_MEMORY_IN_TIME = 3.0  # it is to be seen that they need nobody, not how busy the machine is
 
 
 def tables(system: System) -> list[str]:
@@ -360,7 +361,7 @@ def test_a_deadline_that_passes_ends_the_call_and_what_it_began(
     request = envelope_pb2.Request(
         method_id=method.id,
         credential=credential,
-        timeout_ms=int(IN_TIME * 1000),
+        timeout_ms=int((FROM_MEMORY_IN_TIME if name in FROM_MEMORY else IN_TIME) * 1000),
         idempotency_key=b"" if not method.rules.idempotent_by_key else secrets.token_bytes(16),
         payload=sample(
             method, true_ids(method, client, org_a, {**ids, "operation_id": operation_id})
