@@ -20,6 +20,8 @@ from usher_testing.system import Cluster
 MIB = 1 << 20
 WRITERS = 4
 RETRY = (usher.Unavailable, usher.DeadlineExceeded, usher.Aborted, usher.Unknown)
+# What a client says of a call that no server was given.
+UNSENT = ("NOT_CONNECTED", "NOT_SENT")
 
 
 def _figure(port: int, name: str) -> float:
@@ -35,6 +37,48 @@ def _receipts(system: System, purpose: str) -> int:
             f"SELECT coalesce(sum(reads), 0) FROM usher.reads WHERE purpose LIKE '{purpose}'"
         )
     )
+
+
+class Reads:
+    """Of one purpose. What was given has its receipt, once, and what was refused has none; what
+    nobody heard of may have one."""
+
+    def __init__(self, system: System, purpose: str):
+        self._system = system
+        self._purpose = purpose
+        self.given = self.unheard = 0
+        self.refused: Counter[str] = Counter()
+
+    def ask(self, calls: usher.Calls, **fields: str) -> bool:
+        """Was it given?"""
+        try:
+            calls.context.resolve(message="x", **{"purpose": self._purpose, **fields})
+        except RETRY as error:
+            is_told = error.response is not None and isinstance(error, usher.Unavailable)
+            if is_told or error.reason in (*UNSENT, "RECEIPTS_WAIT"):
+                self.refused[error.reason] += 1
+            else:
+                self.unheard += 1
+            return False
+        self.given += 1
+        return True
+
+    def wait_for_receipts(self) -> None:
+        wait_until(
+            lambda: _receipts(self._system, self._purpose) >= self.given,
+            "each has its receipt",
+            30,
+        )
+
+    def check_receipts(self) -> None:
+        self.wait_for_receipts()
+        assert self.given <= _receipts(self._system, self._purpose) <= self.given + self.unheard
+
+    def __str__(self) -> str:
+        return (
+            f"{self.given} reads given, {self.refused.total()} refused {dict(self.refused)},"
+            f" {self.unheard} unheard of, 0 receipts lost"
+        )
 
 
 # ---- under the spool
@@ -105,24 +149,13 @@ def test_a_node_that_starts_without_room_for_receipts_serves_all_but_reads(
 
     wait_until(lambda: "room" in receipts_job().last_error, "the job tells of it")
     spool_disk.free()
-    given = 0
-
-    def is_served() -> bool:
-        nonlocal given
-        try:
-            keyed.context.resolve(message="x", purpose="no-room")
-        except usher.Unavailable:
-            return False
-        given += 1
-        return True
-
-    wait_until(is_served, "reads go on by themselves", 20)
+    reads = Reads(system, "no-room")
+    wait_until(lambda: reads.ask(keyed), "reads go on by themselves", 20)
     for _ in range(100):
-        assert is_served()
-    wait_until(lambda: _receipts(system, "no-room") >= given, "each has its receipt", 20)
-    assert _receipts(system, "no-room") == given
+        assert reads.ask(keyed)
+    reads.check_receipts()
     wait_until(lambda: not receipts_job().last_error, "the job runs well")
-    print(f"spool full at the start: {refused + 1} reads refused, {given} given, 0 receipts lost")
+    print(f"spool full at the start: {refused + 1} reads refused, then {reads}")
 
 
 def test_a_disk_that_fills_up_under_a_spool_is_no_trouble_and_a_dead_nodes_file_makes_room(
@@ -132,28 +165,16 @@ def test_a_disk_that_fills_up_under_a_spool_is_no_trouble_and_a_dead_nodes_file_
     spooling.start_and_wait()
     keyed = org_a.keyed(spooling.client())
     spool_disk.fill()
-    given = 0
+    reads = Reads(system, "filled")
     for _ in range(3):
         for _ in range(200):
-            assert keyed.context.resolve(message="x", purpose="filled").read_id
-            given += 1
+            assert reads.ask(keyed)
         spooling.kill()
         # There is no room for its own file until what the dead one left is stored.
         spooling.start_and_wait()
-
-        def is_served() -> bool:
-            nonlocal given
-            try:
-                keyed.context.resolve(message="x", purpose="filled")
-            except (usher.Unavailable, usher.DeadlineExceeded):
-                return False
-            given += 1
-            return True
-
-        wait_until(is_served, "reads go on by themselves", 20)
-    wait_until(lambda: _receipts(system, "filled") >= given, "each has its receipt", 20)
-    assert _receipts(system, "filled") == given
-    print(f"disk full under a spool, 3 kills: {given} reads, 0 receipts lost")
+        wait_until(lambda: reads.ask(keyed), "reads go on by themselves", 20)
+    reads.check_receipts()
+    print(f"disk full under a spool, 3 kills: {reads}")
 
 
 def test_mail_waits_for_room(system: System, org_a: Organisation):
@@ -253,7 +274,7 @@ class Full:
         self.org = self.system.organisation("a")
         self.port = free_port()
         self.node = self.system.node(metrics__listen=f"127.0.0.1:{self.port}")
-        self.keyed = self.org.keyed(self.node.client(timeout=5.0))
+        self.keyed = self.org.keyed(self.node.client(timeout=20.0))
         self.writers = [Writer(n, self.node, self.org) for n in range(WRITERS)]
 
     def wait_for_writes(self, more: int) -> None:
@@ -307,31 +328,22 @@ def full(workspace: pathlib.Path) -> Iterator[Full]:
     made.done()
 
 
-def _read(full: Full, purpose: str) -> int:
-    """1 if it was given."""
-    try:
-        return bool(full.keyed.context.resolve(message="x", purpose=purpose).read_id)
-    except RETRY:
-        return 0
-
-
 def test_no_room_for_data(full: Full):
     """Reads from memory go on, writes are refused and repeated until there is room."""
     for writer in full.writers:
         writer.start()
     full.wait_for_writes(5)
-    given = _read(full, "data")
+    reads = Reads(full.system, "data")
+    reads.ask(full.keyed)
     full.disk.fill()
     wait_until(
         lambda: all(w.refused["DATABASE_FULL"] > 5 for w in full.writers),
         "all writers are told why",
         60,
     )
-    served = 0
     for _ in range(50):
         assert full.node.health().ready
-        served += _read(full, "data")
-    assert served == 50
+        assert reads.ask(full.keyed), str(reads)
     log = full.node.log.read_text()
     assert "sqlstate=53100" in log
     full.node.check_alive()
@@ -339,12 +351,10 @@ def test_no_room_for_data(full: Full):
     full.wait_for_writes(5)
     full.stop_writing()
     written = full.check_writes()
-    given += served
-    wait_until(lambda: _receipts(full.system, "data") >= given, "each has its receipt", 20)
-    assert _receipts(full.system, "data") == given
+    reads.check_receipts()
     print(
         f"no room for data: {written} writes acknowledged, 0 lost, 0 twice; refused:"
-        f" {dict(full.refused())}; {given} reads, 0 receipts lost"
+        f" {dict(full.refused())}; {reads}"
     )
 
 
@@ -354,7 +364,8 @@ def test_no_room_for_the_log_of_transactions(full: Full):
     for writer in full.writers:
         writer.start()
     full.wait_for_writes(5)
-    given = _read(full, "wal")
+    reads = Reads(full.system, "wal")
+    reads.ask(full.keyed)
     full.disk.fill()
 
     def is_down() -> bool:
@@ -372,19 +383,19 @@ def test_no_room_for_the_log_of_transactions(full: Full):
         60,
     )
     assert full.node.health().version
-    served = sum(_read(full, "wal") for _ in range(5))
+    for _ in range(5):
+        reads.ask(full.keyed)
     full.disk.free()
     full.cluster.start()
     full.wait_for_writes(5)
     full.stop_writing()
     written = full.check_writes()
     wait_until(lambda: full.node.is_ready(), "it is ready", 20)
-    given += served + _read(full, "wal")
-    wait_until(lambda: _receipts(full.system, "wal") >= given, "each has its receipt", 20)
-    assert _receipts(full.system, "wal") == given
+    reads.ask(full.keyed)
+    reads.check_receipts()
     print(
         f"no room for WAL: {written} writes acknowledged, 0 lost, 0 twice; refused:"
-        f" {dict(full.refused())}; {given} reads, 0 receipts lost"
+        f" {dict(full.refused())}; {reads}"
     )
 
 
@@ -392,37 +403,24 @@ def test_receipts_wait_for_the_databases_room_and_none_is_lost(full: Full):
     """A spool that can't be emptied fills up; then reads are refused, and counted."""
     port = free_port()
     node = full.system.node("narrow", spool__bytes="64KiB", metrics__listen=f"127.0.0.1:{port}")
-    owner = full.org.owner(node.client(timeout=10.0))
+    owner = full.org.owner(node.client(timeout=20.0))
     users = [owner.user.upsert_user(external_id=f"disk{n}").user.user_id for n in range(300)]
-    calls = full.org.keyed(node.client(timeout=10.0))
+    calls = full.org.keyed(node.client(timeout=20.0))
     for user in users:
         calls.context.resolve(user_id=user, message="x")  # into memory, with its block
     full.disk.fill()
-    given, refused, turn = 0, 0, 0
-    reasons: Counter[str] = Counter()
-    while refused < 3:
+    reads, turn = Reads(full.system, "narrow-%"), 0
+    brief = calls.using(timeout=2.0)
+    while reads.refused["RECEIPTS_WAIT"] < 3:
         turn += 1
         assert turn < 100_000
-        try:
-            calls.using(timeout=1.0).context.resolve(
-                user_id=users[turn % len(users)],
-                message="x",
-                purpose=f"narrow-{turn // len(users)}",
-            )
-            given += 1
-        except RETRY as error:
-            refused += 1
-            reasons[error.reason or error.code.name] += 1
-    print(f"{given} reads until there was no room, then {dict(reasons)}")
+        reads.ask(brief, user_id=users[turn % len(users)], purpose=f"narrow-{turn // len(users)}")
     wait_until(lambda: _figure(port, "usher_spool_refused_total") >= 1, "it is counted")
     assert _figure(port, "usher_spool_waits_total") >= 1
     assert _figure(port, 'usher_job_errors_total{job="receipts"}') >= 1
     full.disk.free()
-    wait_until(lambda: _receipts(full.system, "narrow-%") >= given, "each has its receipt", 30)
-    assert _receipts(full.system, "narrow-%") == given
+    reads.wait_for_receipts()
     wait_until(lambda: _figure(port, "usher_spool_slots_used") == 0, "the spool is empty", 20)
+    reads.check_receipts()
     assert calls.context.resolve(user_id=users[0], message="x").read_id
-    print(
-        f"no room for receipts in the database: {given} reads given, {refused} refused"
-        f" {dict(reasons)}, 0 receipts lost, 0 twice"
-    )
+    print(f"no room for receipts in the database: {reads}, 0 twice")
