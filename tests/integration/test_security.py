@@ -176,6 +176,19 @@ def test_a_dump_of_the_whole_database_the_logs_and_the_files_hold_no_secret(
     leaks.check_that_none_is_found(system, secrets, there, places)
 
 
+def test_six_digits_are_found_where_somebody_wrote_them_and_not_in_hex():
+    id = "01a206eb-fddd-7400-8200-4f6dd58936f5"
+    written = (
+        "code 271828.", "code271828and", '{"code":"271828"}', "\t271828\n", f"{id}271828",
+        f"271828{id}", "a" * 32 + "271828", "271828" + "a" * 32, b"271828".hex(),
+    )  # fmt: skip
+    for text in written:
+        assert leaks.is_in("code", "271828", text.encode()), text
+    long = "a" * 9 + "271828" + "a" * 9
+    for text in ("0.271828", "1271828", "2718280", f"b271828a{id[8:]}", long):
+        assert not leaks.is_in("code", "271828", text.encode()), text
+
+
 def _rows(system: System, statement: str, role: str = "") -> list[list[str]]:
     done = run(["psql", "-XAtq", "-F", "|", "-d", role or system.database.owner, "-c", statement])
     assert done.returncode == 0, done.stderr
