@@ -6,11 +6,14 @@ import base64
 import hashlib
 import json
 import secrets
+import time
 import uuid
 from typing import Any
 
 import usher
 
+# Access tokens are good for 15 minutes.
+_LOGIN_S = 10 * 60
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -46,11 +49,13 @@ class Organisation:
         self.password = password
         self.api_key = apiKey
         self._tokens: Any = None
+        self._logged_in_at = 0.0
 
     def tokens(self, client: usher.Calls) -> Any:
-        """The owner's tokens; logs in the first time."""
-        if self._tokens is None:
+        """The owner's tokens; logs in the first time, and again before they are over."""
+        if self._tokens is None or time.monotonic() - self._logged_in_at > _LOGIN_S:
             self._tokens = self.login(client)
+            self._logged_in_at = time.monotonic()
         return self._tokens
 
     def login(self, client: usher.Calls) -> Any:

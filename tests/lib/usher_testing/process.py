@@ -41,21 +41,27 @@ def wait_until(
         pause.wait(every_s)
 
 
-_ports_taken: set[int] = set()
+_claims: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, below those that outgoing connections get."""
+    """A port of 127.0.0.1 that nobody listens on, below those that outgoing connections get. It is
+    this process's until that ends, while nobody listens too: tests run beside each other."""
     for _ in range(1000):
         port = random.randint(20000, 32000)
-        if port in _ports_taken:
-            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _ports_taken.add(port)
+        # A name in memory, of the same network namespace as the port, that one process can have.
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0usher-port-{port}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
         return port
     raise AssertionError("no port is free")
 
