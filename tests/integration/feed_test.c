@@ -2,6 +2,7 @@
  * clocks can be moved, so that nothing here waits for time to pass. */
 #include "store/feed.h"
 #include "tests/lib/postgres.h"
+#include "tests/lib/until.h"
 
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -127,9 +128,15 @@ turn(struct node *node)
 static void
 begin(struct node *node)
 {
-	for (int i = 0; i < 1000 && !lease_is_held(node->lease); i++)
+	const int64_t give_up_us = clock_boot_us(&clock_system) + WAIT_US_MAX;
+
+	while (!lease_is_held(node->lease)) {
+		struct timespec pause = {0, 5 * 1000 * 1000};
+
+		assert_true(clock_boot_us(&clock_system) < give_up_us);
 		feed_turn(node->feed);
-	assert_true(lease_is_held(node->lease));
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* So that no time passes for it but what the test lets pass, however slow the machine is. For who
@@ -964,7 +971,7 @@ after_a_lost_server_no_barrier_answers_while_unknown_leases_may_last(void **stat
 	PGconn *pg = session(f);
 	static struct waiting waiting;
 
-	begin(node);
+	begin_and_stand_still(node);
 	barrier_hold(node->barrier);
 	wait_for(&waiting, node, change(pg, 1, true));
 	for (int i = 0; i < 10; i++)
