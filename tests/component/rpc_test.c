@@ -3220,12 +3220,31 @@ a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits(void **st
 	fake_stop(fake);
 }
 
+static void
+assert_answered(struct fake *fake)
+{
+	struct client_result fine = call_with(fake, "Fast", "x", NULL);
+
+	assert_int_equal(fine.status.code, ST_OK);
+	client_result_done(&fine);
+}
+
+/* Our own connection is there, and counts. */
+static struct fake *
+fake_connected(const struct rpc_settings *settings)
+{
+	struct fake *fake = fake_start(settings);
+
+	assert_answered(fake);
+	return fake;
+}
+
 static struct fake *
 fake_patient(struct rpc_settings *settings)
 {
 	methods_name();
 	settings->send_timeout_us = 60 * US_PER_S;
-	return fake_start(settings);
+	return fake_connected(settings);
 }
 
 static void
@@ -3242,15 +3261,6 @@ deaf_calls(int fd, int count, const char *bytes_wanted)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
 	for (int i = 0; i < count; i++)
 		deaf_call(fd, (uint32_t)i + 1, &e);
-}
-
-static void
-assert_answered(struct fake *fake)
-{
-	struct client_result fine = call_with(fake, "Fast", "x", NULL);
-
-	assert_int_equal(fine.status.code, ST_OK);
-	client_result_done(&fine);
 }
 
 #define DEAF 12
@@ -3310,6 +3320,7 @@ a_client_that_does_not_read_is_cut_off_when_its_replies_take_every_context(void 
 	(void)state;
 	struct fake *fake = fake_of_few_contexts();
 	const int fd = deaf_client(fake);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), pipes == 2));
 	deaf_calls(fd, 5000, "20000");
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls == 0 && pipes == 1));
 	assert_answered(fake);
@@ -3349,11 +3360,11 @@ a_client_that_does_not_read_is_cut_off_when_its_replies_take_the_memory(void **s
 	rpc_settings_default(&settings);
 	settings.message_bytes_max = 8 << 20;
 	struct fake *fake = fake_patient(&settings);
-	assert_answered(fake);
 	/* Less than half of what there is, even with nothing of it taken by the kernel yet. */
 	const int patient = deaf_client(fake);
 	deaf_calls(patient, 6, "500000");
 	const int fd = deaf_client(fake);
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), pipes == 3));
 	deaf_calls(fd, 100, "500000");
 	/* It goes, and who has less under way stays. */
 	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), calls <= 6 && pipes == 2));
@@ -3547,7 +3558,7 @@ reader_is_served(const struct leisure *leisure)
 
 	rpc_settings_default(&settings);
 	settings.send_timeout_us = leisure->send_timeout_us;
-	struct fake *fake = fake_start(&settings);
+	struct fake *fake = fake_connected(&settings);
 	const int fd = deaf_client_with(fake, 64 << 10);
 	deaf_calls(fd, leisure->count, leisure->bytes);
 	const bool has_all = read_at_leisure(fd, leisure);
