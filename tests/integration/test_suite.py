@@ -30,7 +30,8 @@ class Clone:
         for part in (self._bin, folder / "tests/lib"):
             part.mkdir(parents=True)
         shutil.copy(SOURCE / "test", folder)
-        self._write(folder / "tests/lib/install", "")
+        for name in ("install", "python", "go"):
+            self.lend(name, "")
         for name in CALLED:
             self.stand_in(name, "")
 
@@ -41,6 +42,10 @@ class Clone:
     def stand_in(self, name: str, script: str) -> None:
         """It runs in the clone's folder, and finds itself in one of ./test's as $TMPDIR."""
         self._write(self._bin / name, script)
+
+    def lend(self, name: str, script: str) -> None:
+        """What ./test calls of tests/lib."""
+        self._write(self.folder / "tests/lib" / name, script)
 
     @property
     def env(self) -> dict[str, str]:
@@ -74,6 +79,13 @@ def under_way(clone: Clone) -> Iterator[subprocess.Popen[str]]:
     wait_until((clone.folder / "begun").exists, "it is under way")
     yield first
     first.communicate(timeout=30)
+
+
+def test_what_does_not_come_over_the_network_at_once_is_asked_for_again(clone: Clone):
+    clone.lend("python", 'echo again >>asked; [ "$(wc -l <asked)" -eq 2 ]')
+    done = clone.test()
+    assert done.returncode == 0, done.stdout
+    assert (clone.folder / "asked").read_text() == "again\n" * 2
 
 
 def test_two_in_one_clone_do_not_meet(clone: Clone, under_way: subprocess.Popen[str]):
