@@ -779,6 +779,25 @@ code_of(struct client *client, const char *name, const struct client_options *op
 	return code;
 }
 
+/* Time goes by as the test lets it. */
+static void
+settings_timed(struct rpc_settings *settings, struct fake_clock *clock)
+{
+	fake_clock_init(clock);
+	rpc_settings_default(settings);
+	settings->clock = &clock->clock;
+}
+
+static struct fake *
+fake_timed(struct fake_clock *clock)
+{
+	struct rpc_settings settings;
+
+	methods_name();
+	settings_timed(&settings, clock);
+	return fake_start(&settings);
+}
+
 static struct client_options
 as(const char *credential)
 {
@@ -949,16 +968,11 @@ calls_behind_one_fill_are_parked_and_answered(void **state)
 static void
 a_call_behind_a_fill_is_told_when_its_deadline_comes(void **state)
 {
-	struct rpc_settings settings;
 	struct fake_clock clock;
 	struct client_options fill = as("fill:a");
 
 	(void)state;
-	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
-	struct fake *fake = fake_start(&settings);
+	struct fake *fake = fake_timed(&clock);
 	atomic_int *counts = counts_take(fake);
 	atomic_store(&fake->fill_waits, true);
 	call_many(fake, "Keyed", &fill, 5, counts);
@@ -1270,16 +1284,11 @@ static void
 work_whose_deadline_passed_is_dropped_unworked(void **state)
 {
 	struct rpc_lane_figures lanes[LANE_COUNT];
-	struct rpc_settings settings;
 	struct fake_clock clock;
 	struct client_options hurried = as("key:c");
 
 	(void)state;
-	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
-	struct fake *fake = fake_start(&settings);
+	struct fake *fake = fake_timed(&clock);
 	atomic_int *counts = counts_take(fake);
 	hold_workers(fake, counts);
 	hurried.timeout_ms = DEADLINE_US / US_PER_MS / 2;
@@ -1387,9 +1396,7 @@ a_call_at_a_barrier_is_told_when_its_deadline_comes(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
+	settings_timed(&settings, &clock);
 	log_catch(fds);
 	struct fake *fake = fake_start(&settings);
 	client_call_async(
@@ -1519,15 +1526,10 @@ failures_carry_reason_and_details_and_keep_their_cause(void **state)
 static void
 a_padded_refusal_takes_its_time_and_no_worker(void **state)
 {
-	struct rpc_settings settings;
 	struct fake_clock clock;
 
 	(void)state;
-	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
-	struct fake *fake = fake_start(&settings);
+	struct fake *fake = fake_timed(&clock);
 	atomic_int *counts = counts_take(fake);
 	/* Six on two workers: the last is worked on before the first one's time has come. */
 	call_many(fake, "Pads", NULL, 6, counts);
@@ -1545,7 +1547,6 @@ a_padded_refusal_takes_its_time_and_no_worker(void **state)
 static void
 settings_paced(struct rpc_settings *settings, int refusals_at_once)
 {
-	rpc_settings_default(settings);
 	settings->refusals_a_second = 1;
 	settings->refusals_at_once = refusals_at_once;
 	settings->places_refused_at_once = refusals_at_once;
@@ -1561,6 +1562,7 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 
 	(void)state;
 	methods_name();
+	rpc_settings_default(&settings);
 	settings_paced(&settings, 4);
 	settings.refusals_waiting_max = 3;
 	struct fake *fake = fake_start(&settings);
@@ -1587,6 +1589,7 @@ connections_of_one_address_share_its_pace_of_refusals(void **state)
 
 	(void)state;
 	methods_name();
+	rpc_settings_default(&settings);
 	settings_paced(&settings, 2);
 	struct fake *fake = fake_start(&settings);
 	const struct client_settings client = {.url = rpc_server_url(fake->server, 0)};
@@ -1667,9 +1670,8 @@ addresses_of_one_64_share_its_pace_of_refusals(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake), *others = counts_take(fake);
 	from.via = slice_text("via:z");
@@ -1703,11 +1705,10 @@ when_no_more_refusals_may_wait_who_sends_them_is_not_looked_at(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
 	/* By another hash the two addresses might share a slot, and their pace. */
 	fake_rand_init(&rand, 1);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	settings.rand = &rand.source;
 	settings.refusals_waiting_max = 3;
 	through.via = slice_text("via:z");
@@ -1751,9 +1752,8 @@ refusals_that_wait_leave_an_intermediary_half_of_its_connection(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	settings.calls_per_pipe_max = 8;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
@@ -1828,9 +1828,8 @@ who_finds_no_place_again_and_again_hears_so_later_and_nobody_else_does(void **st
 		struct rpc_settings settings;
 		struct fake_clock clock;
 
-		fake_clock_init(&clock);
+		settings_timed(&settings, &clock);
 		settings_paced(&settings, 2);
-		settings.clock = &clock.clock;
 		settings.calls_per_pipe_max = bounds[i].of_pipe;
 		settings.refusals_waiting_max = bounds[i].of_all;
 		crowd_waits(&settings, &clock, bounds[i].waiting);
@@ -1849,9 +1848,8 @@ a_refusal_takes_half_of_the_calls_own_time_at_most(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	struct fake *fake = fake_start(&settings);
 	nng_socket socket = plain_client(fake);
 	request.method = (char *)"test.v1.Echo/Keyed";
@@ -1876,6 +1874,7 @@ what_a_handler_finds_forged_keeps_the_pace_too(void **state)
 
 	(void)state;
 	methods_name();
+	rpc_settings_default(&settings);
 	settings_paced(&settings, 2);
 	struct fake *fake = fake_start(&settings);
 	const int64_t began_us = clock_boot_us(&clock_system);
@@ -1901,9 +1900,8 @@ a_refusal_that_ended_something_is_repeated_at_the_pace_behind_a_barrier(void **s
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	settings.parked_max = 1;
 	settings.refusals_waiting_max = 1;
 	struct fake *fake = fake_start(&settings);
@@ -1950,6 +1948,7 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 
 	(void)state;
 	methods_name();
+	rpc_settings_default(&settings);
 	settings_paced(&settings, 1);
 	settings.drain_us = US_PER_MS;
 	bad.timeout_ms = 2000;
@@ -1980,9 +1979,8 @@ a_line_of_the_log_bears_what_its_caller_knows_the_call_by(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	log_catch(fds);
 	struct fake *fake = fake_start(&settings);
 	assert_int_equal(code_of(fake->client, "Write", &key), ST_OK);
@@ -2039,9 +2037,7 @@ answers_that_wait_for_their_time_keep_nobody_from_taking_something_away(void **s
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
+	settings_timed(&settings, &clock);
 	settings.parked_max = 2;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
@@ -2070,9 +2066,7 @@ so_many_answers_wait_for_their_time_and_the_rest_is_told(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
+	settings_timed(&settings, &clock);
 	settings.parked_max = 4;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
@@ -2632,17 +2626,12 @@ static void
 a_batch_that_stood_still_looks_its_caller_up_again(void **state)
 {
 	struct fake_clock clock;
-	struct rpc_settings settings;
 	struct client_options whole = as("key:a");
 	static struct client_item items[3];
 	static struct batch_wait wait;
 
 	(void)state;
-	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
-	struct fake *fake = fake_start(&settings);
+	struct fake *fake = fake_timed(&clock);
 	fake->clock = &clock;
 	for (size_t i = 0; i < 3; i++)
 		items[i] = (struct client_item){.method = method("Who"),
@@ -3090,9 +3079,8 @@ a_call_for_memory_alone_is_not_turned_away_for_others_refusals(void **state)
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
+	settings_timed(&settings, &clock);
 	settings_paced(&settings, 1);
-	settings.clock = &clock.clock;
 	settings.refusals_waiting_max = 1;
 	struct fake *fake = fake_start(&settings);
 	nng_socket socket = plain_client(fake);
@@ -3196,9 +3184,7 @@ a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits(void **st
 
 	(void)state;
 	methods_name();
-	fake_clock_init(&clock);
-	rpc_settings_default(&settings);
-	settings.clock = &clock.clock;
+	settings_timed(&settings, &clock);
 	struct fake *fake = fake_start(&settings);
 	const int fd = deaf_client(fake);
 	request_envelope_init(&e);
