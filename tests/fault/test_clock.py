@@ -3,11 +3,9 @@ everywhere, what has expired or was taken away is refused, and no call waits for
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -23,6 +21,7 @@ from usher_testing import (
     Statements,
     System,
     free_port,
+    read_figure,
     wait_until,
 )
 from usher_testing.organisation import unverified_token
@@ -276,13 +275,6 @@ def test_jobs_run_when_they_are_asked_to_and_by_themselves(
     wait_until(go_on, "what runs every second has run", SOON_S)
 
 
-def _figure(port: int, name: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SOON_S) as got:
-        found = re.search(rf"^{re.escape(name)} (\S+)$", got.read().decode(), re.M)
-    assert found, name
-    return float(found[1])
-
-
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_metrics_status_and_log_tell_of_it(
     hours: int, clock: FleetNode, metrics_port: int, odd: usher.Client, system: System
@@ -290,7 +282,7 @@ def test_metrics_status_and_log_tell_of_it(
     bridge = odd.using(credential=system.bridge_key.read_text().strip())
 
     def ahead_s() -> float:
-        return _figure(metrics_port, "usher_clock_ahead_seconds")
+        return read_figure(metrics_port, "usher_clock_ahead_seconds")
 
     assert abs(ahead_s()) < SOON_S
     clock.move_clock(hours * HOUR_S)
@@ -323,7 +315,7 @@ def _call_under_way(
         turns=[{"role": "TURN_ROLE_USER", "text": "x"}],
     )
     wait_until(
-        lambda: _figure(port, 'usher_lane_busy{lane="query"}') >= 1,
+        lambda: read_figure(port, 'usher_lane_busy{lane="query"}') >= 1,
         "the call is at the database's door",
         SOON_S,
     )

@@ -4,16 +4,14 @@ what does is refused with its reason, nothing acknowledged is lost, and all goes
 from __future__ import annotations
 
 import pathlib
-import re
 import threading
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 import usher
-from usher_testing import Node, Organisation, System, free_port, wait_until
+from usher_testing import Node, Organisation, System, free_port, read_figure, wait_until
 from usher_testing.disk import SmallDisk
 from usher_testing.system import Cluster
 
@@ -22,13 +20,6 @@ WRITERS = 4
 RETRY = (usher.Unavailable, usher.DeadlineExceeded, usher.Aborted, usher.Unknown)
 # What a client says of a call that no server was given.
 UNSENT = ("NOT_CONNECTED", "NOT_SENT")
-
-
-def _figure(port: int, name: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
-        found = re.search(rf"^{re.escape(name)} (\S+)$", reply.read().decode(), re.M)
-    assert found, name
-    return float(found[1])
 
 
 def _receipts(system: System, purpose: str) -> int:
@@ -138,8 +129,8 @@ def test_a_node_that_starts_without_room_for_receipts_serves_all_but_reads(
     with pytest.raises(usher.Unavailable):
         keyed.context.resolve(message="x", conversation="no room", purpose="no-room")
     assert not system.database.count("conversations", "external_key = 'no room'")
-    assert _figure(metrics_port, "usher_spool_refused_total") == refused + 1
-    assert _figure(metrics_port, "usher_spool_slots_max") == 0
+    assert read_figure(metrics_port, "usher_spool_refused_total") == refused + 1
+    assert read_figure(metrics_port, "usher_spool_slots_max") == 0
     log = spooling.log.read_text()
     assert "event=spool_full" in log and log.count("job=receipts") <= 1
     operator = system.operator("disk@operators.example").owner(client)
@@ -415,12 +406,12 @@ def test_receipts_wait_for_the_databases_room_and_none_is_lost(full: Full):
         turn += 1
         assert turn < 100_000
         reads.ask(brief, user_id=users[turn % len(users)], purpose=f"narrow-{turn // len(users)}")
-    wait_until(lambda: _figure(port, "usher_spool_refused_total") >= 1, "it is counted")
-    assert _figure(port, "usher_spool_waits_total") >= 1
-    assert _figure(port, 'usher_job_errors_total{job="receipts"}') >= 1
+    wait_until(lambda: read_figure(port, "usher_spool_refused_total") >= 1, "it is counted")
+    assert read_figure(port, "usher_spool_waits_total") >= 1
+    assert read_figure(port, 'usher_job_errors_total{job="receipts"}') >= 1
     full.disk.free()
     reads.wait_for_receipts()
-    wait_until(lambda: _figure(port, "usher_spool_slots_used") == 0, "the spool is empty", 20)
+    wait_until(lambda: read_figure(port, "usher_spool_slots_used") == 0, "the spool is empty", 20)
     reads.check_receipts()
     assert calls.context.resolve(user_id=users[0], message="x").read_id
     print(f"no room for receipts in the database: {reads}, 0 twice")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 
 import pytest
 
 import usher
-from usher_testing import Node, Organisation, System, free_port, wait_until
+from usher_testing import Node, Organisation, System, free_port, read_metrics, wait_until
 
 OK, FAILED, USAGE = 0, 1, 2
 JOBS = {"keyring", "receipts", "partitions", "changes", "sweep", "retention", "mail", "operations"}
@@ -70,10 +69,9 @@ def test_a_job_that_fails_says_why(operator: usher.Calls, system: System):
 
 def test_metrics_have_each_job(operator: usher.Calls, metrics_port: int):
     operator.ops.run_job(job="partitions")
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as reply:
-        lines = dict(
-            line.rsplit(" ", 1) for line in reply.read().decode().splitlines() if line[0] != "#"
-        )
+    lines = dict(
+        line.rsplit(" ", 1) for line in read_metrics(metrics_port).splitlines() if line[0] != "#"
+    )
     for name in JOBS:
         for figure in ("runs_total", "errors_total", "done_total", "backlog",
                        "last_run_timestamp_seconds", "last_duration_seconds"):  # fmt: skip

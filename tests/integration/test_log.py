@@ -3,9 +3,7 @@ nobody else's lines are kept back for it."""
 
 from __future__ import annotations
 
-import re
 import time
-import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +11,16 @@ import pytest
 
 import usher
 from usher.v1 import envelope_pb2
-from usher_testing import Bridge, Node, Organisation, Process, System, free_port, wait_until
+from usher_testing import (
+    Bridge,
+    Node,
+    Organisation,
+    Process,
+    System,
+    free_port,
+    read_figure,
+    wait_until,
+)
 
 A_SECOND, AT_ONCE = 100, 1000  # base/log.c
 FLOOD = 3000
@@ -34,12 +41,6 @@ def node(system: System, org_a: Organisation, metrics_port: int) -> Node:
 def bridge(system: System, node: Node) -> Bridge:
     """The tests come through a proxy, and so from whom they like."""
     return system.bridge(node, http__trusted_proxies="127.0.0.1/32")
-
-
-def withheld(text: str) -> int:
-    found = re.search(r"^usher_\w*log\w*_withheld\w* (\d+)$", text, re.MULTILINE)
-    assert found
-    return int(found.group(1))
 
 
 def lines_of(process: Process, *words: str) -> list[str]:
@@ -77,8 +78,7 @@ def test_malformed_calls_are_told_so_often_and_counted(
     client = node.client()
 
     def untold() -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as reply:
-            return withheld(reply.read().decode())
+        return int(read_figure(metrics_port, "usher_log_withheld_total"))
 
     def malformed(_: int) -> None:
         reply = envelope_pb2.Response.FromString(client.send_bytes(b"\xff" * 100, 10.0))
@@ -94,7 +94,7 @@ def test_malformed_calls_are_told_so_often_and_counted(
 
 def test_requests_that_lead_nowhere_are_told_so_often_and_counted(bridge: Bridge):
     def untold() -> int:
-        return withheld(bridge.http().get("/metrics").body.decode())
+        return int(read_figure(bridge.port, "usher_bridge_log_lines_withheld"))
 
     def nowhere(_: int) -> None:
         reply = bridge.http().request("GET", "/nothing", None, {"X-Forwarded-For": "192.0.2.7"})

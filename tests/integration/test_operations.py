@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import usher
-from usher_testing import SOURCE, Node, Organisation, System, free_port, wait_until
+from usher_testing import SOURCE, Node, Organisation, System, free_port, read_metrics, wait_until
 from usher_testing.disabling import DISABLING, RECIPE, disable, enable
 
 DOC = (SOURCE / "docs/operations.md").read_text()
@@ -31,8 +30,7 @@ def figures(system: System, org_a: Organisation) -> set[str]:
     assert bridge.http(api_key=org_a.api_key).post(
         f"/v1/chatbots/{org_a.chatbot_id}:resolve", {"message": "Hello"}
     ).status == 200  # fmt: skip
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
-        text = reply.read().decode()
+    text = read_metrics(port)
     text += bridge.http().get("/metrics").body.decode()
     return set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
 
@@ -91,9 +89,9 @@ def test_four_things_can_be_disabled_by_hand():
 def test_each_cache_says_how_much_of_the_setting_is_its_own(system: System):
     port = free_port()
     system.node("caches", metrics__listen=f"127.0.0.1:{port}", cache__bytes="64MiB")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
-        text = reply.read().decode()
-    found = re.findall(r'^usher_cache_bytes_max{cache="(\w+)"} (\d+)$', text, re.M)
+    found = re.findall(
+        r'^usher_cache_bytes_max{cache="(\w+)"} (\d+)$', read_metrics(port), re.M
+    )
     assert {name: int(value) >> 20 for name, value in found} == {
         "contexts": 32, "keys": 16, "tokens": 8, "sessions": 8,
     }  # fmt: skip
@@ -111,8 +109,7 @@ def test_connections_are_counted_as_the_database_counts_them(system: System):
     ops = node.client().using(credential=operator.access_token).ops
 
     def said() -> dict[str, int]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
-            found = re.findall(r"^usher_database_connections(\w*) (\d+)$", reply.read().decode(), re.M)
+        found = re.findall(r"^usher_database_connections(\w*) (\d+)$", read_metrics(port), re.M)
         return {name: int(value) for name, value in found}
 
     def as_counted() -> dict[str, int] | None:

@@ -15,7 +15,6 @@ import ssl
 import struct
 import subprocess
 import threading
-import urllib.request
 
 import pytest
 
@@ -29,6 +28,7 @@ from usher_testing import (
     System,
     free_port,
     leaks,
+    read_metrics,
     unverified_token,
     wait_until,
 )
@@ -142,8 +142,7 @@ def _told_places(system: System, told: Node) -> dict[str, bytes]:
         r"^metrics.listen = \S+:(\d+)$", (system.folder / "told.conf").read_text(), re.M
     )
     assert port
-    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=10) as reply:
-        places["metrics"] = reply.read()
+    places["metrics"] = read_metrics(int(port[1])).encode()
     for words in (
         ("config",),
         ("config", "--json"),

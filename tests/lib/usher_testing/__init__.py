@@ -4,6 +4,7 @@ Nothing sleeps: wait_until() asks for a condition, with a bound."""
 
 from usher_testing.fleet import Figures, Fleet, FleetNode, Link, rounds
 from usher_testing.http import Http, HttpReply, RawConnection
+from usher_testing.metrics import read_figure, read_metrics
 from usher_testing.organisation import Organisation, forged_secret, unverified_token
 from usher_testing.process import BINARIES, SOURCE, SLOWER, Process, free_port, wait_until
 from usher_testing.system import Bridge, Database, Node, Statements, System
@@ -28,6 +29,8 @@ __all__ = [
     "System",
     "forged_secret",
     "free_port",
+    "read_figure",
+    "read_metrics",
     "rounds",
     "unverified_token",
     "wait_until",
