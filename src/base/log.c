@@ -1,7 +1,9 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "base/pace.h"
+#include "base/rand.h"
 #include "base/str.h"
 #include "base/wait.h"
 
@@ -495,15 +497,20 @@ log_is_on(enum log_level level)
 int
 log_admits(enum log_level level, uint64_t source)
 {
-	const int64_t now_us = clock_boot_us(&clock_system);
-
 	if (!log_is_on(level))
 		return false;
+	const int64_t now_us = clock_boot_us(&clock_system);
 	if (!pace_is_spent(&state.sources, source, now_us) &&
 	    pace_take(&state.sources, source, now_us) == 0)
 		return true;
 	atomic_fetch_add(&state.withheld, 1);
 	return false;
+}
+
+int
+log_admits_address(enum log_level level, const char *address)
+{
+	return log_is_on(level) && log_admits(level, address_site_hash(address, rand_hash_seed()));
 }
 
 void

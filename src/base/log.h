@@ -39,6 +39,8 @@ void log_event(enum log_level level, const char *event, ...) __attribute__((sent
  * no line, for its level is off or the source has had its share; then it is counted, and a line
  * log_withheld says once a second of how many that is true. Threads: any, without a lock. */
 int log_admits(enum log_level level, uint64_t source);
+/* The same; the source is whoever has that address (network.h: its site). */
+int log_admits_address(enum log_level level, const char *address);
 /* Lines that were not admitted for their source's sake, since the start. */
 uint64_t log_withheld(void);
 

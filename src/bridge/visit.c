@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/rand.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -56,7 +55,7 @@ bridge_refused(void *env, const struct http_refusal *refusal,
 	static_assert(CORS_HEADERS_MAX <= HTTP_REFUSAL_HEADERS_MAX, "there is room for them");
 	figures_begin(bridge->figures);
 	figures_end(bridge->figures, &figures);
-	if (log_admits(LOG_INFO, address_site_hash(refusal->client_address, rand_hash_seed())))
+	if (log_admits_address(LOG_INFO, refusal->client_address))
 		log_event(LOG_INFO, "http_refused", "status", log_number(refusal->http_status),
 		    "reason", refusal->reason, "client", refusal->client_address, "request",
 		    refusal->id, NULL);
@@ -81,8 +80,7 @@ log_reply(const struct visit *visit, uint32_t http_status, int64_t took_us)
 	const enum log_level level = level_of(visit, http_status);
 	const bool is_refusal = http_status >= 400 && http_status != 500;
 
-	if (is_refusal ? !log_admits(level, address_site_hash(visit->client_ip, rand_hash_seed()))
-		       : !log_is_on(level))
+	if (is_refusal ? !log_admits_address(level, visit->client_ip) : !log_is_on(level))
 		return;
 	log_event(level, "http", "method", request->is_head ? "HEAD" : request->method, "route",
 	    visit->bridge->figures_rows[visit->figures_row].path, "status", log_number(http_status),

@@ -1,7 +1,6 @@
 /* Which URLs may be listened on, and listening on them. */
 #include "base/log.h"
 #include "base/network.h"
-#include "base/rand.h"
 #include "base/resolve.h"
 #include "rpc/accept_filter.h"
 #include "rpc/internal.h"
@@ -158,7 +157,7 @@ pipe_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	handshake_ended(pipe, &peer);
 	if (atomic_load(&server->is_draining) ||
 	    !pipe_add(&server->pipes, (uint32_t)nng_pipe_id(pipe), address)) {
-		if (log_admits(LOG_WARN, address_site_hash(address, rand_hash_seed())))
+		if (log_admits_address(LOG_WARN, address))
 			log_event(LOG_WARN, "pipe_refused", "peer", address, NULL);
 		(void)nng_pipe_close(pipe);
 	}

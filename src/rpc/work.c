@@ -5,8 +5,6 @@
  * that answers out of memory goes round in a few works that stay warm. */
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/network.h"
-#include "base/rand.h"
 #include "client/shut.h"
 #include "rpc/internal.h"
 
@@ -112,7 +110,7 @@ pipe_cut(struct pipe_entry *pipe, const char *why)
 
 	if (closed.id == 0)
 		return;
-	if (log_admits(LOG_WARN, address_site_hash(pipe->address, rand_hash_seed())))
+	if (log_admits_address(LOG_WARN, pipe->address))
 		log_event(LOG_WARN, "pipe_closed", "peer", pipe->address, "why", why, NULL);
 	pipe_shut(closed);
 }

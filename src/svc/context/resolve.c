@@ -581,15 +581,19 @@ fill_batch_item(const struct context_env *env, struct rpc_call *call, const stru
     const struct context_entry *entry, const struct block_ask *block_ask, size_t *room,
     Usher__V1__BatchContext *out)
 {
-	Usher__V1__ContextBlock *block = NULL;
+	Usher__V1__ContextBlock *block;
 
-	if (*room > 0)
-		TRY(fill_block(call, entry, block_ask, &block));
-	const size_t bytes = block ? protobuf_c_message_get_packed_size(&block->base) : 0;
-	out->left_out = !block || bytes > *room;
-	*room = out->left_out ? 0 : *room - bytes;
-	if (out->left_out)
+	out->left_out = true;
+	if (*room == 0)
 		return STATUS_OK;
+	TRY(fill_block(call, entry, block_ask, &block));
+	const size_t bytes = protobuf_c_message_get_packed_size(&block->base);
+	if (bytes > *room) {
+		*room = 0;
+		return STATUS_OK;
+	}
+	*room -= bytes;
+	out->left_out = false;
 	out->context = block;
 	TRY(add_receipt(env, call, read, entry, &out->read_id));
 	out->found = true;
