@@ -36,17 +36,22 @@ class Link:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._await_done()
+        assert self._answer() == "done"
 
-    def _await_done(self) -> None:
+    def _answer(self) -> str:
         assert self._process.stdout
-        assert self._process.stdout.readline() == "done\n", "the proxy ended"
+        answer = self._process.stdout.readline()
+        assert answer, "the proxy ended"
+        return answer.rstrip()
 
-    def _tell(self, command: str) -> None:
+    def _ask(self, command: str) -> str:
         assert self._process.stdin
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
-        self._await_done()
+        return self._answer()
+
+    def _tell(self, command: str) -> None:
+        assert self._ask(command) == "done"
 
     def flow(self) -> None:
         """Pass everything on again."""
@@ -67,6 +72,10 @@ class Link:
     def mute(self) -> None:
         """What is asked does not arrive; what is answered does."""
         self._tell("mute")
+
+    def holds(self, word: str) -> bool:
+        """It was asked, and does not arrive."""
+        return self._ask(f"holds {word}") == "yes"
 
     def cut(self) -> None:
         """All connections end, and no new one can be had."""

@@ -2,7 +2,7 @@
 everything on, until it is told otherwise. A program of its own, so that the tests' threads do not
 slow it down.
 
-    proxy.py LISTEN TARGET      commands on stdin, one a line; each is answered "done" on stdout
+    proxy.py LISTEN TARGET      commands on stdin, one a line; each is answered on stdout: "done"
         flow                    pass everything on at once
         delay SECONDS           pass everything on so much later, in both directions
         stall                   take everything, pass nothing on: a cable that was pulled
@@ -10,6 +10,7 @@ slow it down.
         mute                    and the other way round
         cut                     end all connections, and those that come
         to TARGET               whom the next connections go to
+        holds WORD              "yes" or "no": a node has asked that, and it was not passed on yet
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ class Proxy:
         self.flows.set()
         self.answers.set()
         self.writers: set[asyncio.StreamWriter] = set()
+        self.held: dict[asyncio.StreamWriter, bytes] = {}  # by whom it is meant for
 
-    def command(self, words: list[str]) -> None:
+    def command(self, words: list[str]) -> str:
+        """What is answered."""
         match words:
             case ["flow"]:
                 self.delay_s, self.is_cut = 0.0, False
@@ -60,8 +63,11 @@ class Proxy:
                     writer.transport.abort()
             case ["to", target]:
                 self.target = target
+            case ["holds", word]:
+                return "yes" if any(word.encode() in data for data in self.held.values()) else "no"
             case _:
                 raise SystemExit(f"proxy: what is {words}?")
+        return "done"
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_cut:
@@ -84,15 +90,19 @@ class Proxy:
         finally:
             for one in both:
                 self.writers.discard(one)
+                self.held.pop(one, None)
                 one.transport.abort()
 
     async def pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
     ) -> None:
         while data := await reader.read(CHUNK_BYTES):
+            if flows is self.flows:
+                self.held[writer] = data
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
             await flows.wait()
+            self.held.pop(writer, None)
             writer.write(data)
             await writer.drain()
         await flows.wait()
@@ -112,8 +122,7 @@ async def serve(listen: str, target: str) -> None:
     async with server:
         print("done", flush=True)
         while line := await commands.readline():
-            proxy.command(line.decode().split())
-            print("done", flush=True)
+            print(proxy.command(line.decode().split()), flush=True)
 
 
 if __name__ == "__main__":
