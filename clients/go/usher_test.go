@@ -258,12 +258,13 @@ func TestAnotherServerIsAskedAfterARefusalInPassing(t *testing.T) {
 	client := clientOf(t, broken, well)
 	client.awaitAll(t)
 	for i := 0; i < 20; i++ {
-		if err := health(client); err != nil {
+		if _, err := client.User().GetMe(context.Background(), &usherv1.GetMeRequest{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if broken.count() > 2 || well.count() != 20 {
-		t.Fatalf("%d and %d requests", broken.count(), well.count())
+	// Not count(): they may have been asked how they are.
+	if sent := broken.countOf(&userGetMe); sent > 2 || well.countOf(&userGetMe) != 20 {
+		t.Fatalf("%d and %d requests", sent, well.countOf(&userGetMe))
 	}
 }
 
@@ -294,7 +295,7 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 func TestWhatWasSentOnceDoesNotEndAsUnsent(t *testing.T) {
 	server := script(t, refusal(Unavailable, "DATABASE_AWAY", 1500))
 	client := clientOf(t, server)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
@@ -302,8 +303,8 @@ func TestWhatWasSentOnceDoesNotEndAsUnsent(t *testing.T) {
 		ended <- err
 	}()
 	await(t, "it is answered", func() bool {
-		rank, _ := client.servers.all[0].rank(false)
-		return rank[0] > 0
+		_, failures := client.servers.all[0].troubles()
+		return failures > 0
 	})
 	_ = server.socket.Close()
 	err := <-ended
@@ -591,6 +592,7 @@ func TestWhatIsNoURLIsRefusedAtOnce(t *testing.T) {
 
 func TestTheContextEndsACall(t *testing.T) {
 	client := clientOf(t, script(t, nil))
+	client.awaitAll(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	_, err := client.Ops().GetHealth(ctx, &usherv1.GetHealthRequest{})
@@ -639,12 +641,19 @@ func TestAnAnswerJustAfterTheContextsEndIsNoTrouble(t *testing.T) {
 }
 
 func TestAServerThatLetsContextsEndRests(t *testing.T) {
-	client := clientOf(t, script(t, nil))
+	server := script(t, nil)
+	client := clientOf(t, server)
 	client.awaitAll(t)
 	s := client.servers.all[0]
 	s.grace = time.Millisecond
-	healthWithin(t, client)
-	await(t, "it rests", func() bool { load, failures := s.troubles(); return load == 0 && failures == 1 })
+	// What the context ends before it was sent, on a machine that stood still, is no trouble.
+	for load, failures, i := 0, 0, 0; failures == 0; i++ {
+		if i == 3 {
+			t.Fatal("it does not rest")
+		}
+		healthWithin(t, client)
+		await(t, "it is over", func() bool { load, failures = s.troubles(); return load == 0 })
+	}
 }
 
 func TestNoTimeAtAllIsNotForEver(t *testing.T) {
@@ -696,10 +705,17 @@ func TestWhatAContextEndedWhileItWasBeingSentWasNotSent(t *testing.T) {
 	}
 	defer client.Close()
 	s := client.servers.all[0]
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	if _, failure := s.talk(ctx, []byte{}, time.Minute); failure == nil || !isUnsentInTime(failure) {
-		t.Fatal(failure)
+	// On a machine that stood still for as long as a send may take, that is over at the same time.
+	for i := 0; ; i++ {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		_, failure := s.talk(ctx, []byte{}, time.Minute)
+		cancel()
+		if failure != nil && isUnsentInTime(failure) {
+			break
+		}
+		if failure == nil || failure.Reason != "NOT_SENT" || i == 2 {
+			t.Fatal(failure)
+		}
 	}
 	if load, failures := s.troubles(); load != 0 || failures != 0 {
 		t.Fatal(load, failures)

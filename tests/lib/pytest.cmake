@@ -23,7 +23,7 @@ function(usher_pytest kind)
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${kind}/${short} PROPERTIES LABELS "${labels}" TIMEOUT 600
       ENVIRONMENT
-      "USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE}")
+      "PYTHONDONTWRITEBYTECODE=1;USHER_BINARY_DIR=${CMAKE_BINARY_DIR};USHER_SANITIZE=${USHER_SANITIZE}")
     if(short IN_LIST ARG_LONGER)
       set_tests_properties(${kind}/${short} PROPERTIES TIMEOUT 1200)
     endif()

@@ -7,7 +7,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # It takes expressions, and a clone may stand in "usher (1)".
 here=$(printf '%s' "$PWD" | sed 's/[][\.*^$+?(){}|]/\\&/g')
-run-clang-tidy -p "${1:?the build folder}" -quiet -j "$(nproc)" \
+# What runs beside it may be held to a time.
+nice -n 19 run-clang-tidy -p "${1:?the build folder}" -quiet -j "$(nproc)" \
 	-extra-arg=-Wno-unknown-warning-option "^$here/src/.*\.c\$" >"$log" 2>/dev/null || {
 	grep -vE '^clang-tidy|^[0-9]+ warnings' "$log"
 	exit 1

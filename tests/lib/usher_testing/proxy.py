@@ -27,6 +27,7 @@ class Proxy:
         self.target = target
         self.delay_s = 0.0
         self.is_cut = False
+        self.cuts = 0
         self.flows = asyncio.Event()  # from the node to its database
         self.answers = asyncio.Event()  # and back
         self.flows.set()
@@ -59,6 +60,7 @@ class Proxy:
                 self.answers.set()
             case ["cut"]:
                 self.is_cut = True
+                self.cuts += 1
                 for writer in self.writers:
                     writer.transport.abort()
             case ["to", target]:
@@ -73,12 +75,18 @@ class Proxy:
         if self.is_cut:
             writer.transport.abort()
             return
+        led_to = (self.target, self.cuts)
         try:
             far_reader, far_writer = await asyncio.open_unix_connection(self.target)
         except OSError:
             writer.transport.abort()
             return
         both = (writer, far_writer)
+        if led_to != (self.target, self.cuts):
+            # It was told while this connection was among none of them.
+            for one in both:
+                one.transport.abort()
+            return
         self.writers.update(both)
         try:
             await asyncio.gather(
