@@ -467,9 +467,10 @@ void
 task_refuse_at(struct task *task, enum refusal kind, const struct answer *answer,
     int64_t not_before_us, bool restricts)
 {
-	task_set_aside(task, answer, not_before_us, &task->server->refusals[kind].parked);
+	/* First, for who is seen to wait counts against what its connection asks next. */
 	task->refused = &task->work->pipe->refused[kind];
 	(void)atomic_fetch_add(task->refused, 1);
+	task_set_aside(task, answer, not_before_us, &task->server->refusals[kind].parked);
 	if (restricts) {
 		reply_hold(task, answer, true);
 		return;
