@@ -13,6 +13,7 @@ import platform
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -444,6 +445,48 @@ def test_what_was_not_sent_is_no_attempt_and_says_so():
             failure = exchange.failure(pynng.Timeout("", 5))
         assert isinstance(failure, usher.DeadlineExceeded) and failure.reason == "NOT_SENT"
         assert not client.servers[0].is_resting()
+
+
+def _answer_all(peer: socket.socket) -> None:
+    """As a REP socket does, in nng's frames: a length, REQ's name for it, and the message."""
+    with peer.makefile("rb") as frames:
+        while len(head := frames.read(8)) == 8:
+            name = frames.read(int.from_bytes(head))[:4]
+            peer.sendall((4).to_bytes(8) + name)  # FINE is empty
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda c, envelope: c.send(envelope, 60.0),
+        lambda c, envelope: asyncio.run(c.aio.send(envelope, 60.0)),
+    ],
+)
+def test_an_envelope_is_sent_once_a_server_takes_it(send: Any):
+    """This one reads nothing for longer than a send may take."""
+    envelope = envelope_pb2.Request(payload=bytes(servers.MESSAGE_BYTES_MAX - 100))
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        pool = stack.enter_context(ThreadPoolExecutor())
+        url = "tcp://{}:{}".format(*listener.getsockname())
+        client = stack.enter_context(usher.Client(url))
+        peer = stack.enter_context(listener.accept()[0])
+        peer.sendall(b"\0SP\0\0\x31\0\0")
+        assert peer.recv(8, socket.MSG_WAITALL) == b"\0SP\0\0\x30\0\0"
+        server = client.servers[0]
+        wait_until(lambda: server.is_connected, "connected")
+        opened: list[float] = []
+        open_one = server.open
+        server.open = lambda seconds: opened.append(seconds) or open_one(seconds)
+        calls = [pool.submit(send, client, envelope) for _ in range(4)]
+        wait_until(lambda: len(opened) >= 2 * len(calls), "they are sent again", 30)
+        answers = pool.submit(_answer_all, peer)
+        assert [call.result(60) for call in calls] == [FINE] * len(calls)
+        client.close()
+        answers.result(10)
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, -1.0])

@@ -139,6 +139,11 @@ async def _send_async(context: pynng.Context, data: bytes) -> None:
         await context.asend_msg(message)
 
 
+def _may_be_sent(error: Error, ends: float) -> bool:
+    """Nothing was sent yet, and there is time."""
+    return error.reason == "NOT_SENT" and time.monotonic() < ends
+
+
 def _talk(server: Server, message: bytes, seconds: float) -> bytes:
     with server.open(seconds) as exchange:
         try:
@@ -338,14 +343,20 @@ class Calls(_View, Services):
     def send(
         self, envelope: envelope_pb2.Request, timeout: float = _TIMEOUT_DEFAULT
     ) -> envelope_pb2.Response:
-        """An envelope of your own, sent once: the Response, whatever its code."""
+        """An envelope of your own, sent once, as soon as a server takes it: the Response, whatever
+        its code."""
         return _decode(self.send_bytes(_encode(envelope), timeout))
 
     def send_bytes(self, message: bytes, timeout: float = _TIMEOUT_DEFAULT) -> bytes:
-        """A message as it is, sent once."""
+        """A message as it is, sent once, as soon as a server takes it."""
         ends = time.monotonic() + timeout
-        server = self._channel.servers.take(set(), ends)
-        return _talk(server, message, ends - time.monotonic())
+        while True:
+            server = self._channel.servers.take(set(), ends)
+            try:
+                return _talk(server, message, ends - time.monotonic())
+            except DeadlineExceeded as error:
+                if not _may_be_sent(error, ends):
+                    raise
 
     def _run(self, call: _Call) -> envelope_pb2.Response:
         while True:
@@ -390,11 +401,17 @@ class AsyncCalls(_View, AsyncServices):
     async def send(
         self, envelope: envelope_pb2.Request, timeout: float = _TIMEOUT_DEFAULT
     ) -> envelope_pb2.Response:
-        """An envelope of your own, sent once: the Response, whatever its code."""
+        """An envelope of your own, sent once, as soon as a server takes it: the Response, whatever
+        its code."""
         ends = time.monotonic() + timeout
         message = _encode(envelope)
-        server = await self._channel.servers.take_async(set(), ends)
-        return _decode(await _talk_async(server, message, ends - time.monotonic()))
+        while True:
+            server = await self._channel.servers.take_async(set(), ends)
+            try:
+                return _decode(await _talk_async(server, message, ends - time.monotonic()))
+            except DeadlineExceeded as error:
+                if not _may_be_sent(error, ends):
+                    raise
 
     async def _run(self, call: _Call) -> envelope_pb2.Response:
         while True:
