@@ -461,10 +461,11 @@ slow(const void *env, struct rpc_call *call, const ProtobufCMessage *req, Protob
 {
 	struct fake *fake = (struct fake *)(uintptr_t)env;
 
-	(void)atomic_fetch_add(&fake->begun, 1);
-	(void)sem_wait(&fake->gate);
-	const int at = atomic_fetch_add(&fake->order_count, 1);
+	/* The order in which the lane let them begin, not that in which they pass the gate. */
+	const int at = atomic_fetch_add(&fake->begun, 1);
 	fake->order[at % 64] = call->principal->org_id.bytes[0];
+	(void)sem_wait(&fake->gate);
+	(void)atomic_fetch_add(&fake->order_count, 1);
 	return echo(env, call, req, reply);
 }
 
@@ -1031,7 +1032,10 @@ so_many_calls_are_parked_behind_a_fill_and_the_rest_is_told(void **state)
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
 	atomic_store(&fake->fill_waits, true);
-	call_many(fake, "Keyed", &fill, 20, counts);
+	call_many(fake, "Keyed", &fill, 1, counts);
+	/* It has its worker before others could take all places. */
+	WAIT_FOR(atomic_load(&fake->fills) == 1);
+	call_many(fake, "Keyed", &fill, 19, counts);
 	/* 3 of the 4 workers, 6 of the 8 places, and 4 parked. */
 	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) >= 7);
 	struct client_options key = as("key:b");
@@ -1576,7 +1580,8 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 	const int told = atomic_load(&counts[ST_UNAUTHENTICATED]);
 	assert_true(told <= 7 || clock_boot_us(&clock_system) - began_us >= US_PER_S);
 	WAIT_FOR(atomic_load(&counts[ST_UNAUTHENTICATED]) == 10);
-	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S);
+	/* Those that wait longest may be told a quarter sooner: pace.h. */
+	assert_true(clock_boot_us(&clock_system) - began_us >= US_PER_S * 3 / 4);
 	fake_stop(fake);
 }
 
@@ -2529,7 +2534,7 @@ an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all(void **state)
 static void
 each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 {
-	struct fake *fake = *state;
+	struct fake_clock clock; /* or a pause of the machine might end what the batch knows */
 	struct client_options whole = as("key:a");
 	const struct client_options from_home = {.credential = slice_text("home:h"),
 	    .via = slice_text("via:z"),
@@ -2539,6 +2544,8 @@ each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 			      seen = as("key:b"), newer = as("key:b");
 	uint8_t revision[2][REVISION_BYTES];
 
+	(void)state;
+	struct fake *fake = fake_timed(&clock);
 	from_elsewhere.client_ip = "192.0.2.2";
 	through_lane.via = slice_text("cpu:y");
 	revision_pack(&AT(7, 99), revision[0]);
@@ -2592,6 +2599,7 @@ each_item_of_a_batch_is_who_its_own_credential_says(void **state)
 	/* Callers: a, b, bb, bad, b, a, h, h from elsewhere, c, d, b, b on a lane, b for who has
 	 * seen more, b for who has seen what memory has not. Via: z and y. */
 	assert_int_equal(atomic_load(&fake->finds), 16);
+	fake_stop(fake);
 }
 
 /* The first one's handler sees the lease run out. */
@@ -3185,6 +3193,8 @@ a_client_that_does_not_read_loses_its_connection_and_nobody_else_waits(void **st
 	(void)state;
 	methods_name();
 	settings_timed(&settings, &clock);
+	settings.send_timeout_us =
+	    400 * US_PER_MS; /* its looks are an eighth apart, in real time */
 	struct fake *fake = fake_start(&settings);
 	const int fd = deaf_client(fake);
 	request_envelope_init(&e);
@@ -3591,11 +3601,12 @@ large_requests_are_refused_while_messages_take_the_memory_and_small_ones_are_hea
 	atomic_int *counts = counts_take(fake);
 	Usher__V1__Pair request = USHER__V1__PAIR__INIT;
 	request.key = large;
-	for (int i = 0; i < 4; i++)
+	client_call_async(fake->client, method("Slow"), &key, &request.base, count_result, counts);
+	WAIT_FOR(atomic_load(&fake->begun) == 1);
+	for (int i = 0; i < 3; i++)
 		client_call_async(
 		    fake->client, method("Slow"), &key, &request.base, count_result, counts);
 	WAIT_FOR(atomic_load(&counts[ST_RESOURCE_EXHAUSTED]) == 3);
-	WAIT_FOR(atomic_load(&fake->begun) == 1);
 	assert_answered(fake);
 	(void)sem_post(&fake->gate);
 	WAIT_FOR(atomic_load(&counts[ST_OK]) == 1);
@@ -3656,8 +3667,8 @@ connections_beyond_the_limit_are_refused(void **state)
 	assert_true(
 	    result.status.code == ST_UNAVAILABLE || result.status.code == ST_DEADLINE_EXCEEDED);
 	client_result_done(&result);
-	rpc_server_load(fake->server, &calls, &pipes);
-	assert_int_equal(pipes, 1);
+	/* Who is refused has been counted for a moment, each time that it comes. */
+	WAIT_FOR((rpc_server_load(fake->server, &calls, &pipes), pipes == 1));
 	client_free(&second);
 	fake_stop(fake);
 }
@@ -4071,7 +4082,7 @@ main(void)
 	    cmocka_unit_test(replies_that_wait_for_the_rest_of_their_batch_take_room),
 	    WITH_SERVER(a_batch_whose_replies_are_too_large_together_is_refused),
 	    WITH_SERVER(an_item_of_a_batch_says_where_it_came_from_under_the_via_of_all),
-	    WITH_SERVER(each_item_of_a_batch_is_who_its_own_credential_says),
+	    cmocka_unit_test(each_item_of_a_batch_is_who_its_own_credential_says),
 	    WITH_SERVER(a_batch_knows_nobody_when_memory_may_not_be_trusted),
 	    cmocka_unit_test(a_batch_that_stood_still_looks_its_caller_up_again),
 	    WITH_SERVER(replies_of_any_size_share_the_message_of_their_batch),

@@ -63,7 +63,10 @@ class Scene:
             wait_until(lambda: self._has(node, company), f"node {node} has {company}")
 
     def _has(self, node: int, company: str) -> bool:
-        text, from_memory = self.read(node)
+        try:
+            text, from_memory = self.read(node)
+        except usher.Unavailable:  # it may find only now that its server is gone
+            return False
         return company in text and from_memory
 
     def new_key(self) -> tuple[str, str]:

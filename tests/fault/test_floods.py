@@ -144,8 +144,22 @@ def test_a_promise_that_is_kept_now_and_then_is_not_kept(
 TURNS = 3
 # Who is refused too often is told up to a second later.
 FLOOD_S_MIN = 1.5
-# Of each of the others' calls: a query's own deadline, after which nobody works on it.
+# Of each of the others' calls: a query's own deadline, after which nobody works on it. Under sanitizers
+# that may be over once and more.
 LANE_MS_MAX = 5000.0 * SLOWER
+
+
+def in_time(call: Callable[[], object]) -> float:
+    """How long it takes, in ms, until it is answered."""
+    began = time.monotonic()
+    for left in reversed(range(SLOWER)):
+        try:
+            call()
+            break
+        except usher.DeadlineExceeded:
+            if not left:
+                raise
+    return (time.monotonic() - began) * 1000
 
 
 MADE_EACH_TIME = ["a query", "a write", "a list", "a refresh", "a password", "a batch"]
@@ -157,7 +171,7 @@ def lanes(client: usher.Client, org_b: Organisation) -> dict[str, Callable[[], o
     refused has no share."""
     calls = client.using(timeout=2 * LANE_MS_MAX / 1000, attempts=1)
     owner = org_b.owner(calls)
-    count = 6 * TURNS
+    count = 6 * TURNS * SLOWER
     refresh_token = org_b.login(calls).refresh_token
 
     def refresh() -> None:
@@ -195,9 +209,7 @@ def test_a_flood_by_one_leaves_the_others_their_share_of_every_lane(
     longest: dict[str, float] = {}
 
     def ask(lane: str) -> None:
-        began = time.monotonic()
-        lanes[lane]()
-        longest[lane] = max((time.monotonic() - began) * 1000, longest.get(lane, 0.0))
+        longest[lane] = max(in_time(lanes[lane]), longest.get(lane, 0.0))
 
     with storm(node, flood(client, org_a)) as flooding:
         until = time.monotonic() + FLOOD_S_MIN
@@ -226,7 +238,7 @@ def test_connections_beyond_a_lanes_places_leave_the_others_theirs(
     password = wrong_passwords(client, org_a)
     with storm(node, password, connections=900, calls=1) as flooding:
         for _ in range(30):
-            lanes["a password"]()
+            in_time(lanes["a password"])
         wave = flooding.stop()
     assert wave.answered and wave.lost == 0
     assert usher.Code.RESOURCE_EXHAUSTED in wave.codes
@@ -264,9 +276,9 @@ def test_who_takes_all_workers_that_one_may_have_leaves_one_to_others(
                 lambda: workers()[1] >= there - there // 4, "they have all they may have", 30
             )
             for turn in range(20):
-                began = time.monotonic()
-                owner.context.put_profile(profile={"company": f"B {turn}"})
-                longest_ms = max(longest_ms, (time.monotonic() - began) * 1000)
+                profile = {"company": f"B {turn}"}
+                took_ms = in_time(lambda: owner.context.put_profile(profile=profile))
+                longest_ms = max(longest_ms, took_ms)
                 least = min(least, there - workers()[1])
             wave = flooding.stop()
         held.run("ROLLBACK")

@@ -377,7 +377,16 @@ def test_no_room_for_the_log_of_transactions(full: Full):
     for _ in range(5):
         reads.ask(full.keyed)
     full.disk.free()
-    full.cluster.start()
+
+    def is_up() -> bool:
+        # It may not have ended altogether when it is asked to start.
+        full.cluster.start()
+        try:
+            return bool(full.system.database.sql("SELECT 1"))
+        except AssertionError:
+            return False
+
+    wait_until(is_up, "PostgreSQL is back", 60, 0.1)
     full.wait_for_writes(5)
     full.stop_writing()
     written = full.check_writes()

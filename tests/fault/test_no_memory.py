@@ -689,7 +689,14 @@ def test_a_thread_that_finds_no_memory_goes_on(
             return True
 
         wait_until(put, "it is written", 20)
-        wait_until(lambda: about in str(here.context.get_context()), "the change is seen", 20)
+
+        def is_seen(about: str = about) -> bool:
+            try:
+                return about in str(here.context.get_context())
+            except usher.Unavailable:  # it may find only now that its database was away
+                return False
+
+        wait_until(is_seen, "the change is seen", 20)
     node.memory.spare(*BACKGROUND)
     found = "SELECT coalesce(sum(reads), 0) FROM usher.reads WHERE purpose = 'threads'"
     before = int(rows.ask(found))
