@@ -1,6 +1,7 @@
 #include "tests/lib/talk.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +35,8 @@ talk_say(int fd, struct slice bytes)
 {
 	while (bytes.bytes > 0) {
 		ssize_t sent = send(fd, bytes.data, bytes.bytes, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
 		if (sent <= 0)
 			return;
 		bytes = slice_of(bytes.data + sent, bytes.bytes - (size_t)sent);
@@ -48,8 +51,11 @@ talk_hear(int fd, struct talk_reply *out)
 	ssize_t got;
 
 	strbuf_init(&out->text, REPLY_BYTES_MAX);
-	while ((room = strbuf_reserve(&out->text, 65536)) && (got = recv(fd, room, 65536, 0)) > 0)
-		strbuf_commit(&out->text, (size_t)got);
+	/* With a time limit even a process that was stopped and goes on is told of it. */
+	while ((room = strbuf_reserve(&out->text, 65536)) &&
+	       ((got = recv(fd, room, 65536, 0)) > 0 || (got < 0 && errno == EINTR)))
+		if (got > 0)
+			strbuf_commit(&out->text, (size_t)got);
 	assert_non_null(room);
 	out->head = strbuf_text(&out->text);
 	out->http_status = 0;
