@@ -31,7 +31,7 @@ from usher_testing import (
 )
 from usher_testing.lacking import found_or_lacking
 from usher_testing.locks import TableLock
-from usher_testing.process import SANITIZED
+from usher_testing.process import SANITIZED, SLOWER
 from usher_testing.samples import sample
 from usher_testing.tokens import SigningKey, unsigned_token
 
@@ -213,6 +213,50 @@ PAYLOADS = {
 def test_a_payload_out_of_its_limits(payload: bytes, client: usher.Client, org_a: Organisation):
     response = client.send(request(org_a, payload=payload))
     check_refused(response, Code.INVALID_ARGUMENT)
+
+
+def test_the_largest_pages_fit_their_replies(
+    client: usher.Client, bridge: Bridge, system: System, org_b: Organisation
+):
+    """A thousand keys and users, each of which is about as long as it may be, in one page."""
+    widest = "\U0001f511"  # four bytes; in JSON, too
+    owner = org_b.owner(client)
+    user = owner.user.upsert_user(
+        external_id=widest * 255, display_name=widest * 200, email="e" * 60 + "@" + "e.xample." * 20 + "com"
+    ).user
+    key = org_b.new_key(
+        client,
+        "context.read", "context.write", "users.read", "users.write",
+        display_name=widest * 200,
+        default_user_id=user.user_id,
+        bound_user_id=user.user_id,
+        allowed_networks=[f"2001:db8:ffff:ffff:ffff:ffff:ffff:ff{i:02x}/128" for i in range(32)],
+    ).key  # fmt: skip
+    for table, row, change in (
+        ("api_keys", key.key_id, "'id', md5(n::text)"),
+        (
+            "users",
+            user.user_id,
+            f"'id', md5(n::text), 'external_id', repeat('{widest}', 250) || n + 10000",
+        ),
+    ):
+        system.database.sql(
+            f"INSERT INTO usher.{table} SELECT made.*"
+            f" FROM usher.{table} t, generate_series(1, 1000) n,"
+            f" jsonb_populate_record(t, jsonb_build_object({change})) made WHERE t.id = '{row}'"
+        )
+    calls = owner.using(timeout=30.0 * SLOWER)
+    keys = calls.context.list_api_keys(chatbot_id=org_b.chatbot_id, page={"size": 1000})
+    users = calls.user.list_users(page={"size": 1000})
+    print(f"{keys.ByteSize()} bytes of keys, {users.ByteSize()} of users")
+    assert len(keys.keys) == len(users.users) == 1000
+    assert keys.ByteSize() > MIB and users.ByteSize() > MIB
+    http = bridge.http().by(bearer=org_b.tokens(client).access_token)
+    for path, name in (
+        (f"/v1/chatbots/{org_b.chatbot_id}/keys?page.size=1000", "keys"),
+        ("/v1/users?page.size=1000", "users"),
+    ):
+        assert len(http.get(path).expect(200)[name]) == 1000
 
 
 def test_a_payload_above_the_methods_size(client: usher.Client, org_a: Organisation):
