@@ -15,7 +15,15 @@ import pytest
 import usher
 from usher import Code
 from usher.v1 import context_pb2, envelope_pb2, ops_pb2
-from usher_testing import SLOWER, Bridge, Node, Organisation, System, wait_until
+from usher_testing import (
+    SLOWER,
+    Bridge,
+    Node,
+    Organisation,
+    System,
+    stay_off_midnight,
+    wait_until,
+)
 from usher_testing.scripted import ScriptedServer
 
 # Of each kind of burst. Bursts are made until so many calls went together at least.
@@ -159,6 +167,7 @@ def test_quota_is_taken_once_for_each(
 ):
     client = nodes[0].client()
     for _ in bursts(bridge):
+        stay_off_midnight()
         key = org_a.new_key(
             client,
             "context.read",

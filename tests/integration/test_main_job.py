@@ -14,7 +14,16 @@ import pytest
 
 import usher
 from usher.v1 import auth_pb2, common_pb2, context_pb2
-from usher_testing import Bridge, Http, Node, Organisation, System, unverified_token, wait_until
+from usher_testing import (
+    Bridge,
+    Http,
+    Node,
+    Organisation,
+    System,
+    stay_off_midnight,
+    unverified_token,
+    wait_until,
+)
 from usher_testing.locks import TableLock
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -447,6 +456,7 @@ def test_the_budget_is_kept_and_what_is_left_out_is_told(client: usher.Client, o
 
 
 def test_quota_is_strict_and_says_when(client: usher.Client, org_a: Organisation):
+    stay_off_midnight()
     key = org_a.new_key(client, "context.read", default_user_id=org_a.user_id,
                         quota={"requests_per_day": 5})  # fmt: skip
     calls = client.using(credential=key.api_key)

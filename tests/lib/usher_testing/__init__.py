@@ -6,7 +6,15 @@ from usher_testing.fleet import Figures, Fleet, FleetNode, Link, rounds
 from usher_testing.http import Http, HttpReply, RawConnection
 from usher_testing.metrics import read_figure, read_metrics
 from usher_testing.organisation import Organisation, forged_secret, unverified_token
-from usher_testing.process import BINARIES, SOURCE, SLOWER, Process, free_port, wait_until
+from usher_testing.process import (
+    BINARIES,
+    SLOWER,
+    SOURCE,
+    Process,
+    free_port,
+    stay_off_midnight,
+    wait_until,
+)
 from usher_testing.system import Bridge, Database, Node, Statements, System
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "read_figure",
     "read_metrics",
     "rounds",
+    "stay_off_midnight",
     "unverified_token",
     "wait_until",
 ]

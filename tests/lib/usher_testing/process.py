@@ -41,6 +41,18 @@ def wait_until(
         pause.wait(every_s)
 
 
+def stay_off_midnight(test_s: float = 60.0) -> None:
+    """What is counted by the day (UTC) begins anew there. A test of that which takes so long at most
+    begins where it can end on the same day, by clocks that are a second off, too."""
+    day_s = 24 * 60 * 60
+    wait_until(
+        lambda: (time.time() + test_s) % day_s > test_s + 1,
+        "the day is a new one",
+        test_s + 10,
+        every_s=0.1,
+    )
+
+
 _claims: list[socket.socket] = []
 
 
