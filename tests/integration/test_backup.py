@@ -145,6 +145,7 @@ def test_deleted_signing_keys_end_tokens_at_the_restart(
     client = node.client()
     seen, unseen = org_a.login(client), org_a.login(client)
     remembered, unknown = (client.using(credential=t.access_token) for t in (seen, unseen))
+    wait_until(lambda: node.health().lease_held, "memory is trusted")
     assert remembered.user.get_me().user_id == org_a.user_id
     wait_until(lambda: node.health().lease_held, "memory is trusted")
     system.database.sql("DELETE FROM usher.signing_keys")

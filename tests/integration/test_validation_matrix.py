@@ -367,14 +367,19 @@ def test_a_deadline_that_passes_ends_the_call_and_what_it_began(
             method, true_ids(method, client, org_a, {**ids, "operation_id": operation_id})
         ).SerializeToString(),
     )
-    client.send(request_of_nothing(credential))  # who calls is in memory from here on
-    before = writes(system)
-    with TableLock(system, *tables(system)):
-        began = time.monotonic()
-        response = client.send(request)
-        took = time.monotonic() - began
-    # Sooner than the method's own deadline would have ended it.
-    assert took < 4 * SLOWER, (took, response.code)
+    # A node whose feed was kept waiting for too long does not trust its memory: it is asked again.
+    for _ in range(2 if name in FROM_MEMORY else 1):
+        wait_until(lambda: client.ops.get_health().lease_held, "memory is trusted")
+        client.send(request_of_nothing(credential))  # who calls is in memory from here on
+        before = writes(system)
+        with TableLock(system, *tables(system)):
+            began = time.monotonic()
+            response = client.send(request)
+            took = time.monotonic() - began
+        # Sooner than the method's own deadline would have ended it.
+        assert took < 4 * SLOWER, (took, response.code)
+        if response.code == Code.OK:
+            break
     if name in FROM_MEMORY:
         assert response.code == Code.OK, response.message
     else:
