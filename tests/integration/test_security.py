@@ -15,6 +15,7 @@ import ssl
 import struct
 import subprocess
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -475,12 +476,24 @@ def _listens(host: str, port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def tls_port(system: System, certificates: pathlib.Path) -> tuple[Node, int]:
-    """A node, and where it speaks TLS."""
+def tls_port(
+    system: System, org_a: Organisation, certificates: pathlib.Path
+) -> Iterator[tuple[Node, int]]:
+    """A node, and where it speaks TLS. What it opens by and by is open: the connections of its feed,
+    its jobs and its calls."""
     node, port = _tls_node(system, certificates, "shaken", "127.0.0.1", "[::1]")
     for host in ("127.0.0.1", "::1"):
         wait_until(lambda host=host: _listens(host, port), f"{host} listens", 20)
-    return node, port
+    with usher.Client(
+        f"tls+tcp://localhost:{port}",
+        tls_ca_file=str(certificates / "ours/ca.pem"),
+        timeout=30.0,
+    ) as client:
+        wait_until(lambda: client.ops.get_health().lease_held, "its feed is there", 20)
+        ops = system.operator("shaken@example.com").owner(client).ops
+        wait_until(lambda: all(job.runs for job in ops.list_jobs().jobs), "its jobs have run", 20)
+        assert org_a.keyed(client).context.resolve(message="Hello").user.user_id == org_a.user_id
+        yield node, port
 
 
 @pytest.fixture
