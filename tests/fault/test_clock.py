@@ -22,6 +22,7 @@ from usher_testing import (
     System,
     free_port,
     read_figure,
+    stay_off_midnight,
     wait_until,
 )
 from usher_testing.organisation import unverified_token
@@ -223,6 +224,7 @@ def test_quotas_neither_grow_nor_shrink(
     odd: usher.Client,
     org_a: Organisation,
 ):
+    stay_off_midnight()
     limit = 20
     key = org_a.new_key(
         right,
