@@ -211,7 +211,8 @@ the_mail_brings_the_code_and_says_from_where_it_was_asked_for(void **state)
 	    "0");
 	assert_int_equal(arena_init(&arena, 4096, 1u << 20).code, ST_OK);
 	assert_int_equal(
-	    store_lease(fixture.store, clock_boot_us(&clock_system) + US_PER_S, &conn).code, ST_OK);
+	    store_lease(fixture.store, clock_boot_us(&clock_system) + 60 * US_PER_S, &conn).code,
+	    ST_OK);
 	assert_int_equal(outbox_drain(&outbox, conn, &arena, &delivered).code, ST_OK);
 	store_return(&conn);
 	arena_done(&arena);
