@@ -448,7 +448,8 @@ a_committed_deadline_is_the_sessions(void **state)
 	store_return(&conn);
 }
 
-/* How long it took to give up a server that was stopped, for a deadline of 100 ms. */
+/* How long it took to give up a server that was stopped, for a deadline of 100 ms; 0: that had
+ * passed before the server was asked. */
 static int64_t
 wait_for_a_stopped_server(struct fixture *f)
 {
@@ -464,7 +465,7 @@ wait_for_a_stopped_server(struct fixture *f)
 	store_set_deadline(conn, start_us + 100 * US_PER_MS);
 	assert_int_equal(
 	    store_query(conn, STMT_STORE_XID, NULL, 0, &rows).code, ST_DEADLINE_EXCEEDED);
-	took_us = clock_boot_us(&clock_system) - start_us;
+	took_us = store_is_lost(conn) ? clock_boot_us(&clock_system) - start_us : 0;
 	snprintf(command, sizeof(command), "kill -CONT %d", pid);
 	assert_int_equal(system(command), 0);
 	store_return(&conn);
@@ -484,6 +485,8 @@ a_server_that_says_nothing_is_given_up_soon_after_the_deadline(void **state)
 	 */
 	for (int i = 0; i < 10 && least_us >= 3 * US_PER_S; i++) {
 		took_us = wait_for_a_stopped_server(f);
+		if (took_us == 0)
+			continue;
 		assert_in_range(took_us, 1100 * US_PER_MS, MUCH_LATER_US);
 		least_us = took_us < least_us ? took_us : least_us;
 	}
