@@ -1080,6 +1080,16 @@ lease_one(struct store *pool)
 	return conn;
 }
 
+/* Until it has a connection: an attempt that is under way while the servers change may come to
+ * nothing, and then the pool refuses for a while. */
+static void
+wait_for_pool(struct store *pool)
+{
+	struct store_conn *conn = lease_one(pool);
+
+	store_return(&conn);
+}
+
 static uint64_t
 epoch_behind(struct store_conn *conn)
 {
@@ -1144,6 +1154,7 @@ what_calls_read_elsewhere_while_the_feed_was_away_is_forgotten(void **state)
 
 	begin(node);
 	const uint64_t here = epoch_of_feed(node);
+	wait_for_pool(f->pool);
 	take_writes(f, &postgres, false);
 	store_cut(node->store);
 	turn(node);
@@ -1172,12 +1183,12 @@ the_pool_knows_the_way_when_the_feed_has_to_connect_anew(void **state)
 	struct store_conn *conn;
 
 	begin(node);
+	wait_for_pool(f->pool);
 	take_writes(f, &postgres, false);
 	store_cut(node->store);
 	turn_until_moved(node, 2);
 	const uint64_t there = epoch_of_feed(node);
-	conn = lease_one(f->pool);
-	store_return(&conn);
+	wait_for_pool(f->pool);
 	take_writes(f, &postgres, true);
 	for (int i = 0; i < 2; i++) {
 		cut_until_read(node, there);
