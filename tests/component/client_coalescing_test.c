@@ -69,8 +69,7 @@ static struct fixture {
 	bool lets_go[2];     /* a server where nobody is held */
 	unsigned passes;     /* so many that are held may go on */
 	bool is_old;         /* the server knows nothing of memory_only */
-	uint32_t refuses;    /* messages for memory alone are refused whole, with this */
-	unsigned refusals_left;
+	unsigned refusals;   /* so many messages for memory alone are refused whole */
 	unsigned held;
 	struct seen seen[MESSAGES_MAX];
 	unsigned seen_count;
@@ -176,14 +175,13 @@ answer(void *env, const struct request_envelope *request, struct arena *arena,
 		pthread_cond_wait(&fx.changed, &fx.lock);
 	fx.passes -= is_held(request->memory_only, items) && fx.passes > 0;
 	fx.held -= waits;
-	const bool refuses = request->memory_only && items > 0 && fx.refusals_left > 0;
-	fx.refusals_left -= refuses;
-	const uint32_t refuses_with = fx.refuses;
+	const bool refuses = request->memory_only && items > 0 && fx.refusals > 0;
+	fx.refusals -= refuses;
 	const bool obeys = request->memory_only && !fx.is_old;
 	pthread_mutex_unlock(&fx.lock);
 	out->memory_only = obeys;
 	if (refuses) {
-		out->code = refuses_with;
+		out->code = ST_RESOURCE_EXHAUSTED;
 		out->reason = slice_text("OVERLOADED");
 		out->retry_after_ms = 1;
 	} else if (is_batch(request)) {
@@ -209,6 +207,14 @@ let_one_go(void)
 	pthread_mutex_lock(&fx.lock);
 	fx.passes = 1;
 	pthread_cond_broadcast(&fx.changed);
+	pthread_mutex_unlock(&fx.lock);
+}
+
+static void
+refuse_next(unsigned messages)
+{
+	pthread_mutex_lock(&fx.lock);
+	fx.refusals += messages;
 	pthread_mutex_unlock(&fx.lock);
 }
 
@@ -882,10 +888,7 @@ a_message_that_is_refused_whole_is_one_trouble(void **state)
 	open_able(1);
 	start_held("hit");
 	start_many("hit", 100);
-	pthread_mutex_lock(&fx.lock);
-	fx.refuses = ST_RESOURCE_EXHAUSTED;
-	fx.refusals_left = 3;
-	pthread_mutex_unlock(&fx.lock);
+	refuse_next(3);
 	hold(false, false);
 	all_are_answered();
 	/* Each again, by itself; 101 tokens would have been too many. */
@@ -907,10 +910,7 @@ who_goes_again_alone_says_how_much_time_is_left(void **state)
 	while (seen_count() == before)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	fake_clock_advance(&fx.clock, 10 * US_PER_S);
-	pthread_mutex_lock(&fx.lock);
-	fx.refuses = ST_RESOURCE_EXHAUSTED;
-	fx.refusals_left = 1;
-	pthread_mutex_unlock(&fx.lock);
+	refuse_next(1);
 	hold(false, false);
 	all_are_answered();
 	assert_int_equal(fx.calls[1].attempts, 2);
@@ -1079,6 +1079,9 @@ race(void *arg)
 		struct client_options options = patient;
 		struct client_result result;
 
+		/* Now and then a message is refused whole. */
+		if (self % 13 == 0 && i == self)
+			refuse_next(1);
 		snprintf(payload, TEXT_BYTES, "%s%u.%u", (i + self) % 7 ? "hit" : "miss", self, i);
 		snprintf(credential, TEXT_BYTES, "k%u", self);
 		const int bytes = snprintf(expected, sizeof expected, "%s|%s", credential, payload);
@@ -1106,17 +1109,6 @@ threads_get_each_its_own_answers(void **state)
 	atomic_store(&wrong, 0);
 	for (unsigned i = 0; i < RACERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, race, (void *)(uintptr_t)i), 0);
-	/* Now and then a message is refused whole. */
-	for (unsigned round = 0; round < 5; round++) {
-		const unsigned before = seen_count();
-
-		while (seen_count() < before + 40)
-			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-		pthread_mutex_lock(&fx.lock);
-		fx.refuses = ST_RESOURCE_EXHAUSTED;
-		fx.refusals_left = 1;
-		pthread_mutex_unlock(&fx.lock);
-	}
 	for (unsigned i = 0; i < RACERS; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(atomic_load(&wrong), 0);
