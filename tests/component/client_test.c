@@ -229,15 +229,28 @@ call_ended(void *arg, struct client_result *result)
 }
 
 static void
-start_with(const struct client_method *method, const struct client_options *options, unsigned count)
+start_none(void)
 {
 	pthread_mutex_lock(&ended.lock);
 	ended.done = ended.failed = 0;
 	pthread_mutex_unlock(&ended.lock);
-	started = count;
+	started = 0;
+}
+
+static void
+start_one_more(const struct client_method *method, const struct client_options *options)
+{
+	started++;
+	client_call_raw_async(
+	    pair.client, method, options, slice_text("\x0a\x01x"), call_ended, NULL);
+}
+
+static void
+start_with(const struct client_method *method, const struct client_options *options, unsigned count)
+{
+	start_none();
 	for (unsigned i = 0; i < count; i++)
-		client_call_raw_async(
-		    pair.client, method, options, slice_text("\x0a\x01x"), call_ended, NULL);
+		start_one_more(method, options);
 }
 
 static void
@@ -265,19 +278,25 @@ waiting_at(int i)
 }
 
 static bool
-half_wait_at_each_gate(void)
+all_wait_at_the_gates(void)
 {
-	return waiting_at(0) == started / 2 && waiting_at(1) == started / 2;
+	return waiting_at(0) + waiting_at(1) == started;
 }
 
 /* So many calls under way on each server. */
 static void
-start_at_the_gates(const struct client_method *method, unsigned each)
+start_at_the_gates(
+    const struct client_method *method, const struct client_options *options, unsigned each)
 {
 	for (int i = 0; i < 2; i++)
 		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
-	start(method, 2 * each);
-	until(half_wait_at_each_gate, "as many calls are under way on each server");
+	start_none();
+	/* One by one: what stands behind another for too long tries the other server. */
+	while (started < 2 * each) {
+		start_one_more(method, options);
+		until(all_wait_at_the_gates, "the call is under way");
+	}
+	assert_int_equal(waiting_at(0), each);
 }
 
 static bool
@@ -558,7 +577,7 @@ a_server_that_dies_takes_no_read_along(void **state)
 {
 	(void)state;
 	pair_open(NULL);
-	start_at_the_gates(&read_method, 4);
+	start_at_the_gates(&read_method, &patient, 4);
 	(void)nng_close(pair.servers[0].socket);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
@@ -574,7 +593,7 @@ a_server_that_dies_takes_writes_without_a_key_along(void **state)
 {
 	(void)state;
 	pair_open(NULL);
-	start_at_the_gates(&write_method, 4);
+	start_at_the_gates(&write_method, &patient, 4);
 	(void)nng_close(pair.servers[0].socket);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
@@ -721,7 +740,7 @@ a_server_that_says_nothing_is_given_up(void **state)
 	(void)state;
 	pair_open(NULL);
 	/* All of its workers stand, so that it does not even tell its health. */
-	start_at_the_gates(&read_method, 4);
+	start_at_the_gates(&read_method, &patient, 4);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
 	assert_int_equal(ended.failed, 0);
@@ -739,10 +758,7 @@ a_call_may_take_more_than_24_days(void **state)
 
 	(void)state;
 	pair_open(NULL);
-	for (int i = 0; i < 2; i++)
-		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
-	start_with(&read_method, &endless, 2);
-	until(half_wait_at_each_gate, "a call is under way on each server");
+	start_at_the_gates(&read_method, &endless, 1);
 	gate_open(0);
 	gate_open(1);
 	until(all_have_ended, "both have ended");
@@ -757,10 +773,7 @@ slow_servers_are_waited_for(bool has_memory)
 	const int64_t until_us = clock_boot_us(&clock_system) + 5 * US_PER_S / 2;
 
 	pair_open(NULL);
-	for (int i = 0; i < 2; i++)
-		upstream_script(&pair.servers[i], answer_at_the_gate, &pair.gates[i]);
-	start(&read_method, 2);
-	until(half_wait_at_each_gate, "a call is under way on each server");
+	start_at_the_gates(&read_method, &patient, 1);
 	atomic_store(&is_out_of_memory, !has_memory);
 	while (clock_boot_us(&clock_system) < until_us ||
 	       (!has_memory && atomic_load(&messages_refused) == 0))
@@ -1097,7 +1110,7 @@ a_call_that_is_over_leaves_its_place_to_the_next(void **state)
 	assert_int_equal(calls_in_all(), 204);
 
 	/* And no more than that. */
-	start_at_the_gates(&read_method, 2);
+	start_at_the_gates(&read_method, &patient, 2);
 	struct client_result result = call_raw(&read_method, NULL);
 	assert_string_equal(result.status.reason, "TOO_MANY_CALLS");
 	client_result_done(&result);
@@ -1124,7 +1137,7 @@ a_client_can_be_freed_whatever_its_calls_do(void **state)
 
 	(void)state;
 	pair_open(NULL);
-	start_at_the_gates(&read_method, 4);
+	start_at_the_gates(&read_method, &patient, 4);
 	client_free(&pair.client);
 	assert_true(all_have_ended());
 	assert_int_equal(ended.failed, 8);
