@@ -278,6 +278,12 @@ waiting_at(int i)
 }
 
 static bool
+one_waits_at_a_gate(void)
+{
+	return waiting_at(0) + waiting_at(1) == 1;
+}
+
+static bool
 all_wait_at_the_gates(void)
 {
 	return waiting_at(0) + waiting_at(1) == started;
@@ -334,13 +340,16 @@ the_server_that_answers_faster_gets_more(void **state)
 	upstream_script(&pair.servers[0], answer_at_the_gate, &pair.gates[0]);
 	start(&read_method, 2);
 	until(one_has_ended, "the one that the gate does not hold has ended");
+	until(one_waits_at_a_gate, "the other one stands before it");
 	for (int i = 0; i < 20; i++) {
 		struct client_result result = call_raw(&read_method, NULL);
 		client_result_done(&result);
 	}
-	/* One stands before the gate, and none goes behind it while the other server is free. */
-	assert_int_equal(server_at(0).attempts, 1);
-	assert_int_equal(server_at(1).attempts, 21);
+	/* One stands before the gate, and none goes behind it while the other server is free. A
+	 * machine that stands still for a second has them asked for their health as well. */
+	assert_int_equal(waiting_at(0), 1);
+	assert_in_range(server_at(0).attempts, 1, 2);
+	assert_in_range(server_at(1).attempts, 21, 22);
 	gate_open(0);
 	until(all_have_ended, "the calls have ended");
 	pair_close();
@@ -837,9 +846,9 @@ the_first_has_been_asked(void)
 }
 
 static bool
-the_first_has_been_asked_again(void)
+the_first_has_been_asked_again_or_given_up(void)
 {
-	return waiting_at(0) >= 3;
+	return waiting_at(0) >= 3 || all_have_ended();
 }
 
 static bool
@@ -863,7 +872,7 @@ who_answers_others_is_waited_for(void)
 		struct client_result result = call_raw(&read_method, NULL);
 		client_result_done(&result);
 	}
-	until(the_first_has_been_asked_again, "it is asked again");
+	until(the_first_has_been_asked_again_or_given_up, "it is asked again");
 	gate_open(0);
 	until(all_have_ended, "the write has ended");
 	pair_close();
@@ -1188,12 +1197,6 @@ call_and_be_cancelled(void *arg)
 	cancelled->result = call_raw(&read_method, NULL);
 	cancelled->has_ended_all = can_be_cancelled_again();
 	return NULL;
-}
-
-static bool
-one_waits_at_a_gate(void)
-{
-	return waiting_at(0) + waiting_at(1) == 1;
 }
 
 static void
