@@ -613,7 +613,7 @@ what_writes_goes_alone_and_once_whatever_becomes_of_its_server(void **state)
 		(void)start_as(methods[i], &patient, "hit");
 		until(all_are_held, "it is out");
 	}
-	(void)nng_close(fx.servers[0].socket);
+	upstream_cut(&fx.servers[0]);
 	let_all_go_at(1);
 	hold(false, false);
 	until(all_have_ended, "all calls have ended");
@@ -977,7 +977,7 @@ a_server_that_dies_with_messages_out_takes_no_read_along(void **state)
 	start_many("hit", 120);
 	/* Or more: a machine that stands still while one is sent has its calls go alone. */
 	until(four_or_more_are_held, "both have two messages");
-	(void)nng_close(fx.servers[0].socket);
+	upstream_cut(&fx.servers[0]);
 	let_all_go_at(1);
 	all_are_answered();
 	assert_true(client_repeats(fx.client) > 0);
@@ -998,7 +998,7 @@ reads_that_travel_while_the_only_server_is_lost_are_made_again(void **state)
 	until(one_has_ended, "the first one is answered");
 	until(one_is_held, "all the others are out");
 	start_many("hit", 10);
-	(void)nng_close(fx.servers[0].socket);
+	upstream_cut(&fx.servers[0]);
 	until(none_is_connected, "the client has noticed");
 	server_down(0);
 	server_up(0, url);

@@ -587,7 +587,7 @@ a_server_that_dies_takes_no_read_along(void **state)
 	(void)state;
 	pair_open(NULL);
 	start_at_the_gates(&read_method, &patient, 4);
-	(void)nng_close(pair.servers[0].socket);
+	upstream_cut(&pair.servers[0]);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
 	assert_int_equal(ended.failed, 0);
@@ -603,7 +603,7 @@ a_server_that_dies_takes_writes_without_a_key_along(void **state)
 	(void)state;
 	pair_open(NULL);
 	start_at_the_gates(&write_method, &patient, 4);
-	(void)nng_close(pair.servers[0].socket);
+	upstream_cut(&pair.servers[0]);
 	gate_open(1);
 	until(all_have_ended, "all have ended");
 	assert_int_equal(ended.failed, 4);
@@ -637,7 +637,7 @@ a_server_that_is_started_again_and_again_costs_a_token_each_time(void **state)
 		upstream_script(&pair.servers[0], answer_at_the_gate, &pair.gates[0]);
 		start(&write_method, 4);
 		until(all_wait_at_the_first_gate, "all calls are under way");
-		(void)nng_close(pair.servers[0].socket);
+		upstream_cut(&pair.servers[0]);
 		until(all_have_ended, "all of them are lost");
 		assert_int_equal(ended.failed, 4);
 		gate_open(0);

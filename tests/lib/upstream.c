@@ -149,12 +149,18 @@ upstream_open(struct upstream *upstream, const char *url)
 }
 
 void
-upstream_close(struct upstream *upstream)
+upstream_cut(struct upstream *upstream)
 {
 	pthread_mutex_lock(&upstream->lock);
 	upstream->is_closing = true;
 	pthread_mutex_unlock(&upstream->lock);
 	(void)nng_close(upstream->socket);
+}
+
+void
+upstream_close(struct upstream *upstream)
+{
+	upstream_cut(upstream);
 	for (int i = 0; i < UPSTREAM_WORKERS; i++)
 		worker_close(&upstream->workers[i]);
 	if (upstream->last)

@@ -45,6 +45,8 @@ void upstream_open(struct upstream *upstream, const char *url);
 /* The same in two steps: what it is told between them holds from the first call on. */
 void upstream_prepare(struct upstream *upstream);
 void upstream_listen(struct upstream *upstream, const char *url);
+/* Its connections are lost at once, whatever its answer() is doing; to be closed all the same. */
+void upstream_cut(struct upstream *upstream);
 void upstream_close(struct upstream *upstream);
 void upstream_script(struct upstream *upstream, upstream_answer *answer, void *env);
 /* From now on the question whether it obeys memory_only is a call too, and answer()'s to answer.
