@@ -1,15 +1,18 @@
 /* A call: its attempts, and the pauses between them.
  *
- * It is sent, and received only when the send is complete: nng 1.5 does not bear both at once. The
- * pauses have an aio of their own: on one that has slept nng 1.5 takes a later timeout for a
- * success, without a message. */
+ * It is sent, and received only when the send is complete: nng 1.5 does not bear both at once. Each
+ * has an aio of its own: when several time out together nng 1.5 looks at one after another what it
+ * is doing, and would end a receive that began just then on the aio of a send that was nearly too
+ * late. So have the pauses: on an aio that has slept nng takes a later timeout for a success,
+ * without a message. */
 #include "base/limits.h"
 #include "base/wait.h"
 #include "client/internal.h"
 
 #include <stdlib.h>
 
-static void call_step(void *arg);
+static void call_sent(void *arg);
+static void call_received(void *arg);
 static void call_wakes(void *arg);
 static void call_free(struct call *call);
 
@@ -24,7 +27,8 @@ call_new(struct client *client, struct call **out)
 	list_init(&call->list);
 	list_init(&call->all);
 	list_init(&call->here);
-	if (nng_aio_alloc(&call->aio, call_step, call) != 0 ||
+	if (nng_aio_alloc(&call->sending, call_sent, call) != 0 ||
+	    nng_aio_alloc(&call->receiving, call_received, call) != 0 ||
 	    nng_aio_alloc(&call->pause, call_wakes, call) != 0) {
 		call_free(call);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a call");
@@ -255,10 +259,10 @@ call_send(struct call *call, int64_t left_us)
 	if (!call->line)
 		TRY(line_open(call->server, &call->line));
 	TRY(call_message(call, left_us, &message));
-	nng_aio_set_msg(call->aio, message);
-	nng_aio_set_timeout(
-	    call->aio, duration_of(call->pinned || left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
-	nng_ctx_send(call->line->ctx, call->aio);
+	nng_aio_set_msg(call->sending, message);
+	nng_aio_set_timeout(call->sending,
+	    duration_of(call->pinned || left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
+	nng_ctx_send(call->line->ctx, call->sending);
 	return STATUS_OK;
 }
 
@@ -406,21 +410,23 @@ call_conclude(struct call *call, struct client_result *result, bool is_more)
 
 /* The send is over. */
 static void
-call_sent(struct call *call, int error)
+call_sent(void *arg)
 {
+	struct call *call = arg;
 	struct client *client = call->client;
+	const int error = nng_aio_result(call->sending);
 	const int64_t now_us = clock_boot_us(client->clock);
 
 	if (error == 0) {
 		nng_aio_set_timeout(
-		    call->aio, duration_of(call->deadline_us + ANSWER_GRACE_US - now_us));
+		    call->receiving, duration_of(call->deadline_us + ANSWER_GRACE_US - now_us));
 		/* Whoever gives it up from here on cuts the receive off, now or next time. */
 		atomic_store(&call->sent_us, now_us);
-		nng_ctx_recv(call->line->ctx, call->aio);
+		nng_ctx_recv(call->line->ctx, call->receiving);
 		return;
 	}
-	nng_msg *unsent = nng_aio_get_msg(call->aio);
-	nng_aio_set_msg(call->aio, NULL);
+	nng_msg *unsent = nng_aio_get_msg(call->sending);
+	nng_aio_set_msg(call->sending, NULL);
 	if (call->request) {
 		if (unsent)
 			nng_msg_free(unsent);
@@ -440,32 +446,22 @@ call_sent(struct call *call, int error)
 		call_fail(call, failure_of(call->client, error));
 }
 
+/* The receive is over. */
 static void
-call_received(struct call *call, int error)
+call_received(void *arg)
 {
+	struct call *call = arg;
+	const int error = nng_aio_result(call->receiving);
 	struct client_result result = {.status = STATUS_OK};
 
 	if (error != 0) {
 		result.status = failure_of(call->client, error);
 	} else {
-		nng_msg *message = nng_aio_get_msg(call->aio);
-		nng_aio_set_msg(call->aio, NULL);
+		nng_msg *message = nng_aio_get_msg(call->receiving);
+		nng_aio_set_msg(call->receiving, NULL);
 		client_result_read(&result, message, call->reply);
 	}
 	call_conclude(call, &result, false);
-}
-
-/* The send, or the receive, is over. */
-static void
-call_step(void *arg)
-{
-	struct call *call = arg;
-	const int error = nng_aio_result(call->aio);
-
-	if (atomic_load(&call->sent_us) == 0)
-		call_sent(call, error);
-	else
-		call_received(call, error);
 }
 
 /* The pause is over. */
@@ -543,7 +539,7 @@ calls_give_up(struct server *server, int64_t before_us)
 
 		if (sent_us == 0 || sent_us > before_us)
 			continue;
-		nng_aio_cancel(call->aio);
+		nng_aio_cancel(call->receiving);
 	}
 	gather_give_up(server, before_us);
 	(void)pthread_mutex_unlock(&client->lock);
@@ -560,17 +556,21 @@ calls_wake(struct client *client)
  * again until they are all through. */
 #define CANCEL_AGAIN_US (10 * US_PER_MS)
 
+void
+aio_free(nng_aio *aio)
+{
+	if (!aio)
+		return;
+	nng_aio_stop(aio);
+	nng_aio_free(aio);
+}
+
 static void
 call_free(struct call *call)
 {
-	if (call->pause) {
-		nng_aio_stop(call->pause);
-		nng_aio_free(call->pause);
-	}
-	if (call->aio) {
-		nng_aio_stop(call->aio);
-		nng_aio_free(call->aio);
-	}
+	aio_free(call->pause);
+	aio_free(call->sending); /* which may begin to receive */
+	aio_free(call->receiving);
 	free(call);
 }
 
@@ -587,7 +587,8 @@ calls_end(struct client *client)
 			struct call *call = container_of(each, struct call, all);
 
 			nng_aio_cancel(call->pause);
-			nng_aio_cancel(call->aio);
+			nng_aio_cancel(call->sending);
+			nng_aio_cancel(call->receiving);
 		}
 		for (unsigned i = 0; i < client->servers_count; i++)
 			gather_cancel(&client->servers[i]);

@@ -303,14 +303,16 @@ returned_read(struct server *server, struct returned *returned, nng_msg *message
 }
 
 static void
-gather_received(struct convoy *convoy, int error)
+gather_received(void *arg)
 {
+	struct convoy *convoy = arg;
 	struct server *server = convoy->server;
-	nng_msg *message = error == 0 ? nng_aio_get_msg(convoy->aio) : NULL;
+	const int error = nng_aio_result(convoy->receiving);
+	nng_msg *message = error == 0 ? nng_aio_get_msg(convoy->receiving) : NULL;
 	struct returned returned;
 	struct list back;
 
-	nng_aio_set_msg(convoy->aio, NULL);
+	nng_aio_set_msg(convoy->receiving, NULL);
 	/* The server works on the next one while we look at this one. */
 	if (convoy_return(convoy, error == 0, &returned, &back))
 		gather_send(convoy);
@@ -357,36 +359,25 @@ latest_deadline(const struct convoy *convoy)
 }
 
 static void
-gather_sent(struct convoy *convoy, int error)
+gather_sent(void *arg)
 {
+	struct convoy *convoy = arg;
 	struct client *client = convoy->server->client;
+	const int error = nng_aio_result(convoy->sending);
 	const int64_t now_us = clock_boot_us(client->clock);
 
 	if (error == 0) {
-		nng_aio_set_timeout(
-		    convoy->aio, duration_of(latest_deadline(convoy) + ANSWER_GRACE_US - now_us));
+		nng_aio_set_timeout(convoy->receiving,
+		    duration_of(latest_deadline(convoy) + ANSWER_GRACE_US - now_us));
 		atomic_store(&convoy->sent_us, now_us);
-		nng_ctx_recv(convoy->ctx, convoy->aio);
+		nng_ctx_recv(convoy->ctx, convoy->receiving);
 		return;
 	}
-	nng_msg *unsent = nng_aio_get_msg(convoy->aio);
-	nng_aio_set_msg(convoy->aio, NULL);
+	nng_msg *unsent = nng_aio_get_msg(convoy->sending);
+	nng_aio_set_msg(convoy->sending, NULL);
 	if (unsent)
 		nng_msg_free(unsent);
 	gather_not_sent(convoy, failure_of(client, error));
-}
-
-/* The send, or the receive, is over. */
-static void
-gather_step(void *arg)
-{
-	struct convoy *convoy = arg;
-	const int error = nng_aio_result(convoy->aio);
-
-	if (atomic_load(&convoy->sent_us) == 0)
-		gather_sent(convoy, error);
-	else
-		gather_received(convoy, error);
 }
 
 void
@@ -404,10 +395,10 @@ gather_send(struct convoy *convoy)
 		gather_not_sent(convoy, st);
 		return;
 	}
-	nng_aio_set_msg(convoy->aio, message);
+	nng_aio_set_msg(convoy->sending, message);
 	nng_aio_set_timeout(
-	    convoy->aio, duration_of(left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
-	nng_ctx_send(convoy->ctx, convoy->aio);
+	    convoy->sending, duration_of(left_us < SEND_US_MAX ? left_us : SEND_US_MAX));
+	nng_ctx_send(convoy->ctx, convoy->sending);
 }
 
 void
@@ -418,16 +409,21 @@ gather_give_up(struct server *server, int64_t before_us)
 		const int64_t sent_us = atomic_load(&convoy->sent_us);
 
 		if (convoy->is_out && sent_us != 0 && sent_us <= before_us)
-			nng_aio_cancel(convoy->aio);
+			nng_aio_cancel(convoy->receiving);
 	}
 }
 
 void
 gather_cancel(struct server *server)
 {
-	for (unsigned i = 0; i < CONVOYS; i++)
-		if (server->gathering.convoys[i].is_open)
-			nng_aio_cancel(server->gathering.convoys[i].aio);
+	for (unsigned i = 0; i < CONVOYS; i++) {
+		const struct convoy *convoy = &server->gathering.convoys[i];
+
+		if (!convoy->is_open)
+			continue;
+		nng_aio_cancel(convoy->sending);
+		nng_aio_cancel(convoy->receiving);
+	}
 }
 
 /* Whether it obeys. */
@@ -538,7 +534,9 @@ convoy_open(struct convoy *convoy, struct server *server)
 	convoy->server = server;
 	if (nng_ctx_open(&convoy->ctx, server->socket) != 0)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
-	if (nng_aio_alloc(&convoy->aio, gather_step, convoy) != 0) {
+	if (nng_aio_alloc(&convoy->sending, gather_sent, convoy) != 0 ||
+	    nng_aio_alloc(&convoy->receiving, gather_received, convoy) != 0) {
+		aio_free(convoy->sending);
 		(void)nng_ctx_close(convoy->ctx);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
 	}
@@ -565,8 +563,8 @@ gathering_close(struct server *server)
 
 		if (!convoy->is_open)
 			continue;
-		nng_aio_stop(convoy->aio);
-		nng_aio_free(convoy->aio);
+		aio_free(convoy->sending); /* which may begin to receive */
+		aio_free(convoy->receiving);
 		(void)nng_ctx_close(convoy->ctx);
 		convoy->is_open = false;
 	}

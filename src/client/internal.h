@@ -53,7 +53,7 @@ struct convoy {
 	bool is_out;
 	bool is_late; /* it has been out for long: nobody waits for it */
 	nng_ctx ctx;
-	nng_aio *aio;
+	nng_aio *sending, *receiving;
 	unsigned count;
 	struct call *calls[GATHER_CALLS_MAX]; /* NULL: its own deadline has passed */
 	int64_t out_since_us;
@@ -95,8 +95,8 @@ struct server {
 
 struct call {
 	struct client *client;
-	nng_aio *aio;     /* of the attempt */
-	nng_aio *pause;   /* for a connection, or for the next attempt */
+	nng_aio *sending, *receiving; /* of the attempt */
+	nng_aio *pause;               /* for a connection, or for the next attempt */
 	struct list list; /* of the free ones, of those that wait: for a connection, for company */
 	struct list all;
 	struct list here; /* of the server's */
@@ -191,6 +191,8 @@ bool is_no_answer(const struct client_result *result);
 status failure_of(const struct client *client, int error);
 /* In nng's terms, at least a millisecond, and 24 days at most. */
 nng_duration duration_of(int64_t us);
+/* When what it does is over. May be NULL. */
+void aio_free(nng_aio *aio);
 /* One call less is under way. The lock is held. */
 void call_is_through(struct client *client);
 /* Cut off those that have waited for this server's answer since before then. */
