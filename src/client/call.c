@@ -1,10 +1,10 @@
 /* A call: its attempts, and the pauses between them.
  *
- * It is sent, and received only when the send is complete: nng 1.5 does not bear both at once. Each
- * has an aio of its own: when several time out together nng 1.5 looks at one after another what it
- * is doing, and would end a receive that began just then on the aio of a send that was nearly too
- * late. So have the pauses: on an aio that has slept nng takes a later timeout for a success,
- * without a message. */
+ * It is sent, and received only when the send is complete: nng 1.5 does not bear both at once.
+ * Send, receive and pause have an aio each. nng's expiry thread first collects the aios whose time
+ * is over and cancels them one by one, without the lock: a send that succeeds meanwhile would have
+ * the receive begun on its aio cancelled as timed out. And on an aio that has slept nng takes a
+ * later timeout for a success, without a message. */
 #include "base/limits.h"
 #include "base/wait.h"
 #include "client/internal.h"
@@ -552,27 +552,29 @@ calls_wake(struct client *client)
 		nng_aio_cancel(container_of(node, struct call, list)->pause);
 }
 
-/* One that is between its send and its receive has nothing to cancel just then, so this is done
- * again until they are all through. */
-#define CANCEL_AGAIN_US (10 * US_PER_MS)
-
 void
-aio_free(nng_aio *aio)
+aio_free(nng_aio **aio)
 {
-	if (!aio)
+	if (!*aio)
 		return;
-	nng_aio_stop(aio);
-	nng_aio_free(aio);
+	nng_aio_stop(*aio);
+	nng_aio_free(*aio);
+	*aio = NULL;
 }
 
 static void
 call_free(struct call *call)
 {
-	aio_free(call->pause);
-	aio_free(call->sending); /* which may begin to receive */
-	aio_free(call->receiving);
+	aio_free(&call->pause);
+	/* First: its callback may not have returned from beginning the receive. */
+	aio_free(&call->sending);
+	aio_free(&call->receiving);
 	free(call);
 }
+
+/* One that is between its send and its receive has nothing to cancel just then, so this is done
+ * again until they are all through. */
+#define CANCEL_AGAIN_US (10 * US_PER_MS)
 
 void
 calls_end(struct client *client)

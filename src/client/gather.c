@@ -536,7 +536,7 @@ convoy_open(struct convoy *convoy, struct server *server)
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
 	if (nng_aio_alloc(&convoy->sending, gather_sent, convoy) != 0 ||
 	    nng_aio_alloc(&convoy->receiving, gather_received, convoy) != 0) {
-		aio_free(convoy->sending);
+		aio_free(&convoy->sending);
 		(void)nng_ctx_close(convoy->ctx);
 		return REFUSE(ST_RESOURCE_EXHAUSTED, "no memory for a client");
 	}
@@ -563,8 +563,9 @@ gathering_close(struct server *server)
 
 		if (!convoy->is_open)
 			continue;
-		aio_free(convoy->sending); /* which may begin to receive */
-		aio_free(convoy->receiving);
+		/* First: its callback may not have returned from beginning the receive. */
+		aio_free(&convoy->sending);
+		aio_free(&convoy->receiving);
 		(void)nng_ctx_close(convoy->ctx);
 		convoy->is_open = false;
 	}

@@ -191,8 +191,9 @@ bool is_no_answer(const struct client_result *result);
 status failure_of(const struct client *client, int error);
 /* In nng's terms, at least a millisecond, and 24 days at most. */
 nng_duration duration_of(int64_t us);
-/* When what it does is over. May be NULL. */
-void aio_free(nng_aio *aio);
+/* Cuts off what it does and waits for its callback, so not from within that. *aio may be NULL, and
+ * is in the end. */
+void aio_free(nng_aio **aio);
 /* One call less is under way. The lock is held. */
 void call_is_through(struct client *client);
 /* Cut off those that have waited for this server's answer since before then. */

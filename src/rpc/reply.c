@@ -467,7 +467,7 @@ void
 task_refuse_at(struct task *task, enum refusal kind, const struct answer *answer,
     int64_t not_before_us, bool restricts)
 {
-	/* First, for who is seen to wait counts against what its connection asks next. */
+	/* First: once it is seen to wait, the connection's next request is judged by this count. */
 	task->refused = &task->work->pipe->refused[kind];
 	(void)atomic_fetch_add(task->refused, 1);
 	task_set_aside(task, answer, not_before_us, &task->server->refusals[kind].parked);

@@ -377,10 +377,9 @@ def test_a_node_that_was_killed_delays_the_acknowledgement_by_2_s_at_most(
         # 2 s is the promise; the rest is what a call takes on a machine that does other things too.
         most_ms = 2000 + 300 * SLOWER + 4 * max(late_now.ms)
         if figures.ms[-1] < most_ms:
-            over = []
             number += 1
         else:
-            # A single thread that stood still is not seen in the machine's lateness.
+            # One is let go: a single thread that stood still is not seen in the machine's lateness.
             over.append((str(figures), str(late_now)))
             assert len(over) < 2, over
         for client in clients[:2]:

@@ -13,7 +13,15 @@ from contextlib import contextmanager
 import pytest
 
 import usher
-from usher_testing import Figures, Fleet, Organisation, Statements, System, wait_until
+from usher_testing import (
+    Figures,
+    Fleet,
+    Organisation,
+    Statements,
+    System,
+    unless,
+    wait_until,
+)
 from usher_testing.process import run
 from usher_testing.replica import BIN, Replica, allow_copies, as_server, copy_cluster, server_folder
 from usher_testing.system import Cluster
@@ -60,13 +68,13 @@ class Scene:
     def remember(self, company: str) -> None:
         """All nodes have it, from memory."""
         for node in range(len(self.clients)):
-            wait_until(lambda: self._has(node, company), f"node {node} has {company}")
+            wait_until(
+                lambda: unless(usher.Unavailable, lambda: self._has(node, company)),
+                f"node {node} has {company}",
+            )
 
     def _has(self, node: int, company: str) -> bool:
-        try:
-            text, from_memory = self.read(node)
-        except usher.Unavailable:  # it may find only now that its server is gone
-            return False
+        text, from_memory = self.read(node)
         return company in text and from_memory
 
     def new_key(self) -> tuple[str, str]:

@@ -380,8 +380,8 @@ def test_no_room_for_the_log_of_transactions(full: Full):
 
     def is_up() -> bool:
         # It may not have ended altogether when it is asked to start.
-        full.cluster.start()
         try:
+            full.cluster.start()
             return bool(full.system.database.sql("SELECT 1"))
         except AssertionError:
             return False

@@ -256,15 +256,13 @@ def test_five_thousand_idle_connections(
                 lambda: sum(is_closed(peer) for peer in idle) or None, "some are refused"
             )
             assert closed
-            # Who is refused has been counted for a moment.
-            stayed.append(
-                wait_until(
-                    lambda: (
-                        (stay := int(figure(metrics, "usher_connections") - before)) <= 3072 and stay
-                    ),
-                    "the rest is refused",
-                )
-            )
+
+            def those_who_may_stay() -> int:
+                """Who is refused has been counted for a moment."""
+                stay = int(figure(metrics, "usher_connections") - before)
+                return stay if stay <= 3072 else 0
+
+            stayed.append(wait_until(those_who_may_stay, "the rest is refused"))
             yield
             # Somebody new, from another address.
             with usher.Client(node.url, timeout=10.0 * SLOWER) as other:

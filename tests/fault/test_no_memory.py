@@ -21,7 +21,15 @@ import usher
 from usher import METHODS, Code
 from usher.methods import BATCH
 from usher.v1 import context_pb2, envelope_pb2, options_pb2
-from usher_testing import HttpReply, Node, Organisation, Statements, System, wait_until
+from usher_testing import (
+    HttpReply,
+    Node,
+    Organisation,
+    Statements,
+    System,
+    unless,
+    wait_until,
+)
 from usher_testing.process import SANITIZED, SLOWER
 from usher_testing.starved import BACKGROUND, StarvedBridge, StarvedNode, described
 
@@ -660,6 +668,14 @@ def test_a_thread_that_finds_no_memory_goes_on(
     """What others change meanwhile is seen all the same, and each read has its receipt."""
     owner = world.calls.using(credential=world.token)
     here = node.client(credential=world.key, timeout=10.0 * SLOWER)
+
+    def put(about: str) -> Any:
+        return owner.context.put_profile(
+            user_id=world.org.user_id,
+            profile={"about": about},
+            update_mask={"paths": ["about"]},
+        )
+
     for number in range(1, most + 1):
         node.memory.only(thread)
         node.memory.fail(number)
@@ -676,27 +692,13 @@ def test_a_thread_that_finds_no_memory_goes_on(
         node.check_alive()
         about = unique()
         wait_until(node.is_ready, "it serves", 20)
-
-        def put(about: str = about) -> bool:
-            try:
-                owner.context.put_profile(
-                    user_id=world.org.user_id,
-                    profile={"about": about},
-                    update_mask={"paths": ["about"]},
-                )
-            except usher.Unavailable:  # the other node's connections were ended, too
-                return False
-            return True
-
-        wait_until(put, "it is written", 20)
-
-        def is_seen(about: str = about) -> bool:
-            try:
-                return about in str(here.context.get_context())
-            except usher.Unavailable:  # it may find only now that its database was away
-                return False
-
-        wait_until(is_seen, "the change is seen", 20)
+        # The other node's connections were ended, too.
+        wait_until(lambda: unless(usher.Unavailable, lambda: put(about)), "it is written", 20)
+        wait_until(
+            lambda: unless(usher.Unavailable, lambda: about in str(here.context.get_context())),
+            "the change is seen",
+            20,
+        )
     node.memory.spare(*BACKGROUND)
     found = "SELECT coalesce(sum(reads), 0) FROM usher.reads WHERE purpose = 'threads'"
     before = int(rows.ask(found))

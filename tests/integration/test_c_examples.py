@@ -86,9 +86,10 @@ def test_the_readme_s_commands_build_and_run_programs_here_and_outside_of_the_tr
         assert done.returncode == 0, done.stderr
 
 
-def test_failover_goes_on_without_a_node_and_writes_once(
-    system: System, nodes: list[Node], org_a: Organisation
-):
+def fail_over(system: System, nodes: list[Node], org_a: Organisation) -> bool:
+    """Whether all calls succeeded. What the dead node began at the database may keep its keys busy
+    for as long as a call is repeated: calls that are told so may fail."""
+
     def stored() -> int:
         return system.database.count("turns")
 
@@ -114,11 +115,17 @@ def test_failover_goes_on_without_a_node_and_writes_once(
             example.kill()
             example.wait()
     print(out)
-    # The database may take until the fourth attempt to end what the dead node began there.
     busy = errors.splitlines()
     assert all("under this idempotency key" in line for line in busy), errors
-    assert example.returncode == bool(busy), errors + out
     said = re.search(r"^(\d+) written, (\d+) read, (\d+) failed", out, re.M)
-    assert said and int(said[3]) == len(busy) <= 4, out
+    assert said and int(said[3]) == len(busy), out
+    assert example.returncode == bool(busy), errors + out
     written = int(said[1])
     assert written <= stored() - before <= written + len(busy)
+    return not busy
+
+
+def test_failover_goes_on_without_a_node_and_writes_once(
+    system: System, nodes: list[Node], org_a: Organisation
+):
+    assert any(fail_over(system, nodes, org_a) for _ in range(3))

@@ -46,7 +46,7 @@ def test_a_login_flood_is_told_when_to_come_back_and_resolve_goes_on(
     # From a process of its own, whose threads the flood does not keep waiting.
     resolves = [envelope("ContextService/Resolve", org_a.api_key, message="x")]
     # A flood is over in a fifth of a second, all of which something else on the machine may take.
-    for _ in range(5):
+    for _ in range(2):
         with Storm(node, resolves, calls=1, every_us=1000) as asker:
             found = outcomes([lambda: org_a.login(client.using(timeout=20.0))] * 64)
             wave = asker.stop()
@@ -76,7 +76,7 @@ def test_a_full_query_lane_refuses_at_once(client: usher.Client, org_a: Organisa
     assert kinds <= {usher.ResourceExhausted, usher.DeadlineExceeded, usher.Unavailable}
     assert all(f.retry_after for f in found if isinstance(f, usher.ResourceExhausted))
     again = [lambda: owner.org.get_org(org_id=org_a.org_id)]
-    wait_until(lambda: not isinstance(outcomes(again)[0], usher.Error), "it serves again")
+    wait_until(lambda: not isinstance(outcomes(again, 1)[0], usher.Error), "it serves again")
 
 
 def test_one_organisation_leaves_a_quarter_to_the_others(

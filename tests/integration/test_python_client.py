@@ -347,7 +347,7 @@ def test_another_server_is_asked_after_a_refusal_in_passing():
         wait_until(lambda: all(s.is_connected for s in client.servers), "connected")
         for _ in range(20):
             client.ops.get_health()
-        # Once it has said so, it rests while there is another. Who is asked how it is has only a name.
+        # Once it has said so, it rests while there is another. The watcher's questions have no id.
         assert sum(bool(request.method_id) for request in away.requests) <= 2
         assert sum(bool(request.method_id) for request in fine.requests) == 20
 
@@ -455,13 +455,39 @@ def _answer_all(peer: socket.socket) -> None:
             peer.sendall((4).to_bytes(8) + name)  # FINE is empty
 
 
-@pytest.mark.parametrize(
+SENDS = pytest.mark.parametrize(
     "send",
     [
         lambda c, envelope: c.send(envelope, 60.0),
         lambda c, envelope: asyncio.run(c.aio.send(envelope, 60.0)),
     ],
 )
+
+
+@SENDS
+def test_an_envelope_goes_to_another_server_when_one_does_not_take_it(send: Any):
+    """Though that one has more to do."""
+    with (
+        ScriptedServer(in_turn(FINE)) as stuck,
+        ScriptedServer(in_turn(None, FINE)) as busy,
+        ThreadPoolExecutor() as pool,
+        usher.Client([stuck.url, busy.url], timeout=60.0) as client,
+    ):
+        wait_until(lambda: all(s.is_connected for s in client.servers), "connected")
+        refused: list[float] = []
+
+        def refuse(seconds: float) -> None:
+            refused.append(seconds)
+            raise client.servers[0].not_sent()
+
+        client.servers[0].open = refuse
+        pool.submit(client.send, envelope_pb2.Request(), 60.0)
+        wait_until(lambda: busy.requests, "one has something to do")
+        assert send(client, envelope_pb2.Request()) == FINE
+        assert len(refused) <= 2
+
+
+@SENDS
 def test_an_envelope_is_sent_once_a_server_takes_it(send: Any):
     """This one reads nothing for longer than a send may take."""
     envelope = envelope_pb2.Request(payload=bytes(servers.MESSAGE_BYTES_MAX - 100))

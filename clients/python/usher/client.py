@@ -350,13 +350,15 @@ class Calls(_View, Services):
     def send_bytes(self, message: bytes, timeout: float = _TIMEOUT_DEFAULT) -> bytes:
         """A message as it is, sent once, as soon as a server takes it."""
         ends = time.monotonic() + timeout
+        tried: set[Server] = set()
         while True:
-            server = self._channel.servers.take(set(), ends)
+            server = self._channel.servers.take(tried, ends)
             try:
                 return _talk(server, message, ends - time.monotonic())
             except DeadlineExceeded as error:
                 if not _may_be_sent(error, ends):
                     raise
+                tried.add(server)
 
     def _run(self, call: _Call) -> envelope_pb2.Response:
         while True:
@@ -405,13 +407,15 @@ class AsyncCalls(_View, AsyncServices):
         its code."""
         ends = time.monotonic() + timeout
         message = _encode(envelope)
+        tried: set[Server] = set()
         while True:
-            server = await self._channel.servers.take_async(set(), ends)
+            server = await self._channel.servers.take_async(tried, ends)
             try:
                 return _decode(await _talk_async(server, message, ends - time.monotonic()))
             except DeadlineExceeded as error:
                 if not _may_be_sent(error, ends):
                     raise
+                tried.add(server)
 
     async def _run(self, call: _Call) -> envelope_pb2.Response:
         while True:

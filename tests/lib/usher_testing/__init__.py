@@ -13,6 +13,7 @@ from usher_testing.process import (
     Process,
     free_port,
     stay_off_midnight,
+    unless,
     wait_until,
 )
 from usher_testing.system import Bridge, Database, Node, Statements, System
@@ -41,6 +42,7 @@ __all__ = [
     "read_metrics",
     "rounds",
     "stay_off_midnight",
+    "unless",
     "unverified_token",
     "wait_until",
 ]

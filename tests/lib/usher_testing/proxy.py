@@ -83,7 +83,7 @@ class Proxy:
             return
         both = (writer, far_writer)
         if led_to != (self.target, self.cuts):
-            # It was told while this connection was among none of them.
+            # It was cut, or led elsewhere, while this connection was being made.
             for one in both:
                 one.transport.abort()
             return
