@@ -7,8 +7,9 @@ import pathlib
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -55,21 +56,25 @@ class Scene:
             for cluster in self.clusters:
                 cluster.stop()
 
+    def _answer(self, call: Callable[[], Any]) -> Any:
+        """What is not refused because the database is away: a node may find that only now."""
+        return wait_until(lambda: unless(usher.Unavailable, call), "it is answered", 20)
+
     def write(self, company: str) -> None:
         calls = self.org.keyed(self.clients[0]).using(session=self.session)
-        calls.context.put_profile(profile={"company": company})
+        self._answer(lambda: calls.context.put_profile(profile={"company": company}))
 
     def read(self, node: int, session: usher.Session | None = None) -> tuple[str, bool]:
         """What that node says of the company, and whether from memory."""
         calls = self.org.keyed(self.clients[node]).using(session=session)
-        reply = calls.context.resolve(message="x")
+        reply = self._answer(lambda: calls.context.resolve(message="x"))
         return " ".join(s.text for s in reply.context.segments), reply.from_memory
 
     def remember(self, company: str) -> None:
         """All nodes have it, from memory."""
         for node in range(len(self.clients)):
             wait_until(
-                lambda: unless(usher.Unavailable, lambda: self._has(node, company)),
+                lambda: self._has(node, company),
                 f"node {node} has {company}",
             )
 
@@ -86,7 +91,8 @@ class Scene:
 
     def accepts(self, node: int, key: str) -> bool:
         try:
-            self.clients[node].using(credential=key).context.resolve(message="x")
+            calls = self.clients[node].using(credential=key)
+            self._answer(lambda: calls.context.resolve(message="x"))
         except usher.Unauthenticated:
             return False
         return True

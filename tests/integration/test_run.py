@@ -144,6 +144,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         remove_cluster(made.data)
 
 
+@pytest.mark.timeout(420)  # ./run makes a build of its own first
 def test_it_says_what_is_where(first: Run):
     for wanted in (
         f"http://127.0.0.1:{first.http_port}", first.rpc, "usher.conf", "usherd.log", "bridge.log",
