@@ -14,7 +14,8 @@
 #define UPSTREAM_URL_BYTES 64
 
 struct upstream;
-/* Fills in the answer; what it points to lives in arena or longer. It may block. */
+/* Fills in the answer; what it points to lives in arena or longer. It may block. A question after
+ * the server's health comes here too, though it is no call. */
 typedef void upstream_answer(void *env, const struct request_envelope *request, struct arena *arena,
     struct response_envelope *out);
 
@@ -55,5 +56,7 @@ void upstream_hear_questions(struct upstream *upstream);
 /* The call that came last, which lives until the next one; fails the test when none came. */
 const struct request_envelope *upstream_last(struct upstream *upstream);
 unsigned upstream_calls(struct upstream *upstream);
+/* A client asks it on its own when it has heard nothing for a while. */
+bool is_health_question(const struct request_envelope *request);
 
 #endif
