@@ -1957,7 +1957,7 @@ a_stop_tells_those_that_were_refused_too_often(void **state)
 	rpc_settings_default(&settings);
 	settings_paced(&settings, 1);
 	settings.drain_us = US_PER_MS;
-	bad.timeout_ms = 2000;
+	bad.timeout_ms = 60000;
 	struct fake *fake = fake_start(&settings);
 	atomic_int *counts = counts_take(fake);
 	call_many(fake, "Keyed", &bad, 20, counts);

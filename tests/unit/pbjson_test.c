@@ -532,24 +532,38 @@ load_chain(int step, struct descriptors **out)
 	return clock() - begin;
 }
 
+static clock_t
+load_chain_rightly(int step)
+{
+	struct descriptors *descriptors = NULL;
+	const clock_t taken = load_chain(step, &descriptors);
+
+	assert_true(descriptors_message(descriptors, "m00000")->has_secret);
+	assert_true(descriptors_message(descriptors, "m25000")->has_secret);
+	assert_true(descriptors_message(descriptors, "m49999")->has_secret);
+	descriptors_free(&descriptors);
+	return taken;
+}
+
 /* Each message that turns out to hold a secret must not make all others be looked at again. */
 static void
 a_long_chain_of_messages_loads_from_either_end(void **state)
 {
-	clock_t taken[2];
+	clock_t least[2];
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct descriptors *descriptors = NULL;
+	/* What else the machine does may slow one of them down, but hardly each time. */
+	for (int tries = 0; tries < 4; tries++) {
+		for (int i = 0; i < 2; i++) {
+			const clock_t taken = load_chain_rightly(i ? 1 : -1);
 
-		taken[i] = load_chain(i ? 1 : -1, &descriptors);
-		assert_true(descriptors_message(descriptors, "m00000")->has_secret);
-		assert_true(descriptors_message(descriptors, "m25000")->has_secret);
-		assert_true(descriptors_message(descriptors, "m49999")->has_secret);
-		descriptors_free(&descriptors);
+			if (tries == 0 || taken < least[i])
+				least[i] = taken;
+		}
+		if (least[1] <= 5 * least[0])
+			return;
 	}
-	if (taken[1] > 5 * taken[0])
-		fail_msg("%ld and %ld", (long)taken[0], (long)taken[1]);
+	fail_msg("%ld and %ld", (long)least[0], (long)least[1]);
 }
 
 /* Completion hands them to a shell, which runs what stands in $(). */
