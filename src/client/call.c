@@ -566,7 +566,7 @@ static void
 call_free(struct call *call)
 {
 	aio_free(&call->pause);
-	/* First: its callback may not have returned from beginning the receive. */
+	/* Before the receive's: its callback may not have returned from beginning the receive. */
 	aio_free(&call->sending);
 	aio_free(&call->receiving);
 	free(call);

@@ -563,7 +563,8 @@ gathering_close(struct server *server)
 
 		if (!convoy->is_open)
 			continue;
-		/* First: its callback may not have returned from beginning the receive. */
+		/* Before the receive's: its callback may not have returned from beginning the
+		 * receive. */
 		aio_free(&convoy->sending);
 		aio_free(&convoy->receiving);
 		(void)nng_ctx_close(convoy->ctx);

@@ -783,9 +783,8 @@ half_have_ended(void)
 static bool
 all_are_sent_to_the_first(void)
 {
-	bool all = true;
-
 	pthread_mutex_lock(&pair.client->lock);
+	bool all = pair.client->health[0].calls > 0;
 	list_for_each (node, &pair.client->servers[0].calls)
 		all &= atomic_load(&container_of(node, struct call, here)->sent_us) != 0;
 	pthread_mutex_unlock(&pair.client->lock);

@@ -1576,8 +1576,7 @@ refusals_that_come_too_often_wait_and_good_credentials_do_not(void **state)
 	struct client_result fine = call_with(fake, "Fast", "x", &good);
 	assert_int_equal(fine.status.code, ST_OK);
 	client_result_done(&fine);
-	/* 4 at once, 3 too many to wait. The others may be told a quarter of a second sooner:
-	 * pace.h. */
+	/* 4 at once, 3 too many to wait. The others wait a second, or a quarter less: pace.h. */
 	const int64_t least_us = US_PER_S * 3 / 4;
 	const int told = atomic_load(&counts[ST_UNAUTHENTICATED]);
 	assert_true(told <= 7 || clock_boot_us(&clock_system) - began_us >= least_us);

@@ -7,22 +7,14 @@ import pathlib
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 import usher
-from usher_testing import (
-    Figures,
-    Fleet,
-    Organisation,
-    Statements,
-    System,
-    unless,
-    wait_until,
-)
+from usher_testing import Figures, Fleet, Organisation, Statements, System, unless, wait_until
+from usher_testing.organisation import forged_secret
 from usher_testing.process import run
 from usher_testing.replica import BIN, Replica, allow_copies, as_server, copy_cluster, server_folder
 from usher_testing.system import Cluster
@@ -56,25 +48,35 @@ class Scene:
             for cluster in self.clusters:
                 cluster.stop()
 
-    def _answer(self, call: Callable[[], Any]) -> Any:
-        """What is not refused because the database is away: a node may find that only now."""
-        return wait_until(lambda: unless(usher.Unavailable, call), "it is answered", 20)
+    def settle(self) -> None:
+        """All nodes hold a lease, and have found their database: their health may be from before."""
+        self.fleet.settle(30)
+        for node in range(len(self.clients)):
+            self.await_database(node)
+
+    def await_database(self, node: int) -> None:
+        """By a key that no memory has."""
+
+        def is_refused() -> bool:
+            return not self.accepts(node, forged_secret("live"))
+
+        wait_until(lambda: unless(usher.Unavailable, is_refused), "its database is found", 20)
 
     def write(self, company: str) -> None:
         calls = self.org.keyed(self.clients[0]).using(session=self.session)
-        self._answer(lambda: calls.context.put_profile(profile={"company": company}))
+        calls.context.put_profile(profile={"company": company})
 
     def read(self, node: int, session: usher.Session | None = None) -> tuple[str, bool]:
         """What that node says of the company, and whether from memory."""
         calls = self.org.keyed(self.clients[node]).using(session=session)
-        reply = self._answer(lambda: calls.context.resolve(message="x"))
+        reply = calls.context.resolve(message="x")
         return " ".join(s.text for s in reply.context.segments), reply.from_memory
 
     def remember(self, company: str) -> None:
         """All nodes have it, from memory."""
         for node in range(len(self.clients)):
             wait_until(
-                lambda: self._has(node, company),
+                lambda: unless(usher.Unavailable, lambda: self._has(node, company)),
                 f"node {node} has {company}",
             )
 
@@ -91,8 +93,7 @@ class Scene:
 
     def accepts(self, node: int, key: str) -> bool:
         try:
-            calls = self.clients[node].using(credential=key)
-            self._answer(lambda: calls.context.resolve(message="x"))
+            self.clients[node].using(credential=key).context.resolve(message="x")
         except usher.Unauthenticated:
             return False
         return True
@@ -119,7 +120,7 @@ class Scene:
 
     def check_that_all_is_well(self) -> None:
         """Writes are read, revocations obeyed, memory used; on every node."""
-        self.fleet.settle(30)
+        self.settle()
         company = f"Well {time.monotonic_ns()}"
         self.write(company)
         for node in range(len(self.clients)):
@@ -174,7 +175,7 @@ def test_a_dump_restored_into_a_fresh_cluster(scene: Scene):
     fresh.empty_database("usher")
     fresh.sql("usher", dump)
     scene.lead_to(fresh)
-    scene.fleet.settle(30)
+    scene.settle()
     scene.remember("Before the dump")
     for node in range(2):
         # A revision of the other server: the database answers.
@@ -203,7 +204,7 @@ def test_a_restart_of_the_database(scene: Scene):
         with figures.timed():
             scene.clusters[0].stop()
             scene.clusters[0].start()
-            scene.fleet.settle(30)
+            scene.settle()
         assert "Before the restart" in scene.read(number % 2, scene.session)[0]
     scene.check_that_all_is_well()
     print(figures)
@@ -219,7 +220,7 @@ def test_a_copy_of_its_files_put_back(scene: Scene):
     copy = scene.folder / "copy"
     run_well("cp", "-a", data, copy)
     cluster.start()
-    scene.fleet.settle(30)
+    scene.settle()
     scene.system.database.sql(BURN.format(500))
     scene.write("Late")
     scene.revoke(0, key_id)
@@ -237,7 +238,7 @@ def test_a_copy_of_its_files_put_back(scene: Scene):
         "each node has met the server that was put back",
         30,
     )
-    scene.fleet.settle(30)
+    scene.settle()
     for node in range(2):
         assert "Early" in scene.read(node)[0], f"node {node} remembers what is not there"
         assert scene.accepts(node, key), f"node {node} refuses what the database does not"
@@ -279,7 +280,7 @@ def test_a_restore_to_an_earlier_point(workspace: pathlib.Path):
             lambda: restored.sql("postgres", "SELECT pg_is_in_recovery()") == "f", "restored", 30
         )
         scene.lead_to(restored)
-        scene.fleet.settle(30)
+        scene.settle()
         scene.remember("Early")
         for node in range(2):
             assert "Early" in scene.read(node, scene.session)[0]
@@ -303,6 +304,7 @@ def test_a_replica_is_promoted(scene: Scene):
     scene.lead_to(replica)
     for node in range(2):
         wait_until(scene.fleet.nodes[node].is_ready, "it serves", 20)
+        scene.await_database(node)
         assert "On the first" in scene.read(node, scene.session)[0]
         assert not scene.accepts(node, key)
     scene.check_that_all_is_well()
@@ -333,7 +335,7 @@ def test_the_old_primary_lives_on(scene: Scene):
 
     wait_until(each_feed_has_left, "each feed reads the new one", 20)
     scene.system.database.cluster = replica
-    scene.fleet.settle(30)
+    scene.settle()
     scene.write("On the second")
     scene.revoke(0, key_id)
     for node in range(2):

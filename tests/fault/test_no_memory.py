@@ -21,15 +21,7 @@ import usher
 from usher import METHODS, Code
 from usher.methods import BATCH
 from usher.v1 import context_pb2, envelope_pb2, options_pb2
-from usher_testing import (
-    HttpReply,
-    Node,
-    Organisation,
-    Statements,
-    System,
-    unless,
-    wait_until,
-)
+from usher_testing import HttpReply, Node, Organisation, Statements, System, unless, wait_until
 from usher_testing.process import SANITIZED, SLOWER
 from usher_testing.starved import BACKGROUND, StarvedBridge, StarvedNode, described
 

@@ -29,8 +29,8 @@ def fleet(system: System, org_a: Organisation) -> Fleet:
 def check_runs(under: str, run: Callable[[], Checker]) -> None:
     """No run misses a write. The first one in which the machine is in time is held to the promise;
     where it never is, the one in which it was least late to what it allows then. One is let go that
-    does not keep it: one thread that the machine lets wait for some hundred milliseconds is too
-    much for a node, and seen in the lateness of none."""
+    does not keep it, unless no later one is in time: one thread that the machine lets wait for some
+    hundred milliseconds is too much for a node, and seen in the lateness of none."""
     runs: list[Checker] = []
     may_let_go = True
     while len(runs) < RUNS_MAX:

@@ -118,7 +118,7 @@ def fail_over(system: System, nodes: list[Node], org_a: Organisation) -> bool:
     busy = errors.splitlines()
     assert all("under this idempotency key" in line for line in busy), errors
     said = re.search(r"^(\d+) written, (\d+) read, (\d+) failed", out, re.M)
-    assert said and int(said[3]) == len(busy), out
+    assert said and int(said[3]) == len(busy) <= 4, out  # a call of each thread
     assert example.returncode == bool(busy), errors + out
     written = int(said[1])
     assert written <= stored() - before <= written + len(busy)

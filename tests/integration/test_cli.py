@@ -165,7 +165,7 @@ def test_call_keeps_its_deadline_and_wants_a_number():
         )
         assert done.returncode == UNREACHABLE
         took_s.append(time.monotonic() - began)
-    assert min(took_s) < 4  # the method's own is 5 s
+    assert sorted(took_s)[1] < 4  # the method's own is 5 s
     for wrong in ("abc", "0", "-1", "1e3", "99999999999"):
         done = plain("call", "--timeout-ms", wrong, "--list")
         assert done.returncode == USAGE and "--timeout-ms" in done.stderr, wrong

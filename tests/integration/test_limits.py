@@ -118,7 +118,7 @@ def test_a_statement_does_not_outlive_its_deadline(
             with pytest.raises(usher.DeadlineExceeded):
                 owner.using(timeout=0.5).org.get_org(org_id=org_a.org_id)
             took_s.append(time.monotonic() - began)
-        assert min(took_s) < 2 * SLOWER
+        assert sorted(took_s)[1] < 2 * SLOWER
         wait_until(
             lambda: "0"
             == system.database.cluster.sql(

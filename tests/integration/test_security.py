@@ -565,19 +565,17 @@ def test_a_tls_record_that_ends_behind_its_beginning_costs_next_to_nothing(
     tls_port: tuple[Node, int], anybodys_context: ssl.SSLContext
 ):
     node, port = tls_port
-    files = node.files_open()
+    before, files = node.cpu_s(), node.files_open()
     announced = _beginnings(anybodys_context)[1]
-    took_s = []
-    for _ in range(3):
-        before = node.cpu_s()
-        for _ in range(300):
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
-                peer.sendall(announced)
-        wait_until(lambda: node.files_open() <= files + 5, "their descriptors are closed", 40)
-        took_s.append(node.cpu_s() - before)
-    print("CPU time for 300 of them:", ", ".join(f"{s:.2f} s" for s in took_s))
+    # So many that the machine's own pauses do not count.
+    for _ in range(900):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
+            peer.sendall(announced)
+    wait_until(lambda: node.files_open() <= files + 5, "their descriptors are closed", 40)
+    took_s = node.cpu_s() - before
+    print(f"{took_s:.2f} s of CPU time for 900 of them")
     # Some 0.3 ms each; told of its end six bytes at a time, 4 ms.
-    assert min(took_s) < 0.6 * SLOWER
+    assert took_s < 1.8 * SLOWER
 
 
 def test_the_same_wire_without_tls_would_tell_all(

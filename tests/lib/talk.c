@@ -51,7 +51,7 @@ talk_hear(int fd, struct talk_reply *out)
 	ssize_t got;
 
 	strbuf_init(&out->text, REPLY_BYTES_MAX);
-	/* With SO_RCVTIMEO recv() ends with EINTR behind SIGSTOP and SIGCONT, handler or not. */
+	/* With SO_RCVTIMEO recv() ends with EINTR after SIGSTOP and SIGCONT, handler or not. */
 	while ((room = strbuf_reserve(&out->text, 65536)) &&
 	       ((got = recv(fd, room, 65536, 0)) > 0 || (got < 0 && errno == EINTR)))
 		if (got > 0)
